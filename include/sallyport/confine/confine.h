@@ -1,0 +1,42 @@
+/*
+ * How our own processes give up what they do not need. Each process folder has a lockdown.c that calls these steps in its
+ * own order; a step that fails ends the process, because half-confined is worse than stopped.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct msg_become;
+
+/*
+ * A new mount namespace whose root is an empty, read-only tmpfs, or the directory behind root_fd when that is not -1.
+ * The old root is detached. Needs CAP_SYS_ADMIN, so it comes before confine_become().
+ */
+int confine_root(int root_fd, struct error *err);
+
+/*
+ * Takes the ids, drops supplementary groups, empties all five capability sets, locks the securebits, sets no_new_privs,
+ * non-dumpable, umask 077 and RLIMIT_CORE 0. `keeps_ids`: only one id exists, and it is ours already.
+ */
+int confine_become(uint32_t uid, uint32_t gid, bool keeps_ids, struct error *err);
+
+/* Denies every file access, TCP bind and connect, and signals and abstract sockets outside, as far as the kernel can.
+ * `beneath_fd` (or -1): a directory below which reading, writing, making and removing files stays allowed. */
+int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err);
+
+/*
+ * Allows the named system calls and answers all others with ENOSYS; those that only an attacker uses end the process.
+ * A name is looked up by libseccomp; one that this architecture lacks is skipped.
+ */
+int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err);
+
+/* Groups for confine_syscalls(), each NULL-terminated. */
+extern const char *const confine_calls_base[];      /* memory, time, signals to itself, exit, reading and writing open descriptors */
+extern const char *const confine_calls_loop[];      /* epoll, eventfd, timerfd, sendmsg and recvmsg on sockets it has */
+extern const char *const confine_calls_listener[];  /* accept4, shutdown, getsockname, setsockopt */
+extern const char *const confine_calls_files[];     /* openat, stat, rename, unlink, fsync, locks: SQLite's */
+
+/* Reads everything back from the kernel and compares; -EPERM names the first difference. */
+int confine_verify(uint32_t uid, uint32_t gid, bool keeps_ids, struct error *err);

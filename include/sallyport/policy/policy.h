@@ -1,0 +1,151 @@
+/*
+ * What may run: the commands that the owner listed, in the form in which keeper and launcher hold them.
+ *
+ * Built from the configuration by config/, completed by the bootstrap (roots' identities, filters), handed to keeper
+ * and launcher as a sealed file of records (policy_records.h). Plain data; each process reads its own copy and
+ * believes no index that does not fit it. Every pointer is owned by the policy and freed by policy_free().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/limits.h"
+
+enum param_type { PARAM_NONE, PARAM_STRING, PARAM_INT, PARAM_NUMBER, PARAM_BOOL, PARAM_ENUM, PARAM_LIST, PARAM_SECRET, PARAM_TYPE_COUNT };
+
+/* Rules for one value. A list has rules for itself here and for its items in `item`. */
+struct param_rule {
+    enum param_type type;           /* of the value; for a list's items never PARAM_LIST */
+    char *pattern;                  /* PCRE2, matched against the whole value unless is_partial; NULL for none */
+    bool is_partial;
+    bool allows_dash;               /* else a value that starts with '-' is refused */
+    uint32_t min_length, max_length;    /* bytes; strings, secrets */
+    bool has_min, has_max;
+    int64_t min, max;               /* int */
+    double min_number, max_number;  /* number */
+    char **values;                  /* enum */
+    uint32_t value_count;
+};
+
+struct param {
+    char name[NAME_MAX_BYTES];
+    struct param_rule rule;
+    struct param_rule item;         /* for PARAM_LIST */
+    uint32_t min_items, max_items;
+    bool is_required;
+    bool has_default;               /* default_values holds one text, or a list's items */
+    char **default_values;
+    uint32_t default_count;
+    char *help, *example;           /* for people; may be NULL */
+    char env_name[NAME_MAX_BYTES];  /* PARAM_SECRET: delivered in this variable (`deliver: env:NAME`) */
+    /* A secret without `deliver` is delivered as a file: its path is what a placeholder of it expands to. */
+};
+
+/*
+ * One element of an argv or environment template: literal pieces and placeholders, expanding to exactly one element.
+ * `{name...}` alone expands a list to as many elements as it has items.
+ */
+struct template_piece {
+    char *literal;                  /* or NULL for a placeholder */
+    uint32_t param;                 /* index into the command's params */
+};
+
+struct template {
+    struct template_piece *pieces;
+    uint32_t piece_count;
+    bool is_spread;                 /* `{name...}` */
+};
+
+struct env_entry {
+    char name[NAME_MAX_BYTES];
+    struct template value;
+};
+
+/* Whose id a job has. Index ACCOUNT_NONE: ids of its own, different for each running job. */
+struct account {
+    char name[NAME_MAX_BYTES];
+    uint32_t uid, gid;
+};
+
+struct bind {
+    char path[PATH_MAX_BYTES];      /* the same outside and inside */
+    bool is_writable;
+};
+
+/* What a job sees of the host's tree beyond the default root (ARCHITECTURE.md). Commands share equal ones. */
+struct root {
+    struct bind *binds;
+    uint32_t bind_count;
+    bool has_host_network;          /* then resolv.conf and hosts are the host's */
+};
+
+/* A file that was there when the configuration was loaded, by identity, not by name. */
+struct identity {
+    uint64_t device, inode, size, changed_ns;   /* st_dev, st_ino, st_size, st_ctim */
+};
+
+enum stop_or_discard { OUTPUT_KILL, OUTPUT_DISCARD };
+
+struct command {
+    char name[NAME_MAX_BYTES];
+    char *title, *description, *group;          /* never NULL, may be "" */
+    struct param *params;
+    uint32_t param_count;
+    struct template *arguments;                 /* the first is the program: one literal piece, an absolute path */
+    uint32_t argument_count;
+    struct env_entry *env;
+    uint32_t env_count;
+    char workdir[PATH_MAX_BYTES];               /* inside the job's root; "" for /tmp */
+    uint32_t account;                           /* index into accounts, or ACCOUNT_NONE */
+    uint32_t root;                              /* index into roots */
+    uint32_t filter;                            /* index into filters */
+    bool has_host_network;
+    uint32_t timeout_ms, grace_ms;
+    uint64_t memory_max_bytes, tmp_max_bytes, output_max_bytes;
+    uint32_t pids_max;
+    uint8_t output_when_full;                   /* enum stop_or_discard */
+    uint32_t degrade;                           /* enum degrade: what the owner accepts to be missing */
+    uint32_t landlock_abi_min;                  /* below it the job is refused; at least 2 */
+    uint64_t signals;                           /* bit n-1: signal n may be sent through the API */
+    bool takes_stdin;
+    uint64_t stdin_max_bytes;
+
+    /* Found by the bootstrap inside the finished root. A script runs through the interpreter of its #! line. */
+    char program[PATH_MAX_BYTES];
+    struct identity program_identity;
+    char interpreter[PATH_MAX_BYTES];           /* "" unless the program is a script */
+    char interpreter_argument[256];             /* "" for none */
+    struct identity interpreter_identity;
+    char unavailable[ERROR_TEXT_MAX_BYTES];     /* why it cannot run on this host; "" when it can */
+};
+
+/* A compiled seccomp profile. */
+struct filter {
+    char name[NAME_MAX_BYTES];
+    uint8_t *program;               /* struct sock_filter[], host byte order */
+    uint32_t program_bytes;
+};
+
+struct policy {
+    uint32_t generation;
+    struct command *commands;
+    uint32_t command_count;
+    struct account *accounts;
+    uint32_t account_count;
+    struct root *roots;
+    uint32_t root_count;
+    struct filter *filters;
+    uint32_t filter_count;
+};
+
+#ifndef ACCOUNT_NONE
+#define ACCOUNT_NONE UINT32_MAX
+#endif
+
+/* Takes NULL and half-built policies. */
+void policy_free(struct policy *policy);
+
+/* The index of the command, or -1. */
+int policy_find_command(const struct policy *policy, const char *name);
+int command_find_param(const struct command *command, const char *name);

@@ -1,0 +1,357 @@
+/*
+ * Everything that two processes can say to each other. The field tables in messages.c are the whole protocol.
+ *
+ * Who says what to whom:
+ *   bootstrap -> each child   one way, over the control channel (descriptor 3): who to be, what to serve, when to end
+ *   front    <-> keeper       requests with their evidence; answers carry the request's number
+ *   keeper   <-> launcher     orders, and what became of them
+ *
+ * A message is a claim. The receiver checks what it means against its own copy of the rules.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/base/job_id.h"
+#include "sallyport/base/record.h"
+#include "sallyport/limits.h"
+
+enum msg_type {
+    MSG_NONE,
+
+    /* bootstrap -> child */
+    MSG_BECOME,         /* the ids to take; always the first */
+    MSG_STATE_DIR,      /* keeper: + its directory */
+    MSG_DOORBELL,       /* keeper: + an eventfd that asks the bootstrap to reload */
+    MSG_LISTENER,       /* front: + a listening socket */
+    MSG_CGROUP,         /* launcher: + the directory below which jobs' groups are made */
+    MSG_SLOT,           /* launcher: + the socket of one slot's supervisor */
+    MSG_SLOT_ROOT,      /* launcher: + a mount namespace of a slot */
+    MSG_SETTINGS,       /* + a sealed file of settings records (settings.h); again at a reload */
+    MSG_POLICY,         /* + a sealed file of policy records (policy_records.h); before MSG_SETTINGS of the same generation */
+    MSG_PEER,           /* + one end of a socket pair; replaces the old one */
+    MSG_BEGIN,          /* all is handed over: lock down, then serve */
+    MSG_DRAIN,          /* take no new work; the keeper ends when its running jobs have, or are cancelled after grace_ms */
+
+    /* front -> keeper */
+    MSG_WHOAMI,
+    MSG_LIST_COMMANDS,
+    MSG_SUBMIT,
+    MSG_READ_JOB,
+    MSG_READ_OUTPUT,
+    MSG_UNWATCH,
+    MSG_LIST_JOBS,
+    MSG_CANCEL,
+    MSG_SIGNAL,
+
+    /* keeper -> front */
+    MSG_STATUS,
+    MSG_IDENTITY,
+    MSG_COMMANDS,
+    MSG_SUBMITTED,
+    MSG_JOB,
+    MSG_OUTPUT,
+    MSG_GROWN,
+    MSG_JOBS_END,
+    MSG_CANCELLED,
+    MSG_SIGNALLED,
+    MSG_REFUSED,
+
+    /* keeper -> launcher */
+    MSG_LAUNCH,
+    MSG_STOP,
+    MSG_SIGNAL_JOB,
+    MSG_EXITED_SEEN,
+
+    /* launcher -> keeper */
+    MSG_HELLO,
+    MSG_LAUNCHED,
+    MSG_NOT_LAUNCHED,
+    MSG_EXITED,
+
+    MSG_COUNT,
+};
+
+enum process { PROCESS_NONE, PROCESS_FRONT, PROCESS_KEEPER, PROCESS_LAUNCHER, PROCESS_COUNT };
+
+/* --- bootstrap -> child ------------------------------------------------------------------------------------- */
+
+struct msg_become {
+    uint32_t uid, gid;
+    bool keeps_ids;             /* rootless with a single id: there is nothing to change to, and groups stay */
+};
+
+struct msg_listener {
+    char address[PATH_MAX_BYTES];   /* as configured: "127.0.0.1:8417", "unix:/run/sallyport/api.sock" */
+    bool is_unix;
+};
+
+struct msg_slot {
+    uint32_t slot;              /* number of the slot */
+    uint32_t account;           /* index of the account whose id the slot maps; ACCOUNT_NONE for ids of its own */
+    uint32_t uid, gid;          /* the job's ids inside the slot's namespace */
+};
+
+struct msg_slot_root {
+    uint32_t slot, root;        /* the root's index in the policy */
+    uint32_t generation;        /* of the policy that the index belongs to */
+};
+
+struct msg_generation {         /* MSG_SETTINGS, MSG_POLICY */
+    uint32_t generation;
+};
+
+struct msg_peer {
+    uint8_t process;            /* enum process: who sits at the other end */
+};
+
+struct msg_drain {
+    uint32_t grace_ms;
+};
+
+struct msg_empty {
+    uint8_t unused;
+};
+
+/* --- front -> keeper ---------------------------------------------------------------------------------------- */
+
+enum evidence_kind { EVIDENCE_NONE, EVIDENCE_BEARER, EVIDENCE_PEER, EVIDENCE_COUNT };
+
+/* What a caller showed. The front passes it on and decides nothing by it. */
+struct evidence {
+    uint8_t kind;
+    struct span secret;                 /* EVIDENCE_BEARER: the token as presented */
+    char address[ADDRESS_MAX_BYTES];    /* where the connection came from, for the record only */
+    /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
+};
+
+struct msg_whoami {                     /* also MSG_LIST_COMMANDS */
+    struct evidence evidence;
+};
+
+struct msg_submit {                     /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] */
+    struct evidence evidence;
+    char command[NAME_MAX_BYTES];
+    struct span params;                 /* entries: the values as the caller wrote them */
+    struct span labels;                 /* entries of ENTRY_LABEL */
+    char reason[REASON_MAX_BYTES];      /* why, in the caller's words */
+    char idempotency_key[IDEMPOTENCY_KEY_MAX_BYTES + 1];
+    uint32_t timeout_ms;                /* 0: the command's own; may only shorten it */
+    bool has_stdin;                     /* a sealed memory file is handed over */
+};
+
+struct msg_read_job {                   /* also MSG_READ_OUTPUT */
+    struct evidence evidence;
+    struct job_id job_id;
+    bool watch;                         /* go on telling (MSG_JOB, MSG_GROWN) under the same number until MSG_UNWATCH */
+};
+
+struct msg_list_jobs {
+    struct evidence evidence;
+    char command[NAME_MAX_BYTES];       /* "" for any */
+    uint8_t state;                      /* enum job_state; 0 for any */
+    char actor[NAME_MAX_BYTES];
+    struct span label;                  /* one entry, or nothing */
+    uint64_t since_unix_ms, until_unix_ms;  /* 0 for open */
+    bool has_before;
+    struct job_id before;               /* jobs older than this one: the page after it */
+    uint32_t limit;
+};
+
+struct msg_cancel {
+    struct evidence evidence;
+    struct job_id job_id;
+    bool has_grace;
+    uint32_t grace_ms;
+    char reason[REASON_MAX_BYTES];
+};
+
+struct msg_signal {
+    struct evidence evidence;
+    struct job_id job_id;
+    uint8_t signal;
+};
+
+/* --- keeper -> front ---------------------------------------------------------------------------------------- */
+
+struct msg_status {
+    bool is_launcher_up, is_draining;
+    uint32_t generation;
+};
+
+struct msg_identity {
+    char actor[NAME_MAX_BYTES];
+    uint8_t via;                        /* enum evidence_kind */
+    char scopes[4096];                  /* separated by blanks, as configured */
+    uint64_t expires_unix_ms;           /* 0: never */
+};
+
+struct msg_commands {
+    struct span visible, runnable;      /* a bit for each command index of `generation`, lowest bit first */
+    uint32_t generation;
+};
+
+struct msg_submitted {
+    struct job_id job_id;
+    bool was_replayed;
+};
+
+/* The report of one job, as the record has it. */
+struct msg_job {
+    struct job_id job_id;
+    char command[NAME_MAX_BYTES];
+    uint8_t state, reason;              /* enum job_state, enum job_reason */
+    char queued_reason[REASON_MAX_BYTES];
+    uint32_t position;                  /* in the queue, from 1; 0 when not waiting */
+    struct span params;                 /* entries; secrets as ENTRY_SECRET without value */
+    struct span labels;
+    char actor[NAME_MAX_BYTES];
+    uint8_t via;
+    char address[ADDRESS_MAX_BYTES];
+    char why[REASON_MAX_BYTES];         /* the caller's reason */
+    uint64_t created_unix_ms, started_unix_ms, finished_unix_ms;    /* 0: not yet */
+    uint32_t timeout_ms;
+    uint32_t exit_code, signal;         /* one of the two at an end by itself */
+    uint32_t limits_hit, degraded;      /* enum job_limit, enum degrade */
+    char step[NAME_MAX_BYTES];          /* launch_failed: the step that could not be done */
+    char message[ERROR_TEXT_MAX_BYTES]; /* a sentence for people */
+    char stopped_by[NAME_MAX_BYTES];    /* who or what stopped it: an actor, "timeout", "output_limit", "shutdown" */
+    uint64_t wall_us, user_us, system_us, memory_peak_bytes;
+    uint64_t output_bytes;
+    bool output_truncated;
+    struct span output_sha256;          /* 32 bytes once the job has ended, else nothing */
+    uint64_t version;                   /* counts the changes of the record */
+};
+
+struct msg_output {                     /* descriptors: the bytes and the index, both read-only (output_log.h) */
+    struct job_id job_id;
+    uint64_t bytes;                     /* how much of the log is whole */
+    uint32_t records;                   /* and of its index */
+    bool is_complete;                   /* nothing will be added */
+};
+
+struct msg_grown {
+    uint64_t bytes;
+    uint32_t records;
+    bool is_complete;
+};
+
+struct msg_jobs_end {
+    bool has_more;
+};
+
+struct msg_cancelled {
+    bool has_changed;                   /* false: the job had ended already */
+};
+
+struct msg_refused {
+    uint32_t status;                    /* of HTTP */
+    char code[32];                      /* of API problems: "params-invalid" */
+    char detail[ERROR_TEXT_MAX_BYTES];
+    struct span errors;                 /* entries of ENTRY_ERROR */
+    uint32_t retry_after_s;
+};
+
+/* --- keeper <-> launcher ------------------------------------------------------------------------------------ */
+
+struct msg_launch {                     /* descriptors: [stdin, when has_stdin] */
+    struct job_id job_id;
+    uint32_t generation;                /* of the policy; an old one is refused */
+    uint32_t command;                   /* an index, never a path or a policy's name */
+    uint32_t timeout_ms;                /* may only shorten the command's own */
+    struct span params;                 /* entries: the values as the caller wrote them, checked again */
+    char actor[NAME_MAX_BYTES];
+    struct span audit_head;             /* 32 bytes: the head of the keeper's audit chain, for the launcher's own record */
+    bool has_stdin;
+};
+
+struct msg_stop {
+    struct job_id job_id;
+    uint8_t reason;                     /* JOB_REASON_CANCELLED or JOB_REASON_OUTPUT_LIMIT */
+    bool has_grace;
+    uint32_t grace_ms;                  /* between TERM and KILL; else the command's own */
+};
+
+struct msg_signal_job {
+    struct job_id job_id;
+    uint8_t signal;
+};
+
+struct msg_job_only {                   /* MSG_EXITED_SEEN */
+    struct job_id job_id;
+};
+
+struct msg_hello {                      /* the first to a new keeper; the jobs it holds follow as MSG_LAUNCHED, MSG_EXITED */
+    uint64_t incarnation;               /* a new number for each start of the launcher */
+    uint32_t generation;
+};
+
+struct msg_launched {                   /* descriptors: the read ends of stdout and stderr */
+    struct job_id job_id;
+    uint64_t started_unix_ms;
+    uint32_t degraded;                  /* enum degrade: the weaker means in use */
+};
+
+enum not_launched { NOT_LAUNCHED_NONE, NOT_LAUNCHED_STALE, NOT_LAUNCHED_BUSY, NOT_LAUNCHED_INVALID, NOT_LAUNCHED_COUNT };
+
+struct msg_not_launched {               /* no slot was touched; launch_failed is an MSG_EXITED */
+    struct job_id job_id;
+    uint8_t why;
+    char detail[ERROR_TEXT_MAX_BYTES];
+};
+
+struct msg_exited {
+    struct job_id job_id;
+    uint8_t reason;
+    uint32_t exit_code, signal, limits_hit, degraded;
+    char step[NAME_MAX_BYTES];
+    char message[ERROR_TEXT_MAX_BYTES];
+    uint64_t finished_unix_ms;
+    uint64_t wall_us, user_us, system_us, memory_peak_bytes;
+};
+
+union any_message {
+    struct msg_become become;
+    struct msg_listener listener;
+    struct msg_slot slot;
+    struct msg_slot_root slot_root;
+    struct msg_generation generation;
+    struct msg_peer peer;
+    struct msg_drain drain;
+    struct msg_empty empty;
+    struct msg_whoami whoami;
+    struct msg_submit submit;
+    struct msg_read_job read_job;
+    struct msg_list_jobs list_jobs;
+    struct msg_cancel cancel;
+    struct msg_signal signal;
+    struct msg_status status;
+    struct msg_identity identity;
+    struct msg_commands commands;
+    struct msg_submitted submitted;
+    struct msg_job job;
+    struct msg_output output;
+    struct msg_grown grown;
+    struct msg_jobs_end jobs_end;
+    struct msg_cancelled cancelled;
+    struct msg_refused refused;
+    struct msg_launch launch;
+    struct msg_stop stop;
+    struct msg_signal_job signal_job;
+    struct msg_job_only job_only;
+    struct msg_hello hello;
+    struct msg_launched launched;
+    struct msg_not_launched not_launched;
+    struct msg_exited exited;
+};
+
+#define ACCOUNT_NONE UINT32_MAX
+
+/* How many descriptors a message of this type may carry. */
+struct fd_range {
+    uint8_t least, most;
+};
+
+extern const struct record_def message_defs[MSG_COUNT];
+extern const struct fd_range message_fds[MSG_COUNT];

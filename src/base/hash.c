@@ -1,0 +1,61 @@
+#include "sallyport/base/hash.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+struct hash {
+    EVP_MD_CTX *context;
+};
+
+struct hash *hash_new(void)
+{
+    struct hash *hash = calloc(1, sizeof *hash);
+    if (hash == NULL)
+        return NULL;
+    hash->context = EVP_MD_CTX_new();
+    if (hash->context == NULL || EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL) != 1) {
+        hash_free(hash);
+        return NULL;
+    }
+    return hash;
+}
+
+void hash_update(struct hash *hash, const void *data, size_t size)
+{
+    int done = EVP_DigestUpdate(hash->context, data, size);
+    assert(done == 1);
+    (void)done;
+}
+
+void hash_result(struct hash *hash, uint8_t ret_digest[HASH_BYTES])
+{
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    assert(copy != NULL);
+    int done = EVP_MD_CTX_copy_ex(copy, hash->context) == 1 && EVP_DigestFinal_ex(copy, ret_digest, NULL) == 1;
+    assert(done);
+    (void)done;
+    EVP_MD_CTX_free(copy);
+}
+
+void hash_free(struct hash *hash)
+{
+    if (hash == NULL)
+        return;
+    EVP_MD_CTX_free(hash->context);
+    free(hash);
+}
+
+void hash_sha256(const void *data, size_t size, uint8_t ret_digest[HASH_BYTES])
+{
+    int done = EVP_Digest(data, size, ret_digest, NULL, EVP_sha256(), NULL);
+    assert(done == 1);
+    (void)done;
+}
+
+bool hash_equal(const uint8_t left[HASH_BYTES], const uint8_t right[HASH_BYTES])
+{
+    return CRYPTO_memcmp(left, right, HASH_BYTES) == 0;
+}

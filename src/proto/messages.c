@@ -1,0 +1,312 @@
+/*
+ * The whole protocol on one page. A new message is a struct in messages.h, a table here, and a row at the end.
+ */
+#include "sallyport/proto/messages.h"
+
+#include "sallyport/job/job.h"
+
+#define EVIDENCE(type)                                                                                                 \
+    U8(type, evidence.kind, EVIDENCE_COUNT - 1), BYTES(type, evidence.secret, SECRET_MAX_BYTES),                       \
+        TEXT(type, evidence.address)
+
+static const struct field become_fields[] = {
+    U32(struct msg_become, uid, UINT32_MAX - 1),
+    U32(struct msg_become, gid, UINT32_MAX - 1),
+    BOOL(struct msg_become, keeps_ids),
+};
+
+static const struct field listener_fields[] = {
+    TEXT(struct msg_listener, address),
+    BOOL(struct msg_listener, is_unix),
+};
+
+static const struct field slot_fields[] = {
+    U32(struct msg_slot, slot, SLOT_COUNT_MAX - 1),
+    U32(struct msg_slot, account, UINT32_MAX),
+    U32(struct msg_slot, uid, UINT32_MAX - 1),
+    U32(struct msg_slot, gid, UINT32_MAX - 1),
+};
+
+static const struct field slot_root_fields[] = {
+    U32(struct msg_slot_root, slot, SLOT_COUNT_MAX - 1),
+    U32(struct msg_slot_root, root, ROOT_COUNT_MAX - 1),
+    U32(struct msg_slot_root, generation, UINT32_MAX),
+};
+
+static const struct field generation_fields[] = {
+    U32(struct msg_generation, generation, UINT32_MAX),
+};
+
+static const struct field peer_fields[] = {
+    U8(struct msg_peer, process, PROCESS_COUNT - 1),
+};
+
+static const struct field drain_fields[] = {
+    U32(struct msg_drain, grace_ms, GRACE_MAX_MS),
+};
+
+static const struct field empty_fields[] = {
+    U8(struct msg_empty, unused, 0),
+};
+
+static const struct field whoami_fields[] = {
+    EVIDENCE(struct msg_whoami),
+};
+
+static const struct field submit_fields[] = {
+    EVIDENCE(struct msg_submit),
+    TEXT(struct msg_submit, command),
+    BYTES(struct msg_submit, params, PARAMS_MAX_BYTES),
+    BYTES(struct msg_submit, labels, 4096),
+    TEXT(struct msg_submit, reason),
+    TEXT(struct msg_submit, idempotency_key),
+    U32(struct msg_submit, timeout_ms, TIMEOUT_MAX_MS),
+    BOOL(struct msg_submit, has_stdin),
+};
+
+static const struct field read_job_fields[] = {
+    EVIDENCE(struct msg_read_job),
+    ID(struct msg_read_job, job_id),
+    BOOL(struct msg_read_job, watch),
+};
+
+static const struct field list_jobs_fields[] = {
+    EVIDENCE(struct msg_list_jobs),
+    TEXT(struct msg_list_jobs, command),
+    U8(struct msg_list_jobs, state, JOB_STATE_COUNT - 1),
+    TEXT(struct msg_list_jobs, actor),
+    BYTES(struct msg_list_jobs, label, 512),
+    U64(struct msg_list_jobs, since_unix_ms),
+    U64(struct msg_list_jobs, until_unix_ms),
+    BOOL(struct msg_list_jobs, has_before),
+    ID(struct msg_list_jobs, before),
+    U32(struct msg_list_jobs, limit, LIST_JOBS_MAX),
+};
+
+static const struct field cancel_fields[] = {
+    EVIDENCE(struct msg_cancel),
+    ID(struct msg_cancel, job_id),
+    BOOL(struct msg_cancel, has_grace),
+    U32(struct msg_cancel, grace_ms, GRACE_MAX_MS),
+    TEXT(struct msg_cancel, reason),
+};
+
+static const struct field signal_fields[] = {
+    EVIDENCE(struct msg_signal),
+    ID(struct msg_signal, job_id),
+    U8(struct msg_signal, signal, 64),
+};
+
+static const struct field status_fields[] = {
+    BOOL(struct msg_status, is_launcher_up),
+    BOOL(struct msg_status, is_draining),
+    U32(struct msg_status, generation, UINT32_MAX),
+};
+
+static const struct field identity_fields[] = {
+    TEXT(struct msg_identity, actor),
+    U8(struct msg_identity, via, EVIDENCE_COUNT - 1),
+    TEXT(struct msg_identity, scopes),
+    U64(struct msg_identity, expires_unix_ms),
+};
+
+static const struct field commands_fields[] = {
+    BYTES(struct msg_commands, visible, COMMAND_COUNT_MAX / 8),
+    BYTES(struct msg_commands, runnable, COMMAND_COUNT_MAX / 8),
+    U32(struct msg_commands, generation, UINT32_MAX),
+};
+
+static const struct field submitted_fields[] = {
+    ID(struct msg_submitted, job_id),
+    BOOL(struct msg_submitted, was_replayed),
+};
+
+static const struct field job_fields[] = {
+    ID(struct msg_job, job_id),
+    TEXT(struct msg_job, command),
+    U8(struct msg_job, state, JOB_STATE_COUNT - 1),
+    U8(struct msg_job, reason, JOB_REASON_COUNT - 1),
+    TEXT(struct msg_job, queued_reason),
+    U32(struct msg_job, position, QUEUE_MAX),
+    BYTES(struct msg_job, params, PARAMS_MAX_BYTES),
+    BYTES(struct msg_job, labels, 4096),
+    TEXT(struct msg_job, actor),
+    U8(struct msg_job, via, EVIDENCE_COUNT - 1),
+    TEXT(struct msg_job, address),
+    TEXT(struct msg_job, why),
+    U64(struct msg_job, created_unix_ms),
+    U64(struct msg_job, started_unix_ms),
+    U64(struct msg_job, finished_unix_ms),
+    U32(struct msg_job, timeout_ms, TIMEOUT_MAX_MS),
+    U32(struct msg_job, exit_code, 255),
+    U32(struct msg_job, signal, 64),
+    U32(struct msg_job, limits_hit, UINT32_MAX),
+    U32(struct msg_job, degraded, DEGRADE_ALL),
+    TEXT(struct msg_job, step),
+    TEXT(struct msg_job, message),
+    TEXT(struct msg_job, stopped_by),
+    U64(struct msg_job, wall_us),
+    U64(struct msg_job, user_us),
+    U64(struct msg_job, system_us),
+    U64(struct msg_job, memory_peak_bytes),
+    U64(struct msg_job, output_bytes),
+    BOOL(struct msg_job, output_truncated),
+    BYTES(struct msg_job, output_sha256, 32),
+    U64(struct msg_job, version),
+};
+
+static const struct field output_fields[] = {
+    ID(struct msg_output, job_id),
+    U64(struct msg_output, bytes),
+    U32(struct msg_output, records, UINT32_MAX),
+    BOOL(struct msg_output, is_complete),
+};
+
+static const struct field grown_fields[] = {
+    U64(struct msg_grown, bytes),
+    U32(struct msg_grown, records, UINT32_MAX),
+    BOOL(struct msg_grown, is_complete),
+};
+
+static const struct field jobs_end_fields[] = {
+    BOOL(struct msg_jobs_end, has_more),
+};
+
+static const struct field cancelled_fields[] = {
+    BOOL(struct msg_cancelled, has_changed),
+};
+
+static const struct field refused_fields[] = {
+    U32(struct msg_refused, status, 599),
+    TEXT(struct msg_refused, code),
+    TEXT(struct msg_refused, detail),
+    BYTES(struct msg_refused, errors, 32 * 1024),
+    U32(struct msg_refused, retry_after_s, 86400),
+};
+
+static const struct field launch_fields[] = {
+    ID(struct msg_launch, job_id),
+    U32(struct msg_launch, generation, UINT32_MAX),
+    U32(struct msg_launch, command, COMMAND_COUNT_MAX - 1),
+    U32(struct msg_launch, timeout_ms, TIMEOUT_MAX_MS),
+    BYTES(struct msg_launch, params, PARAMS_MAX_BYTES),
+    TEXT(struct msg_launch, actor),
+    BYTES(struct msg_launch, audit_head, 32),
+    BOOL(struct msg_launch, has_stdin),
+};
+
+static const struct field stop_fields[] = {
+    ID(struct msg_stop, job_id),
+    U8(struct msg_stop, reason, JOB_REASON_COUNT - 1),
+    BOOL(struct msg_stop, has_grace),
+    U32(struct msg_stop, grace_ms, GRACE_MAX_MS),
+};
+
+static const struct field signal_job_fields[] = {
+    ID(struct msg_signal_job, job_id),
+    U8(struct msg_signal_job, signal, 64),
+};
+
+static const struct field job_only_fields[] = {
+    ID(struct msg_job_only, job_id),
+};
+
+static const struct field hello_fields[] = {
+    U64(struct msg_hello, incarnation),
+    U32(struct msg_hello, generation, UINT32_MAX),
+};
+
+static const struct field launched_fields[] = {
+    ID(struct msg_launched, job_id),
+    U64(struct msg_launched, started_unix_ms),
+    U32(struct msg_launched, degraded, DEGRADE_ALL),
+};
+
+static const struct field not_launched_fields[] = {
+    ID(struct msg_not_launched, job_id),
+    U8(struct msg_not_launched, why, NOT_LAUNCHED_COUNT - 1),
+    TEXT(struct msg_not_launched, detail),
+};
+
+static const struct field exited_fields[] = {
+    ID(struct msg_exited, job_id),
+    U8(struct msg_exited, reason, JOB_REASON_COUNT - 1),
+    U32(struct msg_exited, exit_code, 255),
+    U32(struct msg_exited, signal, 64),
+    U32(struct msg_exited, limits_hit, UINT32_MAX),
+    U32(struct msg_exited, degraded, DEGRADE_ALL),
+    TEXT(struct msg_exited, step),
+    TEXT(struct msg_exited, message),
+    U64(struct msg_exited, finished_unix_ms),
+    U64(struct msg_exited, wall_us),
+    U64(struct msg_exited, user_us),
+    U64(struct msg_exited, system_us),
+    U64(struct msg_exited, memory_peak_bytes),
+};
+
+const struct record_def message_defs[MSG_COUNT] = {
+    [MSG_BECOME] = RECORD("become", struct msg_become, become_fields),
+    [MSG_STATE_DIR] = RECORD("state-dir", struct msg_empty, empty_fields),
+    [MSG_DOORBELL] = RECORD("doorbell", struct msg_empty, empty_fields),
+    [MSG_LISTENER] = RECORD("listener", struct msg_listener, listener_fields),
+    [MSG_CGROUP] = RECORD("cgroup", struct msg_empty, empty_fields),
+    [MSG_SLOT] = RECORD("slot", struct msg_slot, slot_fields),
+    [MSG_SLOT_ROOT] = RECORD("slot-root", struct msg_slot_root, slot_root_fields),
+    [MSG_SETTINGS] = RECORD("settings", struct msg_generation, generation_fields),
+    [MSG_POLICY] = RECORD("policy", struct msg_generation, generation_fields),
+    [MSG_PEER] = RECORD("peer", struct msg_peer, peer_fields),
+    [MSG_BEGIN] = RECORD("begin", struct msg_empty, empty_fields),
+    [MSG_DRAIN] = RECORD("drain", struct msg_drain, drain_fields),
+    [MSG_WHOAMI] = RECORD("whoami", struct msg_whoami, whoami_fields),
+    [MSG_LIST_COMMANDS] = RECORD("list-commands", struct msg_whoami, whoami_fields),
+    [MSG_SUBMIT] = RECORD("submit", struct msg_submit, submit_fields),
+    [MSG_READ_JOB] = RECORD("read-job", struct msg_read_job, read_job_fields),
+    [MSG_READ_OUTPUT] = RECORD("read-output", struct msg_read_job, read_job_fields),
+    [MSG_UNWATCH] = RECORD("unwatch", struct msg_empty, empty_fields),
+    [MSG_LIST_JOBS] = RECORD("list-jobs", struct msg_list_jobs, list_jobs_fields),
+    [MSG_CANCEL] = RECORD("cancel", struct msg_cancel, cancel_fields),
+    [MSG_SIGNAL] = RECORD("signal", struct msg_signal, signal_fields),
+    [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
+    [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
+    [MSG_COMMANDS] = RECORD("commands", struct msg_commands, commands_fields),
+    [MSG_SUBMITTED] = RECORD("submitted", struct msg_submitted, submitted_fields),
+    [MSG_JOB] = RECORD("job", struct msg_job, job_fields),
+    [MSG_OUTPUT] = RECORD("output", struct msg_output, output_fields),
+    [MSG_GROWN] = RECORD("grown", struct msg_grown, grown_fields),
+    [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),
+    [MSG_CANCELLED] = RECORD("cancelled", struct msg_cancelled, cancelled_fields),
+    [MSG_SIGNALLED] = RECORD("signalled", struct msg_empty, empty_fields),
+    [MSG_REFUSED] = RECORD("refused", struct msg_refused, refused_fields),
+    [MSG_LAUNCH] = RECORD("launch", struct msg_launch, launch_fields),
+    [MSG_STOP] = RECORD("stop", struct msg_stop, stop_fields),
+    [MSG_SIGNAL_JOB] = RECORD("signal-job", struct msg_signal_job, signal_job_fields),
+    [MSG_EXITED_SEEN] = RECORD("exited-seen", struct msg_job_only, job_only_fields),
+    [MSG_HELLO] = RECORD("hello", struct msg_hello, hello_fields),
+    [MSG_LAUNCHED] = RECORD("launched", struct msg_launched, launched_fields),
+    [MSG_NOT_LAUNCHED] = RECORD("not-launched", struct msg_not_launched, not_launched_fields),
+    [MSG_EXITED] = RECORD("exited", struct msg_exited, exited_fields),
+};
+
+/* A row that is missing takes none. */
+const struct fd_range message_fds[MSG_COUNT] = {
+    [MSG_STATE_DIR] = { 1, 1 },
+    [MSG_DOORBELL] = { 1, 1 },
+    [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },
+    [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 },
+    [MSG_SETTINGS] = { 1, 1 },
+    [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },
+    [MSG_WHOAMI] = { 0, 1 },
+    [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },
+    [MSG_READ_JOB] = { 0, 1 },
+    [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 },
+    [MSG_CANCEL] = { 0, 1 },
+    [MSG_SIGNAL] = { 0, 1 },
+    [MSG_OUTPUT] = { 2, 2 },
+    [MSG_LAUNCH] = { 0, 1 },
+    [MSG_LAUNCHED] = { 2, 2 },
+};

@@ -1,0 +1,50 @@
+#include "sallyport/proto/settings.h"
+
+static const struct field front_fields[] = {
+    U32(struct setting_front, max_wait_ms, TIMEOUT_MAX_MS),
+    TEXT(struct setting_front, version),
+};
+
+static const struct field public_command_fields[] = {
+    TEXT(struct setting_public_command, name),
+    BYTES(struct setting_public_command, json, CONFIG_FILE_MAX_BYTES),
+    U32(struct setting_public_command, mode, 1),
+};
+
+static const struct field keeper_fields[] = {
+    U32(struct setting_keeper, slot_count, SLOT_COUNT_MAX),
+    U32(struct setting_keeper, slots_per_account, SLOT_COUNT_MAX),
+    BOOL(struct setting_keeper, syncs_fully),
+};
+
+static const struct field identity_fields[] = {
+    TEXT(struct setting_identity, name),
+    U8(struct setting_identity, kind, IDENTITY_KIND_COUNT - 1),
+    BYTES(struct setting_identity, token_sha256, 32),
+    U32(struct setting_identity, uid, UINT32_MAX - 1),
+    U64(struct setting_identity, expires_unix_ms),
+};
+
+static const struct field scope_fields[] = {
+    U8(struct setting_scope, kind, SCOPE_KIND_COUNT - 1),
+    TEXT(struct setting_scope, glob),
+};
+
+static const struct field launcher_fields[] = {
+    U64(struct setting_launcher, incarnation),
+    BOOL(struct setting_launcher, has_cgroup),
+    U32(struct setting_launcher, controllers, 15),
+    U32(struct setting_launcher, landlock_abi, 1000),
+    BOOL(struct setting_launcher, is_rootless),
+    BOOL(struct setting_launcher, has_single_id),
+    BOOL(struct setting_launcher, keeps_groups),
+};
+
+const struct record_def setting_defs[SETTING_COUNT] = {
+    [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
+    [SETTING_PUBLIC_COMMAND] = RECORD("public-command", struct setting_public_command, public_command_fields),
+    [SETTING_KEEPER] = RECORD("keeper", struct setting_keeper, keeper_fields),
+    [SETTING_IDENTITY] = RECORD("identity", struct setting_identity, identity_fields),
+    [SETTING_SCOPE] = RECORD("scope", struct setting_scope, scope_fields),
+    [SETTING_LAUNCHER] = RECORD("launcher", struct setting_launcher, launcher_fields),
+};
