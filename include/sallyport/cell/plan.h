@@ -16,7 +16,9 @@
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
 
-#define CELL_MESSAGE_MAX_BYTES (160 * 1024)      /* a plan: argv, environment and two filters' worth of room */
+#define CELL_MESSAGE_MAX_BYTES (160 * 1024)      /* a plan: argv and environment, paths, secrets and a filter */
+#define CELL_ARGUMENTS_MAX     4096
+#define CELL_ENV_MAX           256
 
 enum cell_message {
     CELL_NONE,

@@ -10,22 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sallyport/proto/messages.h"
+#include "sallyport/proto/frame.h"
 
 struct error;
 struct event;
 struct event_base;
-
-struct message {
-    enum msg_type type;
-    uint32_t request_id;            /* chosen by who asks; answers repeat it */
-    union any_message body;         /* its spans point into the channel and last until the next channel_receive() */
-    int fds[MESSAGE_FDS_MAX];       /* owned by the receiver: take them, or message_done() closes them */
-    unsigned fd_count;
-};
-
-/* Closes what was not taken. */
-void message_done(struct message *message);
 
 struct channel {
     int fd;                         /* -1 when there is no peer */
