@@ -12,31 +12,46 @@ struct msg_become;
 
 /*
  * A new mount namespace whose root is an empty, read-only tmpfs, or the directory behind root_fd when that is not -1.
- * The old root is detached. Needs CAP_SYS_ADMIN, so it comes before confine_become().
+ * Nothing in it can be executed or used as a device. The old root is detached. Needs CAP_SYS_ADMIN, so it comes before
+ * confine_become(); root_fd must have been opened in our own mount namespace (a fork of the opener is in it).
  */
 int confine_root(int root_fd, struct error *err);
 
 /*
  * Takes the ids, drops supplementary groups, empties all five capability sets, locks the securebits, sets no_new_privs,
- * non-dumpable, umask 077 and RLIMIT_CORE 0. `keeps_ids`: only one id exists, and it is ours already.
+ * non-dumpable, umask 077 and RLIMIT_CORE 0. `keeps_ids`: only one id exists, and it is ours already; groups stay too,
+ * because the kernel lets nobody change them there. Needs CAP_SETPCAP, and CAP_SETUID and CAP_SETGID unless keeps_ids.
  */
 int confine_become(uint32_t uid, uint32_t gid, bool keeps_ids, struct error *err);
 
-/* Denies every file access, TCP bind and connect, and signals and abstract sockets outside, as far as the kernel can.
- * `beneath_fd` (or -1): a directory below which reading, writing, making and removing files stays allowed. */
+/*
+ * Denies every file access, TCP bind and connect, and signals and abstract sockets outside, as far as the kernel can.
+ * -ENOSYS below ABI 2 (Linux 5.19), which is the floor. What is open already stays open.
+ *
+ *   beneath_fd    a directory below which reading, writing, making and removing files stays allowed, or -1. Openings
+ *                 relative to an open directory count too, so a process that keeps one must name it here.
+ *   ret_abi       of this kernel: 4 and above cover TCP, 6 and above abstract sockets and signals
+ */
 int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err);
 
 /*
- * Allows the named system calls and answers all others with ENOSYS; those that only an attacker uses end the process.
- * A name is looked up by libseccomp; one that this architecture lacks is skipped.
+ * Allows the named system calls and answers all others with ENOSYS; those that only an attacker uses (exec, ptrace,
+ * mount, setns, bpf, changes of ids, ...) end the process, as does a call of another architecture. The last step before
+ * confine_verify(). A name is looked up by libseccomp; one that this architecture lacks is skipped.
+ *
+ * Always there, whatever the groups: mmap and mprotect without PROT_EXEC, tgkill of ourselves (abort), ioctl FIONREAD,
+ * prctl questions. A process names confine_calls_base and what it needs beside it; its own short list is one more group.
  */
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err);
 
 /* Groups for confine_syscalls(), each NULL-terminated. */
-extern const char *const confine_calls_base[];      /* memory, time, signals to itself, exit, reading and writing open descriptors */
+extern const char *const confine_calls_base[];      /* memory, time, its own signals, exit, reading and writing open descriptors */
 extern const char *const confine_calls_loop[];      /* epoll, eventfd, timerfd, sendmsg and recvmsg on sockets it has */
 extern const char *const confine_calls_listener[];  /* accept4, shutdown, getsockname, setsockopt */
 extern const char *const confine_calls_files[];     /* openat, stat, rename, unlink, fsync, locks: SQLite's */
 
-/* Reads everything back from the kernel and compares; -EPERM names the first difference. */
+/*
+ * Reads everything back from the kernel and compares: ids, groups, the five capability sets, securebits, no_new_privs,
+ * dumpable, seccomp. Needs no /proc. -EPERM names the first difference.
+ */
 int confine_verify(uint32_t uid, uint32_t gid, bool keeps_ids, struct error *err);
