@@ -1,0 +1,111 @@
+#include "check.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/policy/policy.h"
+
+static int check_rule(const struct param_rule *rule, bool is_item, struct error *err)
+{
+    if (rule->type <= PARAM_NONE || rule->type >= PARAM_TYPE_COUNT)
+        return fail_plain(err, EINVAL, "has no type");
+    if (is_item && (rule->type == PARAM_LIST || rule->type == PARAM_SECRET))
+        return fail_plain(err, EINVAL, "a list holds neither lists nor secrets");
+    if (rule->type == PARAM_ENUM && rule->value_count == 0)
+        return fail_plain(err, EINVAL, "an enum needs values");
+    if (isnan(rule->min_number) || isnan(rule->max_number))
+        return fail_plain(err, EINVAL, "a bound is not a number");
+    return 0;
+}
+
+/* A name may become a file of /run/secrets: one path element, and never "." or "..". */
+static bool is_param_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    return name[0] != '\0' && name[0] != '-' && name[strspn(name, letters)] == '\0';
+}
+
+static int check_param(const struct param *param, struct error *err)
+{
+    if (!is_param_name(param->name))
+        return fail_plain(err, EINVAL, "a name has letters, digits, '_' and '-' only");
+    int done = check_rule(&param->rule, false, err);
+    if (done == 0 && param->rule.type == PARAM_LIST)
+        done = check_rule(&param->item, true, err);
+    if (done < 0)
+        return done;
+    if (param->has_default && param->rule.type == PARAM_SECRET)
+        return fail_plain(err, EINVAL, "a secret has no default");
+    if (param->has_default && param->rule.type != PARAM_LIST && param->default_count != 1)
+        return fail_plain(err, EINVAL, "a default is one value");
+    if (param->env_name[0] != '\0' && param->rule.type != PARAM_SECRET)
+        return fail_plain(err, EINVAL, "only secrets are delivered in a variable");
+    return 0;
+}
+
+static int check_params(const struct command *command, struct error *err)
+{
+    if (command->param_count > PARAM_COUNT_MAX)
+        return fail_plain(err, EINVAL, "more than %d parameters", PARAM_COUNT_MAX);
+    for (uint32_t i = 0; i < command->param_count; i++) {
+        const struct param *param = &command->params[i];
+        if (check_param(param, err) < 0)
+            return fail_in(err, "parameter '%s'", param->name);
+        if (command_find_param(command, param->name) != (int)i)
+            return fail_plain(err, EINVAL, "parameter '%s': named twice", param->name);
+    }
+    return 0;
+}
+
+static int check_template(const struct command *command, const struct template *template, struct error *err)
+{
+    if (template->is_spread && template->piece_count != 1)
+        return fail_plain(err, EINVAL, "'{name...}' stands alone in its element");
+    for (uint32_t i = 0; i < template->piece_count; i++) {
+        const struct template_piece *piece = &template->pieces[i];
+        if (piece->literal != NULL && !template->is_spread)
+            continue;
+        if (piece->literal != NULL || piece->param >= command->param_count)
+            return fail_plain(err, EINVAL, "a placeholder names no parameter");
+        const struct param *param = &command->params[piece->param];
+        if ((param->rule.type == PARAM_LIST) != template->is_spread)
+            return fail_plain(err, EINVAL, "a list is written '{%s...}', anything else '{%s}'", param->name,
+                              param->name);
+        if (param->env_name[0] != '\0')
+            return fail_plain(err, EINVAL, "secret '%s' is delivered in variable %s and nowhere else", param->name,
+                              param->env_name);
+    }
+    return 0;
+}
+
+static bool is_program(const struct template *template)
+{
+    return !template->is_spread && template->piece_count == 1 && template->pieces[0].literal != NULL &&
+           template->pieces[0].literal[0] == '/';
+}
+
+static int check_templates(const struct command *command, struct error *err)
+{
+    if (command->argument_count == 0 || !is_program(&command->arguments[0]))
+        return fail_plain(err, EINVAL, "the first argument is the program's absolute path, without placeholders");
+    for (uint32_t i = 0; i < command->argument_count; i++)
+        if (check_template(command, &command->arguments[i], err) < 0)
+            return fail_in(err, "argument %u", i);
+    for (uint32_t i = 0; i < command->env_count; i++) {
+        const struct env_entry *entry = &command->env[i];
+        if (entry->name[0] == '\0' || strchr(entry->name, '=') != NULL || entry->value.is_spread)
+            return fail_plain(err, EINVAL, "variable '%s': a name without '=', and one value", entry->name);
+        if (check_template(command, &entry->value, err) < 0)
+            return fail_in(err, "variable '%s'", entry->name);
+    }
+    return 0;
+}
+
+int command_check(const struct command *command, struct error *err)
+{
+    if (check_params(command, err) < 0 || check_templates(command, err) < 0)
+        return fail_in(err, "command '%s'", command->name);
+    return 0;
+}

@@ -1,0 +1,124 @@
+#include "records.h"
+
+#include "sallyport/job/job.h"
+
+static const struct field head_fields[] = {
+    U32(struct policy, generation, UINT32_MAX),           U32(struct policy, account_count, ACCOUNT_COUNT_MAX),
+    U32(struct policy, root_count, ROOT_COUNT_MAX),       U32(struct policy, filter_count, FILTER_COUNT_MAX),
+    U32(struct policy, command_count, COMMAND_COUNT_MAX),
+};
+
+static const struct field account_fields[] = {
+    TEXT(struct account, name),
+    U32(struct account, uid, UINT32_MAX - 1),
+    U32(struct account, gid, UINT32_MAX - 1),
+};
+
+static const struct field root_fields[] = {
+    U32(struct root, bind_count, BIND_COUNT_MAX),
+    BOOL(struct root, has_host_network),
+};
+
+static const struct field bind_fields[] = {
+    TEXT(struct bind, path),
+    BOOL(struct bind, is_writable),
+};
+
+static const struct field filter_fields[] = {
+    TEXT(struct filter_record, name),
+    BYTES(struct filter_record, program, FILTER_BYTES_MAX),
+};
+
+static const struct field command_fields[] = {
+    TEXT(struct command, name),
+    U32(struct command, param_count, PARAM_COUNT_MAX),
+    U32(struct command, argument_count, ARGUMENT_COUNT_MAX),
+    U32(struct command, env_count, ENV_COUNT_MAX),
+    TEXT(struct command, workdir),
+    U32(struct command, account, UINT32_MAX),
+    U32(struct command, root, ROOT_COUNT_MAX - 1),
+    U32(struct command, filter, FILTER_COUNT_MAX - 1),
+    BOOL(struct command, has_host_network),
+    U32(struct command, timeout_ms, TIMEOUT_MAX_MS),
+    U32(struct command, grace_ms, GRACE_MAX_MS),
+    U64(struct command, memory_max_bytes),
+    U64(struct command, tmp_max_bytes),
+    U64(struct command, output_max_bytes),
+    U32(struct command, pids_max, UINT32_MAX),
+    U8(struct command, output_when_full, OUTPUT_DISCARD),
+    U32(struct command, degrade, DEGRADE_ALL),
+    U32(struct command, landlock_abi_min, UINT32_MAX),
+    U64(struct command, signals),
+    BOOL(struct command, takes_stdin),
+    U64(struct command, stdin_max_bytes),
+    TEXT(struct command, program),
+    U64(struct command, program_identity.device),
+    U64(struct command, program_identity.inode),
+    U64(struct command, program_identity.size),
+    U64(struct command, program_identity.changed_ns),
+    TEXT(struct command, interpreter),
+    TEXT(struct command, interpreter_argument),
+    U64(struct command, interpreter_identity.device),
+    U64(struct command, interpreter_identity.inode),
+    U64(struct command, interpreter_identity.size),
+    U64(struct command, interpreter_identity.changed_ns),
+    TEXT(struct command, unavailable),
+};
+
+static const struct field text_fields[] = {
+    BOOL(struct text_record, is_present),
+    BYTES(struct text_record, text, TEXT_MAX_BYTES),
+};
+
+static const struct field param_fields[] = {
+    TEXT(struct param, name),
+    U32(struct param, min_items, LIST_ITEMS_MAX),
+    U32(struct param, max_items, LIST_ITEMS_MAX),
+    BOOL(struct param, is_required),
+    BOOL(struct param, has_default),
+    U32(struct param, default_count, LIST_ITEMS_MAX),
+    TEXT(struct param, env_name),
+};
+
+static const struct field rule_fields[] = {
+    U32(struct rule_record, rule.type, PARAM_TYPE_COUNT - 1),
+    BOOL(struct rule_record, rule.is_partial),
+    BOOL(struct rule_record, rule.allows_dash),
+    U32(struct rule_record, rule.min_length, UINT32_MAX),
+    U32(struct rule_record, rule.max_length, UINT32_MAX),
+    BOOL(struct rule_record, rule.has_min),
+    BOOL(struct rule_record, rule.has_max),
+    I64(struct rule_record, rule.min),
+    I64(struct rule_record, rule.max),
+    U64(struct rule_record, min_number_bits),
+    U64(struct rule_record, max_number_bits),
+    U32(struct rule_record, rule.value_count, ENUM_VALUE_COUNT_MAX),
+};
+
+static const struct field template_fields[] = {
+    U32(struct template, piece_count, PIECE_COUNT_MAX),
+    BOOL(struct template, is_spread),
+};
+
+static const struct field piece_fields[] = {
+    U32(struct template_piece, param, PARAM_COUNT_MAX - 1),
+};
+
+static const struct field env_fields[] = {
+    TEXT(struct env_entry, name),
+};
+
+const struct record_def policy_defs[POLICY_RECORD_COUNT] = {
+    [POLICY_HEAD] = RECORD("policy", struct policy, head_fields),
+    [POLICY_ACCOUNT] = RECORD("account", struct account, account_fields),
+    [POLICY_ROOT] = RECORD("root", struct root, root_fields),
+    [POLICY_BIND] = RECORD("bind", struct bind, bind_fields),
+    [POLICY_FILTER] = RECORD("filter", struct filter_record, filter_fields),
+    [POLICY_COMMAND] = RECORD("command", struct command, command_fields),
+    [POLICY_TEXT] = RECORD("text", struct text_record, text_fields),
+    [POLICY_PARAM] = RECORD("param", struct param, param_fields),
+    [POLICY_RULE] = RECORD("rule", struct rule_record, rule_fields),
+    [POLICY_TEMPLATE] = RECORD("template", struct template, template_fields),
+    [POLICY_PIECE] = RECORD("piece", struct template_piece, piece_fields),
+    [POLICY_ENV] = RECORD("env", struct env_entry, env_fields),
+};
