@@ -214,6 +214,7 @@ static const struct field job_only_fields[] = {
 static const struct field hello_fields[] = {
     U64(struct msg_hello, incarnation),
     U32(struct msg_hello, generation, UINT32_MAX),
+    U32(struct msg_hello, held, SLOT_COUNT_MAX),
 };
 
 static const struct field launched_fields[] = {

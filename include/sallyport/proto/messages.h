@@ -285,6 +285,11 @@ struct msg_job_only {                   /* MSG_EXITED_SEEN */
 struct msg_hello {                      /* the first to a new keeper; the jobs it holds follow as MSG_LAUNCHED, MSG_EXITED */
     uint64_t incarnation;               /* a new number for each start of the launcher */
     uint32_t generation;
+    /*
+     * So many of them follow at once, one for each job that has a slot: also one that is still being set up (its
+     * MSG_LAUNCHED comes early, with its pipes), for what is not named here the keeper queues again or calls lost.
+     */
+    uint32_t held;
 };
 
 struct msg_launched {                   /* descriptors: the read ends of stdout and stderr */
