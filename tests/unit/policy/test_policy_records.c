@@ -1,0 +1,167 @@
+#include "sallyport/policy/policy_records.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "records.h"
+#include "sallyport/base/error.h"
+#include "sample.h"
+
+/* One of everything. */
+static struct policy *rich_policy(void)
+{
+    struct policy *policy = sample_policy();
+    policy->accounts = calloc(1, sizeof *policy->accounts);
+    policy->account_count = 1;
+    policy->accounts[0] = (struct account){ "deploy", 33, 34 };
+    policy->roots[0].binds = calloc(1, sizeof *policy->roots[0].binds);
+    policy->roots[0].bind_count = 1;
+    policy->roots[0].has_host_network = true;
+    policy->roots[0].binds[0] = (struct bind){ "/srv/www", true };
+    policy->filters[0].program = calloc(2, 8);
+    policy->filters[0].program_bytes = 16;
+    policy->filters[0].program[3] = 0x42;
+
+    struct param *param = sample_param(policy, "number", PARAM_NUMBER);
+    param->rule.has_min = true;
+    param->rule.min_number = -0.25;
+    param->rule.min = -9;
+    param->help = strdup("how much");
+    param = sample_param(policy, "list", PARAM_LIST);
+    param->item.type = PARAM_ENUM;
+    sample_texts(&param->item.values, &param->item.value_count, (const char *const[]){ "a", "", NULL });
+    param->has_default = true;
+    sample_texts(&param->default_values, &param->default_count, (const char *const[]){ "a", NULL });
+    param = sample_param(policy, "text", PARAM_STRING);
+    param->rule.pattern = strdup("[a-z]*");
+    strcpy(sample_param(policy, "token", PARAM_SECRET)->env_name, "TOKEN");
+
+    sample_argument(policy, "/usr/bin/deploy", -1);
+    sample_argument(policy, "--text=", 2);
+    sample_argument(policy, NULL, 1)->is_spread = true;
+    sample_env(policy, "TEXT", "x", 2);
+    struct command *command = &policy->commands[0];
+    command->account = 0;
+    command->signals = 1u << 14;
+    strcpy(command->program, "/usr/bin/deploy");
+    command->program_identity = (struct identity){ 1, 2, 3, 4 };
+    return policy;
+}
+
+static struct record_file write_policy(const struct policy *policy, bool with_filters)
+{
+    struct record_file file = { 0 };
+    struct error err = { 0 };
+    cr_assert_eq(policy_write(policy, with_filters, &file, &err), 0, "%s", err.text);
+    return file;
+}
+
+Test(policy_records, come_back_as_they_were_written)
+{
+    struct policy *policy = rich_policy(), *again = NULL;
+    struct record_file first = write_policy(policy, true), second;
+    struct error err = { 0 };
+    cr_assert_eq(policy_read(first.data, first.size, &again, &err), 0, "%s", err.text);
+    second = write_policy(again, true);
+    cr_assert_eq(first.size, second.size);
+    cr_expect_eq(memcmp(first.data, second.data, first.size), 0);
+
+    const struct command *command = &again->commands[0];
+    cr_expect_eq(command->params[0].rule.min_number, -0.25);
+    cr_expect_eq(command->params[0].rule.min, -9);
+    cr_expect_str_eq(command->params[0].help, "how much");
+    cr_expect_eq(command->params[0].example, NULL);
+    cr_expect_str_eq(command->params[1].item.values[1], "");
+    cr_expect_str_eq(command->params[3].env_name, "TOKEN");
+    cr_expect_eq(command->arguments[1].pieces[1].literal, NULL);
+    cr_expect_eq(command->program_identity.changed_ns, 4);
+    cr_expect_eq(again->filters[0].program[3], 0x42);
+    cr_expect_eq(policy_find_command(again, "deploy"), 0);
+    cr_expect_eq(policy_find_command(again, "deplo"), -1);
+    cr_expect_eq(command_find_param(command, "text"), 2);
+    record_file_done(&first);
+    record_file_done(&second);
+    policy_free(again);
+    policy_free(policy);
+}
+
+Test(policy_records, leave_the_programs_out_for_who_does_not_need_them)
+{
+    struct policy *policy = rich_policy(), *again = NULL;
+    struct record_file file = write_policy(policy, false);
+    cr_assert_eq(policy_read(file.data, file.size, &again, NULL), 0);
+    cr_expect_str_eq(again->filters[0].name, "base");
+    cr_expect_eq(again->filters[0].program, NULL);
+    cr_expect_eq(again->filters[0].program_bytes, 0);
+    record_file_done(&file);
+    policy_free(again);
+    policy_free(policy);
+}
+
+Test(policy_records, are_refused_wherever_they_are_cut)
+{
+    struct policy *policy = rich_policy();
+    struct record_file file = write_policy(policy, true);
+    for (size_t size = 0; size < file.size; size++) {
+        struct policy *again = NULL;
+        cr_expect_eq(policy_read(file.data, size, &again, NULL), -EBADMSG, "%zu bytes", size);
+    }
+    file.data = realloc(file.data, file.size + 8);
+    memset(file.data + file.size, 0, 8);
+    struct policy *again = NULL;
+    cr_expect_eq(policy_read(file.data, file.size + 8, &again, NULL), -EBADMSG);
+    record_file_done(&file);
+    policy_free(policy);
+}
+
+Test(policy_records, with_a_flipped_bit_are_refused_or_still_make_sense)
+{
+    struct policy *policy = rich_policy();
+    struct record_file file = write_policy(policy, true);
+    for (size_t bit = 0; bit < 8 * file.size; bit++) {
+        file.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        struct policy *again = NULL;
+        struct error err = { 0 };
+        int done = policy_read(file.data, file.size, &again, &err);
+        cr_expect(done == 0 || (done == -EBADMSG && err.code == EBADMSG && err.text[0] != '\0'), "bit %zu: %d", bit,
+                  done);
+        policy_free(again);
+        file.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    record_file_done(&file);
+    policy_free(policy);
+}
+
+static void no_account(struct policy *policy)
+{
+    policy->commands[0].account = 1;
+}
+static void no_root(struct policy *policy)
+{
+    policy->commands[0].root = 1;
+}
+static void no_filter(struct policy *policy)
+{
+    policy->commands[0].filter = 1;
+}
+static void no_param(struct policy *policy)
+{
+    policy->commands[0].arguments[1].pieces[1].param = 9;
+}
+static void odd_program(struct policy *policy)
+{
+    policy->filters[0].program_bytes = 15;
+}
+
+Test(policy_records, with_an_index_that_fits_nothing_are_refused)
+{
+    static void (*const spoilers[])(struct policy *) = { no_account, no_root, no_filter, no_param, odd_program };
+    for (size_t i = 0; i < sizeof spoilers / sizeof spoilers[0]; i++) {
+        struct policy *policy = rich_policy(), *again = NULL;
+        spoilers[i](policy);
+        struct record_file file = write_policy(policy, true);
+        cr_expect_eq(policy_read(file.data, file.size, &again, NULL), -EBADMSG, "case %zu", i);
+        record_file_done(&file);
+        policy_free(policy);
+    }
+}
