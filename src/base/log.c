@@ -44,7 +44,7 @@ static int kind_admit(const char *format, unsigned *ret_held_back)
     return 0;
 }
 
-static void log_line(const char *level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void log_line(const char *level, const char *format, va_list args)
 {
     unsigned held_back;
     if (!kind_admit(format, &held_back))
