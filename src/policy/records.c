@@ -51,6 +51,9 @@ static const struct field command_fields[] = {
     U64(struct command, signals),
     BOOL(struct command, takes_stdin),
     U64(struct command, stdin_max_bytes),
+#if SALLYPORT_TEST_SWITCHES
+    U32(struct command, test_layers_off, UINT32_MAX),
+#endif
     TEXT(struct command, program),
     U64(struct command, program_identity.device),
     U64(struct command, program_identity.inode),

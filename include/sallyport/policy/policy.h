@@ -110,6 +110,9 @@ struct command {
     uint64_t signals;                           /* bit n-1: signal n may be sent through the API */
     bool takes_stdin;
     uint64_t stdin_max_bytes;
+#if SALLYPORT_TEST_SWITCHES
+    uint32_t test_layers_off;                   /* enum cell_layer: what a test leaves out */
+#endif
 
     /* Found by the bootstrap inside the finished root. A script runs through the interpreter of its #! line. */
     char program[PATH_MAX_BYTES];
