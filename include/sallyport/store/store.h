@@ -1,0 +1,172 @@
+/*
+ * What must not be lost: job records, idempotency keys, and the audit trail. The only folder that knows SQL.
+ *
+ * Used by the keeper alone. One SQLite database in WAL mode, one connection, one thread. Writes happen between
+ * store_begin() and store_commit(): the keeper puts all that arrived in one turn of its loop into one commit, and tells
+ * nobody anything before that commit has succeeded. Knows nothing of messages, policies or output files.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/base/hash.h"
+#include "sallyport/base/job_id.h"
+#include "sallyport/base/record.h"
+#include "sallyport/job/job.h"
+#include "sallyport/limits.h"
+
+struct error;
+struct store;
+
+/*
+ * Opens the database, or makes it, and brings its schema up to date.
+ *
+ *   syncs_fully  a commit is on the disk when store_commit() returns; otherwise a power cut, but no crash of ours, may
+ *                take the last commits with it
+ *
+ * -EPROTO when the database is not ours or was written by a newer program: nothing is changed then. -EBADMSG when it is
+ * damaged.
+ */
+int store_open(const char *path, bool syncs_fully, struct store **ret_store, struct error *err);
+void store_close(struct store *store);
+int store_set_sync(struct store *store, bool syncs_fully, struct error *err);
+
+/*
+ * The transaction. store_begin() does nothing when one is open. After a failed write or commit the caller rolls back,
+ * and everything since store_begin() is as if it had never been asked for, the audit chain's head included.
+ */
+int store_begin(struct store *store, struct error *err);
+int store_commit(struct store *store, struct error *err);
+void store_rollback(struct store *store);
+bool store_is_open(const struct store *store);
+
+/* --- jobs --------------------------------------------------------------------------------------------------- */
+
+/* One job, without what it was given (store_job_input()). */
+struct job_record {
+    struct job_id id;
+    uint64_t sequence;     /* the order of acceptance, given by store_job_add() */
+    uint8_t state, reason; /* enum job_state, enum job_reason; kept by name in the database */
+    char command[NAME_MAX_BYTES];
+    char actor[NAME_MAX_BYTES];
+    uint8_t via; /* how the actor was known: enum evidence_kind */
+    char address[ADDRESS_MAX_BYTES];
+    char why[REASON_MAX_BYTES];                                  /* the caller's own words */
+    uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
+    uint32_t timeout_ms;
+    bool has_stdin;       /* a file of the job's name is part of the record */
+    bool has_secrets;     /* some values were given that are never stored */
+    uint64_t incarnation; /* of the launcher that was last ordered to start it; 0: none yet */
+    uint32_t exit_code, signal, limits_hit, degraded;
+    char step[NAME_MAX_BYTES];
+    char message[ERROR_TEXT_MAX_BYTES];
+    char stopped_by[NAME_MAX_BYTES];
+    uint64_t wall_us, user_us, system_us, memory_peak_bytes;
+    uint64_t output_bytes; /* of the closed log; 0 while it is open */
+    bool output_truncated;
+    char output_sha256[HASH_TEXT_BYTES]; /* hex, once the log is closed */
+    uint64_t version;                    /* counts the changes */
+};
+
+struct job_label {
+    struct span name, value;
+};
+
+/* What a job was given. `params` hold no secret's value; `labels` are the entries, `index` the same for finding them. */
+struct job_input {
+    struct span params, labels;
+    const struct job_label *index;
+    uint32_t index_count;
+};
+
+/* Writes need an open transaction. record->sequence is filled in. */
+int store_job_add(struct store *store, struct job_record *record, const struct job_input *input, struct error *err);
+int store_job_update(struct store *store, const struct job_record *record, struct error *err);
+
+/* 1 when found, 0 when there is none. */
+int store_job_read(struct store *store, const struct job_id *id, struct job_record *ret_record, struct error *err);
+
+/* The same for what it was given; the spans belong to the store and last until the next call. */
+int store_job_input(struct store *store, const struct job_id *id, struct span *ret_params, struct span *ret_labels,
+                    struct error *err);
+
+/* Called for each record; false ends the walk. */
+typedef bool store_visit(void *arg, const struct job_record *record);
+
+/* Every job that has not ended, in the order of acceptance. */
+int store_jobs_active(struct store *store, store_visit *visit, void *arg, struct error *err);
+
+struct job_filter {
+    const char *command, *actor;           /* "" for any */
+    uint8_t via;                           /* of the actor; 0 for any */
+    enum job_state state;                  /* 0 for any */
+    struct job_label label;                /* name of size 0 for any */
+    uint64_t since_unix_ms, until_unix_ms; /* acceptance; 0 for open */
+    const struct job_id *before;           /* older than this one; NULL for the newest */
+    uint32_t limit;
+};
+
+/* The newest first. Names carry the time of acceptance, so every filter is a walk along one index. */
+int store_jobs_list(struct store *store, const struct job_filter *filter, store_visit *visit, void *arg,
+                    struct error *err);
+
+/* --- idempotency keys ----------------------------------------------------------------------------------------- */
+
+/* Who used which key where (actor, method and path of the request). */
+struct key_scope {
+    const char *actor;
+    uint8_t via;
+    const char *command;
+    const char *key;
+};
+
+/* 1, the job and the digest of the request that came first; 0 when the key is new, or older than KEY_LIFE_MS and ended. */
+int store_key_find(struct store *store, const struct key_scope *scope, uint64_t now_unix_ms, struct job_id *ret_job_id,
+                   uint8_t ret_digest[HASH_BYTES], struct error *err);
+
+/* Part of the transaction that adds the job. -EEXIST when somebody was first. */
+int store_key_add(struct store *store, const struct key_scope *scope, uint64_t now_unix_ms, const struct job_id *job_id,
+                  const uint8_t digest[HASH_BYTES], struct error *err);
+
+/* Removes up to `most` keys that are too old. Returns how many. Needs an open transaction. */
+int store_keys_expire(struct store *store, uint64_t now_unix_ms, unsigned most, struct error *err);
+
+#define KEY_LIFE_MS (24ull * 3600 * 1000)
+
+/* --- audit ---------------------------------------------------------------------------------------------------- */
+
+enum audit_what {
+    AUDIT_NONE,
+    AUDIT_SUBMIT,  /* accepted */
+    AUDIT_REFUSED, /* any request; detail says which and why */
+    AUDIT_START,   /* ordered from the launcher */
+    AUDIT_END,
+    AUDIT_CANCEL,
+    AUDIT_SIGNAL,
+    AUDIT_CONFIG, /* a generation of the configuration took effect */
+    AUDIT_WHAT_COUNT,
+};
+
+struct audit_entry {
+    enum audit_what what;
+    const struct job_id *job_id;                    /* or NULL */
+    const char *actor, *address, *command, *detail; /* or NULL */
+    uint32_t count;                                 /* refusals of unknown callers are gathered; else 1 */
+};
+
+/*
+ * Appends to the chain: each entry holds the head before it, and its own head is the SHA-256 of that and of the entry.
+ * Part of the open transaction: if it cannot be stored, neither can the decision that it tells of.
+ */
+int audit_record(struct store *store, const struct audit_entry *entry, struct error *err);
+
+/* The newest head, committed or not; all zero before the first entry. */
+void audit_head(const struct store *store, uint8_t ret_head[HASH_BYTES]);
+
+/*
+ * Walks the whole chain. -EBADMSG names the first entry that was changed, removed or moved. What a chain that was
+ * rebuilt or cut at its end cannot show by itself, audit_has_head() can: did this head, which the launcher noted, exist?
+ */
+int audit_verify(struct store *store, uint64_t *ret_entries, struct error *err);
+int audit_has_head(struct store *store, const uint8_t head[HASH_BYTES], struct error *err);

@@ -1,0 +1,289 @@
+/*
+ * Job records. One table says which member is which column; the SQL is written from it, and values are moved by one loop
+ * each way. States and reasons are stored by name: their numbers are ours to change, the database's contents are not.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
+#include "statement.h"
+
+/* `sequence` stands before these, and `is_active` behind them. */
+static const struct field columns[] = {
+    ID(struct job_record, id),
+    U8(struct job_record, state, JOB_STATE_COUNT - 1),
+    U8(struct job_record, reason, JOB_REASON_COUNT - 1),
+    TEXT(struct job_record, command),
+    TEXT(struct job_record, actor),
+    U8(struct job_record, via, UINT8_MAX),
+    TEXT(struct job_record, address),
+    TEXT(struct job_record, why),
+    U64(struct job_record, created_unix_ms),
+    U64(struct job_record, started_unix_ms),
+    U64(struct job_record, finished_unix_ms),
+    U32(struct job_record, timeout_ms, UINT32_MAX),
+    BOOL(struct job_record, has_stdin),
+    BOOL(struct job_record, has_secrets),
+    U64(struct job_record, incarnation),
+    U32(struct job_record, exit_code, UINT32_MAX),
+    U32(struct job_record, signal, UINT32_MAX),
+    U32(struct job_record, limits_hit, UINT32_MAX),
+    U32(struct job_record, degraded, UINT32_MAX),
+    TEXT(struct job_record, step),
+    TEXT(struct job_record, message),
+    TEXT(struct job_record, stopped_by),
+    U64(struct job_record, wall_us),
+    U64(struct job_record, user_us),
+    U64(struct job_record, system_us),
+    U64(struct job_record, memory_peak_bytes),
+    U64(struct job_record, output_bytes),
+    BOOL(struct job_record, output_truncated),
+    TEXT(struct job_record, output_sha256),
+    U64(struct job_record, version),
+};
+
+#define COLUMN_COUNT ((int)(sizeof columns / sizeof columns[0]))
+
+enum { COLUMN_ID, COLUMN_STATE, COLUMN_REASON };
+
+char *job_sql_columns(void)
+{
+    char *sql = NULL;
+    size_t size;
+    FILE *out = open_memstream(&sql, &size);
+    if (out == NULL)
+        return NULL;
+    fputs("sequence", out);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        fprintf(out, ", %s", columns[i].name);
+    fclose(out);
+    return sql;
+}
+
+char *job_sql_add(void)
+{
+    char *sql = NULL;
+    size_t size;
+    FILE *out = open_memstream(&sql, &size);
+    if (out == NULL)
+        return NULL;
+    fputs("INSERT INTO jobs (", out);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        fprintf(out, "%s, ", columns[i].name);
+    fputs("is_active) VALUES (", out);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        fprintf(out, "?%d, ", i + 1);
+    fprintf(out, "?%d)", COLUMN_COUNT + 1);
+    fclose(out);
+    return sql;
+}
+
+char *job_sql_update(void)
+{
+    char *sql = NULL;
+    size_t size;
+    FILE *out = open_memstream(&sql, &size);
+    if (out == NULL)
+        return NULL;
+    fputs("UPDATE jobs SET ", out);
+    for (int i = 1; i < COLUMN_COUNT; i++)
+        fprintf(out, "%s = ?%d, ", columns[i].name, i + 1);
+    fprintf(out, "is_active = ?%d WHERE id = ?1", COLUMN_COUNT + 1);
+    fclose(out);
+    return sql;
+}
+
+static void bind_column(sqlite3_stmt *statement, int i, const struct job_record *record)
+{
+    const void *from = (const char *)record + columns[i].offset;
+    int at = i + 1;
+    switch (columns[i].kind) {
+    case FIELD_ID:
+        bind_bytes(statement, at, from, JOB_ID_BYTES);
+        break;
+    case FIELD_TEXT:
+        bind_text(statement, at, from);
+        break;
+    case FIELD_U8:
+        bind_u64(statement, at, *(const uint8_t *)from);
+        break;
+    case FIELD_BOOL:
+        bind_u64(statement, at, *(const bool *)from);
+        break;
+    case FIELD_U32:
+        bind_u64(statement, at, *(const uint32_t *)from);
+        break;
+    default:
+        assert(columns[i].kind == FIELD_U64);
+        bind_u64(statement, at, *(const uint64_t *)from);
+        break;
+    }
+}
+
+static void bind_job(sqlite3_stmt *statement, const struct job_record *record)
+{
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        bind_column(statement, i, record);
+    bind_text(statement, COLUMN_STATE + 1, job_state_text(record->state));
+    bind_text(statement, COLUMN_REASON + 1, job_reason_text(record->reason));
+    bind_u64(statement, COLUMN_COUNT + 1, !job_has_ended(record->state));
+}
+
+static bool read_text(sqlite3_stmt *statement, int at, char *to, size_t room)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, at);
+    return text != NULL && text_copy(to, room, text);
+}
+
+static bool read_number(sqlite3_stmt *statement, int at, const struct field *field, void *to)
+{
+    uint64_t number = column_u64(statement, at);
+    if (number > field->max)
+        return false;
+    switch (field->kind) {
+    case FIELD_U8:
+        *(uint8_t *)to = (uint8_t)number;
+        break;
+    case FIELD_BOOL:
+        *(bool *)to = number != 0;
+        break;
+    case FIELD_U32:
+        *(uint32_t *)to = (uint32_t)number;
+        break;
+    default:
+        *(uint64_t *)to = number;
+        break;
+    }
+    return true;
+}
+
+static bool read_state(sqlite3_stmt *statement, int at, uint8_t *ret_state)
+{
+    enum job_state state;
+    const char *text = (const char *)sqlite3_column_text(statement, at);
+    if (text == NULL || !job_state_parse(text, &state))
+        return false;
+    *ret_state = (uint8_t)state;
+    return true;
+}
+
+static bool read_reason(sqlite3_stmt *statement, int at, uint8_t *ret_reason)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, at);
+    for (enum job_reason reason = JOB_REASON_NONE; text != NULL && reason < JOB_REASON_COUNT; reason++)
+        if (strcmp(job_reason_text(reason), text) == 0) {
+            *ret_reason = (uint8_t)reason;
+            return true;
+        }
+    return false;
+}
+
+static bool read_column(sqlite3_stmt *statement, int i, struct job_record *record)
+{
+    const struct field *field = &columns[i];
+    void *to = (char *)record + field->offset;
+    int at = i + 1; /* behind sequence */
+    if (i == COLUMN_STATE)
+        return read_state(statement, at, to);
+    if (i == COLUMN_REASON)
+        return read_reason(statement, at, to);
+    if (field->kind == FIELD_ID)
+        return column_exact(statement, at, to, JOB_ID_BYTES);
+    if (field->kind == FIELD_TEXT)
+        return read_text(statement, at, to, field->max);
+    return read_number(statement, at, field, to);
+}
+
+int job_from_row(sqlite3_stmt *statement, struct job_record *ret_record, struct error *err)
+{
+    struct job_record record = { .sequence = column_u64(statement, 0) };
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        if (!read_column(statement, i, &record))
+            return fail_plain(err, EBADMSG, "job record %llu: its %s is damaged", (unsigned long long)record.sequence,
+                              columns[i].name);
+    *ret_record = record;
+    return 0;
+}
+
+int store_job_add(struct store *store, struct job_record *record, const struct job_input *input, struct error *err)
+{
+    assert(store->is_open);
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_JOB_ADD);
+    bind_job(statement, record);
+    int done = statement_run(store, statement, err, "add a job");
+    if (done < 0)
+        return done;
+    uint64_t sequence = (uint64_t)sqlite3_last_insert_rowid(store->db);
+
+    statement = statement_take(store, STATEMENT_INPUT_ADD);
+    bind_u64(statement, 1, sequence);
+    bind_bytes(statement, 2, input->params.data, input->params.size);
+    bind_bytes(statement, 3, input->labels.data, input->labels.size);
+    done = statement_run(store, statement, err, "add a job's parameters");
+    for (uint32_t i = 0; i < input->index_count && done == 0; i++) {
+        const struct job_label *label = &input->index[i];
+        statement = statement_take(store, STATEMENT_LABEL_ADD);
+        bind_bytes(statement, 1, label->name.data, label->name.size);
+        bind_bytes(statement, 2, label->value.data, label->value.size);
+        bind_bytes(statement, 3, record->id.bytes, JOB_ID_BYTES);
+        done = statement_run(store, statement, err, "add a job's label");
+    }
+    if (done == 0)
+        record->sequence = sequence;
+    return done;
+}
+
+int store_job_update(struct store *store, const struct job_record *record, struct error *err)
+{
+    assert(store->is_open);
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_JOB_UPDATE);
+    bind_job(statement, record);
+    return statement_run(store, statement, err, "update a job");
+}
+
+int store_job_read(struct store *store, const struct job_id *id, struct job_record *ret_record, struct error *err)
+{
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_JOB_READ);
+    bind_bytes(statement, 1, id->bytes, JOB_ID_BYTES);
+    int found = statement_step(store, statement, err, "read a job");
+    if (found > 0) {
+        int done = job_from_row(statement, ret_record, err);
+        if (done < 0)
+            found = done;
+    }
+    sqlite3_reset(statement);
+    return found;
+}
+
+int store_job_input(struct store *store, const struct job_id *id, struct span *ret_params, struct span *ret_labels,
+                    struct error *err)
+{
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_INPUT_READ);
+    bind_bytes(statement, 1, id->bytes, JOB_ID_BYTES);
+    int found = statement_step(store, statement, err, "read a job's parameters");
+    if (found <= 0)
+        return found;
+    struct span params = column_bytes(statement, 0), labels = column_bytes(statement, 1);
+    if (params.size + labels.size > store->input_room) {
+        uint8_t *larger = realloc(store->input, params.size + labels.size);
+        if (larger == NULL) {
+            sqlite3_reset(statement);
+            return fail(err, ENOMEM, "read a job's parameters");
+        }
+        store->input = larger;
+        store->input_room = params.size + labels.size;
+    }
+    if (params.size > 0)
+        memcpy(store->input, params.data, params.size);
+    if (labels.size > 0)
+        memcpy(store->input + params.size, labels.data, labels.size);
+    *ret_params = (struct span){ store->input, params.size };
+    *ret_labels = (struct span){ store->input + params.size, labels.size };
+    sqlite3_reset(statement);
+    return 1;
+}

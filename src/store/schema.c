@@ -1,0 +1,136 @@
+/*
+ * The tables, as numbered steps. A step that was released is never edited: the next change is a new step. The database
+ * notes which it has; one that notes more than we know belongs to a newer program and is left alone.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "statement.h"
+
+#define APPLICATION_ID 0x53507274 /* "SPrt", in the database's header: tells ours from any other */
+
+static const struct migration {
+    const char *name;
+    const char *sql;
+} migrations[] = {
+    { "jobs, keys and audit",
+      "CREATE TABLE jobs ("
+      "  sequence INTEGER PRIMARY KEY AUTOINCREMENT," /* never given twice, so the order of acceptance is kept */
+      "  id BLOB NOT NULL UNIQUE, is_active INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
+      "  command TEXT NOT NULL, actor TEXT NOT NULL, via INTEGER NOT NULL, address TEXT NOT NULL, why TEXT NOT NULL,"
+      "  created_unix_ms INTEGER NOT NULL, started_unix_ms INTEGER NOT NULL, finished_unix_ms INTEGER NOT NULL,"
+      "  timeout_ms INTEGER NOT NULL, has_stdin INTEGER NOT NULL, has_secrets INTEGER NOT NULL, incarnation INTEGER "
+      "NOT NULL,"
+      "  exit_code INTEGER NOT NULL, signal INTEGER NOT NULL, limits_hit INTEGER NOT NULL, degraded INTEGER NOT NULL,"
+      "  step TEXT NOT NULL, message TEXT NOT NULL, stopped_by TEXT NOT NULL,"
+      "  wall_us INTEGER NOT NULL, user_us INTEGER NOT NULL, system_us INTEGER NOT NULL, memory_peak_bytes INTEGER NOT "
+      "NULL,"
+      "  output_bytes INTEGER NOT NULL, output_truncated INTEGER NOT NULL, output_sha256 TEXT NOT NULL,"
+      "  version INTEGER NOT NULL) STRICT;"
+      "CREATE INDEX jobs_active ON jobs (sequence) WHERE is_active;"
+      "CREATE INDEX jobs_by_state ON jobs (state, id);"
+      "CREATE INDEX jobs_by_command ON jobs (command, id);"
+      "CREATE INDEX jobs_by_actor ON jobs (actor, id);"
+      /* Apart from jobs: they can be large, and SQLite rewrites a whole row when one number in it changes. */
+      "CREATE TABLE job_inputs (sequence INTEGER PRIMARY KEY, params BLOB NOT NULL, labels BLOB NOT NULL) STRICT;"
+      "CREATE TABLE job_labels (name BLOB NOT NULL, value BLOB NOT NULL, id BLOB NOT NULL,"
+      "  PRIMARY KEY (name, value, id)) STRICT, WITHOUT ROWID;"
+      "CREATE TABLE idempotency_keys (actor TEXT NOT NULL, via INTEGER NOT NULL, command TEXT NOT NULL, key TEXT NOT "
+      "NULL,"
+      "  job_id BLOB NOT NULL, digest BLOB NOT NULL, created_unix_ms INTEGER NOT NULL,"
+      "  UNIQUE (actor, via, command, key)) STRICT;"
+      "CREATE INDEX keys_by_age ON idempotency_keys (created_unix_ms);"
+      "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, unix_ms INTEGER NOT NULL, what TEXT NOT NULL, job_id BLOB NOT "
+      "NULL,"
+      "  actor TEXT NOT NULL, address TEXT NOT NULL, command TEXT NOT NULL, detail TEXT NOT NULL, count INTEGER NOT "
+      "NULL,"
+      "  previous BLOB NOT NULL, head BLOB NOT NULL) STRICT;"
+      "CREATE INDEX audit_by_head ON audit (head);"
+      "CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
+      "END;" },
+};
+
+#define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])
+
+/* The number that a statement with one row and one column gives. */
+static int read_number(sqlite3 *db, const char *sql, int64_t *ret_number, struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        *ret_number = sqlite3_column_int64(statement, 0);
+    int done = result == SQLITE_ROW ? 0 : store_fail(db, result, err, sql);
+    sqlite3_finalize(statement);
+    return done;
+}
+
+static int check_owner(sqlite3 *db, int64_t *ret_version, struct error *err)
+{
+    int64_t application = 0, tables = 0;
+    int done = read_number(db, "PRAGMA application_id", &application, err);
+    if (done == 0)
+        done = read_number(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
+    if (done < 0)
+        return done;
+    *ret_version = 0;
+    if (tables == 0)
+        return 0;
+    if (application != APPLICATION_ID)
+        return fail_plain(err, EPROTO, "this database belongs to another program; name another state directory");
+    return read_number(db, "SELECT coalesce(max(version), 0) FROM migrations", ret_version, err);
+}
+
+static int note_migration(sqlite3 *db, size_t version, const char *name, struct error *err)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO migrations (version, name, applied_unix_ms) VALUES (%d, %Q, %lld)",
+                                (int)version, name, (long long)clock_unix_ms());
+    if (sql == NULL)
+        return fail(err, ENOMEM, "note the schema's version");
+    int done = store_execute(db, sql, err);
+    sqlite3_free(sql);
+    return done;
+}
+
+static int apply_from(sqlite3 *db, size_t version, struct error *err)
+{
+    int done = 0;
+    if (version == 0)
+        done = store_execute(db,
+                             "PRAGMA application_id = 1397781108;" /* APPLICATION_ID */
+                             "CREATE TABLE migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+                             "  applied_unix_ms INTEGER NOT NULL) STRICT;",
+                             err);
+    for (size_t i = version; i < MIGRATION_COUNT && done == 0; i++) {
+        done = store_execute(db, migrations[i].sql, err);
+        if (done == 0)
+            done = note_migration(db, i + 1, migrations[i].name, err);
+    }
+    return done;
+}
+
+int schema_apply(sqlite3 *db, struct error *err)
+{
+    static_assert(APPLICATION_ID == 1397781108, "the number in the SQL above");
+    int64_t version = 0;
+    int done = store_execute(db, "BEGIN IMMEDIATE", err);
+    if (done < 0)
+        return done;
+    done = check_owner(db, &version, err);
+    if (done == 0 && version > (int64_t)MIGRATION_COUNT)
+        done = fail_plain(err, EPROTO,
+                          "the database has schema %lld, and this program knows up to %zu: start the newer program, or "
+                          "restore a backup from before the upgrade",
+                          (long long)version, MIGRATION_COUNT);
+    if (done == 0)
+        done = apply_from(db, (size_t)version, err);
+    if (done == 0)
+        return store_execute(db, "COMMIT", err);
+    store_execute(db, "ROLLBACK", NULL);
+    return done;
+}

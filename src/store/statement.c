@@ -1,0 +1,164 @@
+#include "statement.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+
+#define AUDIT_COLUMNS "sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
+
+/* The statements of jobs are missing here: they are written from the table of columns in jobs.c. */
+static const char *const statement_sql[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_INPUT_ADD] = "INSERT INTO job_inputs (sequence, params, labels) VALUES (?1, ?2, ?3)",
+    [STATEMENT_INPUT_READ] =
+        "SELECT i.params, i.labels FROM jobs j JOIN job_inputs i ON i.sequence = j.sequence WHERE j.id = ?1",
+    [STATEMENT_LABEL_ADD] = "INSERT OR IGNORE INTO job_labels (name, value, id) VALUES (?1, ?2, ?3)",
+    [STATEMENT_KEY_ADD] = "INSERT INTO idempotency_keys (actor, via, command, key, job_id, digest, created_unix_ms) "
+                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_KEY_FIND] =
+        "SELECT k.job_id, k.digest, k.created_unix_ms, j.is_active FROM idempotency_keys k "
+        "JOIN jobs j ON j.id = k.job_id WHERE k.actor = ?1 AND k.via = ?2 AND k.command = ?3 AND k.key = ?4",
+    [STATEMENT_KEY_REMOVE] = "DELETE FROM idempotency_keys WHERE actor = ?1 AND via = ?2 AND command = ?3 AND key = ?4",
+    [STATEMENT_KEYS_EXPIRE] = "DELETE FROM idempotency_keys WHERE rowid IN "
+                              "(SELECT k.rowid FROM idempotency_keys k WHERE k.created_unix_ms < ?1 LIMIT ?2)",
+    [STATEMENT_AUDIT_ADD] =
+        "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",
+    [STATEMENT_AUDIT_ALL] = "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY sequence",
+    [STATEMENT_AUDIT_HAS] = "SELECT 1 FROM audit WHERE head = ?1",
+};
+
+static const struct {
+    int result; /* the primary code of SQLite */
+    int code;
+} result_codes[] = {
+    { SQLITE_FULL, ENOSPC },       { SQLITE_READONLY, EROFS }, { SQLITE_CORRUPT, EBADMSG }, { SQLITE_NOTADB, EBADMSG },
+    { SQLITE_NOMEM, ENOMEM },      { SQLITE_BUSY, EBUSY },     { SQLITE_LOCKED, EBUSY },    { SQLITE_CANTOPEN, ENOENT },
+    { SQLITE_CONSTRAINT, EEXIST }, { SQLITE_PERM, EACCES },    { SQLITE_TOOBIG, E2BIG },
+};
+
+int store_fail(sqlite3 *db, int result, struct error *err, const char *what)
+{
+    int code = EIO;
+    for (size_t i = 0; i < sizeof result_codes / sizeof result_codes[0]; i++)
+        if (result_codes[i].result == (result & 0xff))
+            code = result_codes[i].code;
+    return fail_plain(err, code, "%s: %s", what, db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(result));
+}
+
+int store_execute(sqlite3 *db, const char *sql, struct error *err)
+{
+    int result = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    return result == SQLITE_OK ? 0 : store_fail(db, result, err, sql);
+}
+
+static int statement_prepare(struct store *store, enum statement which, const char *sql, struct error *err)
+{
+    if (sql == NULL)
+        return fail(err, ENOMEM, "prepare the database");
+    int result = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &store->statements[which], NULL);
+    return result == SQLITE_OK ? 0 : store_fail(store->db, result, err, sql);
+}
+
+static char *job_sql_select(const char *columns, const char *condition)
+{
+    char *sql = NULL;
+    if (columns == NULL || asprintf(&sql, "SELECT %s FROM jobs WHERE %s", columns, condition) < 0)
+        return NULL;
+    return sql;
+}
+
+int statements_prepare(struct store *store, struct error *err)
+{
+    auto_free char *columns = job_sql_columns();
+    auto_free char *add = job_sql_add();
+    auto_free char *update = job_sql_update();
+    auto_free char *read = job_sql_select(columns, "id = ?1");
+    auto_free char *active = job_sql_select(columns, "is_active ORDER BY sequence");
+    const char *sql[STATEMENT_COUNT];
+    memcpy(sql, statement_sql, sizeof sql);
+    sql[STATEMENT_JOB_ADD] = add;
+    sql[STATEMENT_JOB_UPDATE] = update;
+    sql[STATEMENT_JOB_READ] = read;
+    sql[STATEMENT_JOBS_ACTIVE] = active;
+    for (enum statement which = 0; which < STATEMENT_COUNT; which++) {
+        int done = statement_prepare(store, which, sql[which], err);
+        if (done < 0)
+            return done;
+    }
+    return 0;
+}
+
+void statements_free(struct store *store)
+{
+    for (enum statement which = 0; which < STATEMENT_COUNT; which++)
+        sqlite3_finalize(store->statements[which]);
+}
+
+sqlite3_stmt *statement_take(struct store *store, enum statement which)
+{
+    sqlite3_stmt *statement = store->statements[which];
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return statement;
+}
+
+int statement_step(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what)
+{
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        return 1;
+    int done = result == SQLITE_DONE ? 0 : store_fail(store->db, result, err, what);
+    sqlite3_reset(statement);
+    return done;
+}
+
+int statement_run(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what)
+{
+    int done = statement_step(store, statement, err, what);
+    assert(done <= 0);
+    return done;
+}
+
+void bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+}
+
+void bind_bytes(sqlite3_stmt *statement, int at, const void *data, uint32_t size)
+{
+    /* A NULL pointer would store NULL: nothing and an empty value are the same here. */
+    sqlite3_bind_blob(statement, at, size > 0 ? data : "", (int)size, SQLITE_STATIC);
+}
+
+void bind_u64(sqlite3_stmt *statement, int at, uint64_t number)
+{
+    sqlite3_bind_int64(statement, at, (sqlite3_int64)number);
+}
+
+uint64_t column_u64(sqlite3_stmt *statement, int at)
+{
+    return (uint64_t)sqlite3_column_int64(statement, at);
+}
+
+struct span column_bytes(sqlite3_stmt *statement, int at)
+{
+    const void *data = sqlite3_column_blob(statement, at);
+    return (struct span){ data, (uint32_t)sqlite3_column_bytes(statement, at) };
+}
+
+bool column_exact(sqlite3_stmt *statement, int at, void *to, uint32_t size)
+{
+    struct span bytes = column_bytes(statement, at);
+    if (bytes.size != size)
+        return false;
+    memcpy(to, bytes.data, size);
+    return true;
+}

@@ -1,0 +1,88 @@
+/*
+ * SQLite behind four verbs: every statement of the folder is a row of one table, prepared once at opening; values go in
+ * through bind_*, rows come out through step and column_*. Errors become errno values here and nowhere else.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/store/store.h"
+
+enum statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_JOB_ADD,
+    STATEMENT_JOB_UPDATE,
+    STATEMENT_JOB_READ,
+    STATEMENT_JOBS_ACTIVE,
+    STATEMENT_INPUT_ADD,
+    STATEMENT_INPUT_READ,
+    STATEMENT_LABEL_ADD,
+    STATEMENT_KEY_ADD,
+    STATEMENT_KEY_FIND,
+    STATEMENT_KEY_REMOVE,
+    STATEMENT_KEYS_EXPIRE,
+    STATEMENT_AUDIT_ADD,
+    STATEMENT_AUDIT_LAST,
+    STATEMENT_AUDIT_ALL,
+    STATEMENT_AUDIT_HAS,
+    STATEMENT_COUNT,
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    bool is_open; /* a transaction */
+    uint64_t audit_sequence, audit_sequence_committed;
+    uint8_t audit_head[HASH_BYTES], audit_head_committed[HASH_BYTES];
+    uint8_t *input; /* what store_job_input() lends out */
+    uint32_t input_room;
+};
+
+/* Fills err from the database's last error. Returns -errno. */
+int store_fail(sqlite3 *db, int result, struct error *err, const char *what);
+
+/* Runs statements that give no rows. */
+int store_execute(sqlite3 *db, const char *sql, struct error *err);
+
+int statements_prepare(struct store *store, struct error *err);
+void statements_free(struct store *store);
+
+/* Ready for new values. */
+sqlite3_stmt *statement_take(struct store *store, enum statement which);
+
+/* 1 with a row, 0 at the end. After 0 or an error the statement is reset. */
+int statement_step(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what);
+
+/* For a statement that gives no row. */
+int statement_run(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what);
+
+/* SQLite copies nothing here: what is bound must last until the statement has run. */
+void bind_text(sqlite3_stmt *statement, int at, const char *text);
+void bind_bytes(sqlite3_stmt *statement, int at, const void *data, uint32_t size);
+void bind_u64(sqlite3_stmt *statement, int at, uint64_t number);
+
+uint64_t column_u64(sqlite3_stmt *statement, int at);
+struct span column_bytes(sqlite3_stmt *statement, int at);
+
+/* False when the blob has another size. */
+bool column_exact(sqlite3_stmt *statement, int at, void *to, uint32_t size);
+
+/* --- the parts of the folder, for each other ------------------------------------------------------------------ */
+
+/* Makes or upgrades the tables. */
+int schema_apply(sqlite3 *db, struct error *err);
+
+/* "a, b, c" of the columns of a job, and the SQL that writes them; allocated, the caller frees. */
+char *job_sql_columns(void);
+char *job_sql_add(void);
+char *job_sql_update(void);
+
+/* Reads the columns of job_sql_columns(), from the first on. -EBADMSG for what no keeper wrote. */
+int job_from_row(sqlite3_stmt *statement, struct job_record *ret_record, struct error *err);
+
+/* Finds the head of the chain at opening. */
+int audit_load(struct store *store, struct error *err);

@@ -1,0 +1,434 @@
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/text.h"
+#include "sallyport/store/store.h"
+
+static char directory[64], path[96];
+static struct store *store;
+static struct error err;
+
+static void open_store(void)
+{
+    cr_assert_eq(store_open(path, false, &store, &err), 0, "%s", err.text);
+}
+
+static void setup(void)
+{
+    strcpy(directory, "/tmp/sallyport-store-XXXXXX");
+    cr_assert_not_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/jobs.db", directory);
+    open_store();
+}
+
+static void teardown(void)
+{
+    store_close(store);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    cr_assert_eq(system(command), 0);
+}
+
+/* Changes the database behind the store's back, as an intruder with the file would. */
+static void meddle(const char *sql)
+{
+    sqlite3 *db;
+    char *text = NULL;
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &text), SQLITE_OK, "%s", text);
+    sqlite3_close(db);
+}
+
+static struct job_record sample(const char *command, const char *actor)
+{
+    struct job_record record = { .id = job_id_new(),
+                                 .state = JOB_QUEUED,
+                                 .created_unix_ms = clock_unix_ms(),
+                                 .version = 1,
+                                 .timeout_ms = 1000,
+                                 .via = 1,
+                                 .memory_peak_bytes = UINT64_MAX / 2,
+                                 .has_stdin = true };
+    text_copy(record.command, sizeof record.command, command);
+    text_copy(record.actor, sizeof record.actor, actor);
+    return record;
+}
+
+static struct span span_of(const char *text)
+{
+    return (struct span){ (const uint8_t *)text, (uint32_t)strlen(text) };
+}
+
+static struct job_record add(const char *command, const char *actor, const char *label)
+{
+    struct job_record record = sample(command, actor);
+    struct job_label index = { span_of("pr"), span_of(label) };
+    struct job_input input = { span_of("params"), span_of("labels"), &index, label[0] != '\0' };
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_job_add(store, &record, &input, &err), 0, "%s", err.text);
+    cr_assert_eq(store_commit(store, &err), 0);
+    return record;
+}
+
+TestSuite(store, .init = setup, .fini = teardown);
+
+Test(store, gives_back_every_member_after_a_restart)
+{
+    struct job_record record = add("deploy", "ci", "812"), found;
+    record.state = JOB_FAILED;
+    record.reason = JOB_REASON_EXITED;
+    record.exit_code = 3;
+    record.output_truncated = true;
+    record.version = 9;
+    strcpy(record.message, "exit 3 after 42 s");
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_job_update(store, &record, &err), 0);
+    cr_assert_eq(store_commit(store, &err), 0);
+    store_close(store);
+    open_store();
+    cr_assert_eq(store_job_read(store, &record.id, &found, &err), 1);
+    cr_expect_arr_eq(&found.id, &record.id, sizeof found.id);
+    cr_expect_eq(found.sequence, 1);
+    cr_expect_eq(found.state, JOB_FAILED);
+    cr_expect_eq(found.reason, JOB_REASON_EXITED);
+    cr_expect_eq(found.exit_code, 3);
+    cr_expect_eq(found.version, 9);
+    cr_expect_eq(found.memory_peak_bytes, UINT64_MAX / 2);
+    cr_expect(found.output_truncated && found.has_stdin && !found.has_secrets);
+    cr_expect_str_eq(found.command, "deploy");
+    cr_expect_str_eq(found.message, "exit 3 after 42 s");
+    struct span params, labels;
+    cr_assert_eq(store_job_input(store, &record.id, &params, &labels, &err), 1);
+    cr_expect(params.size == 6 && memcmp(params.data, "params", 6) == 0);
+    cr_expect(labels.size == 6 && memcmp(labels.data, "labels", 6) == 0);
+}
+
+Test(store, knows_no_job_that_was_rolled_back)
+{
+    struct job_record record = sample("deploy", "ci"), found;
+    struct job_input input = { 0 };
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_job_add(store, &record, &input, &err), 0);
+    cr_assert_eq(store_job_read(store, &record.id, &found, &err), 1);
+    store_rollback(store);
+    cr_expect_eq(store_job_read(store, &record.id, &found, &err), 0);
+    cr_expect(!store_is_open(store));
+}
+
+Test(store, commits_all_of_one_turn_together)
+{
+    struct job_record records[50], found;
+    struct job_input input = { 0 };
+    for (int i = 0; i < 50; i++) {
+        records[i] = sample("deploy", "ci");
+        cr_assert_eq(store_begin(store, &err), 0);
+        cr_assert_eq(store_job_add(store, &records[i], &input, &err), 0);
+    }
+    sqlite3 *other;
+    cr_assert_eq(sqlite3_open(path, &other), SQLITE_OK);
+    sqlite3_stmt *count;
+    cr_assert_eq(sqlite3_prepare_v2(other, "SELECT count(*) FROM jobs", -1, &count, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(count), SQLITE_ROW);
+    cr_expect_eq(sqlite3_column_int(count, 0), 0, "nobody sees a part of the turn");
+    sqlite3_reset(count);
+    cr_assert_eq(store_commit(store, &err), 0);
+    cr_assert_eq(sqlite3_step(count), SQLITE_ROW);
+    cr_expect_eq(sqlite3_column_int(count, 0), 50);
+    sqlite3_finalize(count);
+    sqlite3_close(other);
+    for (int i = 0; i < 50; i++)
+        cr_expect_eq(store_job_read(store, &records[i].id, &found, &err), 1);
+}
+
+struct seen {
+    unsigned count;
+    struct job_id ids[16];
+};
+
+static bool see(void *arg, const struct job_record *record)
+{
+    struct seen *seen = arg;
+    seen->ids[seen->count++] = record->id;
+    return seen->count < 16;
+}
+
+Test(store, walks_active_jobs_in_the_order_of_acceptance)
+{
+    struct job_record first = add("a", "x", ""), second = add("b", "x", ""), third = add("c", "x", "");
+    second.state = JOB_LOST;
+    second.reason = JOB_REASON_LOST;
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_job_update(store, &second, &err), 0);
+    cr_assert_eq(store_commit(store, &err), 0);
+    struct seen seen = { 0 };
+    cr_assert_eq(store_jobs_active(store, see, &seen, &err), 0);
+    cr_assert_eq(seen.count, 2);
+    cr_expect(job_id_equal(&seen.ids[0], &first.id) && job_id_equal(&seen.ids[1], &third.id));
+}
+
+Test(store, lists_by_any_mix_of_filters_newest_first)
+{
+    struct job_record one = add("deploy", "ci", "1"), two = add("deploy", "ops", "2"), three = add("test", "ci", "1");
+    struct job_record four = add("deploy", "ci", "1");
+    const struct {
+        struct job_filter filter;
+        unsigned count;
+        const struct job_id *first;
+    } cases[] = {
+        { { .command = "", .actor = "", .limit = 10 }, 4, &four.id },
+        { { .command = "", .actor = "", .limit = 2 }, 2, &four.id },
+        { { .command = "deploy", .actor = "", .limit = 10 }, 3, &four.id },
+        { { .command = "deploy", .actor = "ci", .via = 1, .limit = 10 }, 2, &four.id },
+        { { .command = "", .actor = "ci", .via = 2, .limit = 10 }, 0, NULL },
+        { { .command = "", .actor = "", .state = JOB_QUEUED, .limit = 10 }, 4, &four.id },
+        { { .command = "", .actor = "", .state = JOB_FAILED, .limit = 10 }, 0, NULL },
+        { { .command = "", .actor = "", .before = &four.id, .limit = 10 }, 3, &three.id },
+        { { .command = "", .actor = "", .label = { span_of("pr"), span_of("2") }, .limit = 10 }, 1, &two.id },
+        { { .command = "test", .actor = "", .label = { span_of("pr"), span_of("1") }, .limit = 10 }, 1, &three.id },
+        { { .command = "", .actor = "", .since_unix_ms = one.created_unix_ms - 1000, .limit = 10 }, 4, &four.id },
+        { { .command = "", .actor = "", .until_unix_ms = one.created_unix_ms - 1000, .limit = 10 }, 0, NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct seen seen = { 0 };
+        cr_assert_eq(store_jobs_list(store, &cases[i].filter, see, &seen, &err), 0, "%s", err.text);
+        cr_expect_eq(seen.count, cases[i].count, "case %zu: %u", i, seen.count);
+        if (cases[i].first != NULL)
+            cr_expect(job_id_equal(&seen.ids[0], cases[i].first), "case %zu", i);
+    }
+}
+
+Test(store, refuses_a_newer_schema_and_changes_nothing)
+{
+    store_close(store);
+    store = NULL;
+    meddle("INSERT INTO migrations VALUES (7, 'from the future', 0)");
+    cr_assert_eq(store_open(path, true, &store, &err), -EPROTO);
+    cr_expect_not_null(strstr(err.text, "has schema 7, and this program knows up to 1"), "%s", err.text);
+    cr_expect_null(store);
+}
+
+Test(store, refuses_a_database_of_another_program)
+{
+    char other[112];
+    struct store *none = NULL;
+    snprintf(other, sizeof other, "%s/other.db", directory);
+    sqlite3 *db;
+    cr_assert_eq(sqlite3_open(other, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "CREATE TABLE t (a)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    cr_expect_eq(store_open(other, true, &none, &err), -EPROTO);
+    cr_expect_not_null(strstr(err.text, "another program"), "%s", err.text);
+}
+
+Test(store, refuses_a_file_that_is_no_database)
+{
+    char other[112];
+    struct store *none = NULL;
+    snprintf(other, sizeof other, "%s/junk.db", directory);
+    FILE *file = fopen(other, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("junk", file);
+    fclose(file);
+    cr_expect_eq(store_open(other, true, &none, &err), -EBADMSG, "%s", err.text);
+}
+
+Test(store, is_as_it_was_after_a_commit_that_failed)
+{
+    struct job_record first = add("deploy", "ci", ""), second = sample("deploy", "ci"), found;
+    static char large[60000];
+    memset(large, 'x', sizeof large);
+    struct job_input input = { { (uint8_t *)large, sizeof large }, { 0 }, NULL, 0 };
+    uint8_t before[HASH_BYTES], after[HASH_BYTES];
+    audit_head(store, before);
+    /* The largest size of a file stands in for a full disk. */
+    struct rlimit limit, tight = { 0 };
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    tight = (struct rlimit){ 16 * 1024, limit.rlim_max };
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_job_add(store, &second, &input, &err), 0);
+    cr_assert_eq(audit_record(store, &(struct audit_entry){ .what = AUDIT_SUBMIT }, &err), 0);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    int done = store_commit(store, &err);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    cr_assert_lt(done, 0);
+    store_rollback(store);
+    audit_head(store, after);
+    cr_expect_arr_eq(before, after, HASH_BYTES);
+    cr_expect_eq(store_job_read(store, &second.id, &found, &err), 0);
+    cr_expect_eq(store_job_read(store, &first.id, &found, &err), 1);
+    struct job_record third = add("deploy", "ci", "");
+    cr_expect_eq(store_job_read(store, &third.id, &found, &err), 1);
+}
+
+TestSuite(keys, .init = setup, .fini = teardown);
+
+static const struct key_scope scope = { "ci", 1, "deploy", "key-1" };
+
+Test(keys, give_the_first_job_to_every_twin)
+{
+    struct job_record record = add("deploy", "ci", "");
+    uint8_t digest[HASH_BYTES] = { 7 }, found_digest[HASH_BYTES];
+    struct job_id found;
+    uint64_t now = clock_unix_ms();
+    cr_assert_eq(store_key_find(store, &scope, now, &found, found_digest, &err), 0);
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_key_add(store, &scope, now, &record.id, digest, &err), 0);
+    /* A twin in the same turn, before the commit. */
+    cr_assert_eq(store_key_find(store, &scope, now, &found, found_digest, &err), 1);
+    cr_expect(job_id_equal(&found, &record.id));
+    cr_expect_arr_eq(found_digest, digest, HASH_BYTES);
+    struct job_id other = job_id_new();
+    cr_expect_eq(store_key_add(store, &scope, now, &other, digest, &err), -EEXIST);
+    cr_assert_eq(store_commit(store, &err), 0);
+    store_close(store);
+    open_store();
+    cr_expect_eq(store_key_find(store, &scope, now, &found, found_digest, &err), 1);
+}
+
+Test(keys, belong_to_an_actor_and_a_command)
+{
+    struct job_record record = add("deploy", "ci", "");
+    uint8_t digest[HASH_BYTES] = { 0 };
+    struct job_id found;
+    uint64_t now = clock_unix_ms();
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_key_add(store, &scope, now, &record.id, digest, &err), 0);
+    cr_assert_eq(store_commit(store, &err), 0);
+    const struct key_scope others[] = { { "ops", 1, "deploy", "key-1" },
+                                        { "ci", 2, "deploy", "key-1" },
+                                        { "ci", 1, "test", "key-1" },
+                                        { "ci", 1, "deploy", "key-2" } };
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(store_key_find(store, &others[i], now, &found, digest, &err), 0, "case %zu", i);
+}
+
+Test(keys, live_for_a_day_and_as_long_as_their_job)
+{
+    struct job_record record = add("deploy", "ci", "");
+    uint8_t digest[HASH_BYTES] = { 0 };
+    struct job_id found;
+    uint64_t now = clock_unix_ms(), later = now + KEY_LIFE_MS + 1000;
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_key_add(store, &scope, now, &record.id, digest, &err), 0);
+    cr_expect_eq(store_key_find(store, &scope, later, &found, digest, &err), 1, "the job still runs");
+    record.state = JOB_SUCCEEDED;
+    record.reason = JOB_REASON_EXITED;
+    cr_assert_eq(store_job_update(store, &record, &err), 0);
+    cr_expect_eq(store_key_find(store, &scope, later, &found, digest, &err), 0);
+    struct job_record second = sample("deploy", "ci");
+    cr_assert_eq(store_job_add(store, &second, &(struct job_input){ 0 }, &err), 0);
+    cr_expect_eq(store_key_add(store, &scope, later, &second.id, digest, &err), 0, "%s", err.text);
+    cr_expect_eq(store_keys_expire(store, later, 10, &err), 0);
+    cr_expect_eq(store_keys_expire(store, later + KEY_LIFE_MS + 1000, 10, &err), 1);
+    store_rollback(store);
+}
+
+TestSuite(audit, .init = setup, .fini = teardown);
+
+static void tell(enum audit_what what, const char *actor)
+{
+    struct job_id id = job_id_new();
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(
+        audit_record(store,
+                     &(struct audit_entry){
+                         .what = what, .job_id = &id, .actor = actor, .command = "deploy", .detail = "because" },
+                     &err),
+        0, "%s", err.text);
+    cr_assert_eq(store_commit(store, &err), 0);
+}
+
+static void tell_five(void)
+{
+    for (int i = 0; i < 5; i++)
+        tell(AUDIT_SUBMIT + i % 3, "ci");
+    uint64_t entries = 0;
+    cr_assert_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
+    cr_assert_eq(entries, 5);
+}
+
+Test(audit, goes_on_where_it_was_after_a_restart)
+{
+    tell_five();
+    store_close(store);
+    open_store();
+    tell(AUDIT_CANCEL, "ops");
+    uint64_t entries;
+    cr_assert_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
+    cr_expect_eq(entries, 6);
+}
+
+Test(audit, forgets_what_was_rolled_back)
+{
+    uint8_t before[HASH_BYTES], after[HASH_BYTES];
+    tell_five();
+    audit_head(store, before);
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(audit_record(store, &(struct audit_entry){ .what = AUDIT_CANCEL }, &err), 0);
+    audit_head(store, after);
+    cr_expect_arr_neq(before, after, HASH_BYTES);
+    store_rollback(store);
+    audit_head(store, after);
+    cr_expect_arr_eq(before, after, HASH_BYTES);
+    tell(AUDIT_CANCEL, "ops");
+    uint64_t entries;
+    cr_expect_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
+}
+
+Test(audit, shows_an_entry_that_was_changed_removed_or_moved)
+{
+    static const char *const deeds[] = {
+        "UPDATE audit SET actor = 'somebody' WHERE sequence = 3",
+        "UPDATE audit SET detail = '' WHERE sequence = 1",
+        "UPDATE audit SET unix_ms = unix_ms + 1 WHERE sequence = 5",
+        "DELETE FROM audit WHERE sequence = 2",
+        "DELETE FROM audit WHERE sequence = 1",
+        "DELETE FROM audit WHERE sequence = 5",
+        "UPDATE audit SET sequence = 99 WHERE sequence = 2; UPDATE audit SET sequence = 2 WHERE sequence = 3;"
+        "UPDATE audit SET sequence = 3 WHERE sequence = 99",
+    };
+    tell_five();
+    char copy[256];
+    snprintf(copy, sizeof copy, "cp %s/jobs.db %s/saved.db && cp %s/jobs.db-wal %s/saved.db-wal", directory, directory,
+             directory, directory);
+    cr_assert_eq(system(copy), 0);
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+        uint64_t entries;
+        struct store *meddled;
+        char file[128], again[300];
+        snprintf(file, sizeof file, "%s/try.db", directory);
+        snprintf(again, sizeof again, "rm -f %s*; cp %s/saved.db %s && cp %s/saved.db-wal %s-wal", file, directory,
+                 file, directory, file);
+        cr_assert_eq(system(again), 0);
+        cr_assert_eq(store_open(file, false, &meddled, &err), 0);
+        sqlite3 *db;
+        char *text = NULL;
+        cr_assert_eq(sqlite3_open(file, &db), SQLITE_OK);
+        cr_assert_eq(sqlite3_exec(db, "DROP TRIGGER audit_is_append_only", NULL, NULL, NULL), SQLITE_OK);
+        cr_assert_eq(sqlite3_exec(db, deeds[i], NULL, NULL, &text), SQLITE_OK, "%s", text);
+        sqlite3_close(db);
+        cr_expect_eq(audit_verify(meddled, &entries, &err), -EBADMSG, "deed %zu was not seen", i);
+        store_close(meddled);
+    }
+}
+
+Test(audit, finds_the_heads_that_the_launcher_noted)
+{
+    uint8_t head[HASH_BYTES];
+    tell_five();
+    audit_head(store, head);
+    tell(AUDIT_END, "");
+    cr_expect_eq(audit_has_head(store, head, &err), 1);
+    head[0] ^= 1;
+    cr_expect_eq(audit_has_head(store, head, &err), 0);
+}
