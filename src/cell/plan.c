@@ -29,7 +29,7 @@ static const struct field plan_fields[] = {
     U32(struct plan, env_count, CELL_ENV_MAX),
     BYTES(struct plan, arguments, ARGV_MAX_BYTES),
     BYTES(struct plan, env, ARGV_MAX_BYTES),
-    BYTES(struct plan, writable, BIND_COUNT_MAX * PATH_MAX_BYTES / 4),
+    BYTES(struct plan, writable, BIND_COUNT_MAX *PATH_MAX_BYTES / 4),
     BYTES(struct plan, secrets, PARAMS_MAX_BYTES),
     BYTES(struct plan, filter, FILTER_INSTRUCTIONS_MAX * 8),
     U32(struct plan, layers_off, UINT32_MAX),
@@ -44,16 +44,11 @@ static const struct field nothing_fields[] = {
 };
 
 static const struct field ended_fields[] = {
-    BOOL(struct cell_ended, has_started),
-    TEXT(struct cell_ended, step),
-    U32(struct cell_ended, code, 4095),
-    TEXT(struct cell_ended, detail),
-    BOOL(struct cell_ended, has_status),
-    U32(struct cell_ended, exit_code, 255),
-    U32(struct cell_ended, signal, 64),
-    U64(struct cell_ended, user_us),
-    U64(struct cell_ended, system_us),
-    U64(struct cell_ended, memory_peak_bytes),
+    BOOL(struct cell_ended, has_started), TEXT(struct cell_ended, step),
+    U32(struct cell_ended, code, 4095),   TEXT(struct cell_ended, detail),
+    BOOL(struct cell_ended, has_status),  U32(struct cell_ended, exit_code, 255),
+    U32(struct cell_ended, signal, 64),   U64(struct cell_ended, user_us),
+    U64(struct cell_ended, system_us),    U64(struct cell_ended, memory_peak_bytes),
 };
 
 const struct record_def cell_defs[CELL_MESSAGE_COUNT] = {

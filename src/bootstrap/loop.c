@@ -1,0 +1,97 @@
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bootstrap.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+
+#define STOP_SPARE_MS 10000 /* beyond the grace: for TERM, KILL and the last commits */
+
+/* Asks for an orderly end; asked again, it does not wait any more. */
+static void stop(struct bootstrap *bootstrap)
+{
+    if (bootstrap->is_stopping) {
+        bootstrap->stop_deadline_ms = 0;
+        return;
+    }
+    struct msg_drain drain = { .grace_ms = bootstrap->config->shutdown_grace_ms };
+    struct error err = { 0 };
+    bootstrap->is_stopping = true;
+    bootstrap->stop_deadline_ms = clock_monotonic_ms() + drain.grace_ms + STOP_SPARE_MS;
+    log_info("stopping: running jobs have %u s to end", drain.grace_ms / 1000);
+    static const enum process told[] = { PROCESS_FRONT, PROCESS_LAUNCHER, PROCESS_KEEPER };
+    for (unsigned i = 0; i < sizeof told / sizeof told[0]; i++)
+        if (bootstrap->children[told[i]].pid > 0 &&
+            hand(bootstrap->children[told[i]].control, MSG_DRAIN, &drain, -1, &err) < 0)
+            log_warn("%s was not told to stop: %s", bootstrap->children[told[i]].name, err.text);
+}
+
+static void reap(struct bootstrap *bootstrap)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        child_ended(bootstrap, pid, status);
+}
+
+static void take_signals(struct bootstrap *bootstrap)
+{
+    struct signalfd_siginfo info;
+    while (read(bootstrap->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            reap(bootstrap);
+            break;
+        case SIGHUP:
+            if (!bootstrap->is_stopping)
+                model_reload(bootstrap);
+            break;
+        default:
+            stop(bootstrap);
+            break;
+        }
+    }
+}
+
+/* The doorbell has no content: somebody asks for a reload, and the files say what it will be. */
+static void answer_doorbell(struct bootstrap *bootstrap)
+{
+    uint64_t rings;
+    if (read(bootstrap->doorbell_fd, &rings, sizeof rings) == (ssize_t)sizeof rings && !bootstrap->is_stopping)
+        model_reload(bootstrap);
+}
+
+/* Stopped is when the keeper, which knows what still runs, has ended. */
+static bool has_stopped(const struct bootstrap *bootstrap)
+{
+    if (!bootstrap->is_stopping)
+        return false;
+    return bootstrap->children[PROCESS_KEEPER].pid == 0 || clock_monotonic_ms() >= bootstrap->stop_deadline_ms;
+}
+
+int loop_run(struct bootstrap *bootstrap)
+{
+    while (!has_stopped(bootstrap)) {
+        struct pollfd fds[] = {
+            { .fd = bootstrap->signal_fd, .events = POLLIN },
+            { .fd = bootstrap->doorbell_fd, .events = POLLIN },
+        };
+        int wait_ms = -1;
+        if (bootstrap->is_stopping)
+            wait_ms = (int)(bootstrap->stop_deadline_ms - clock_monotonic_ms());
+        if (poll(fds, 2, wait_ms) < 0 && errno != EINTR) {
+            log_error("poll failed; sallyportd ends");
+            return 1;
+        }
+        if ((fds[0].revents & POLLIN) != 0)
+            take_signals(bootstrap);
+        if ((fds[1].revents & POLLIN) != 0)
+            answer_doorbell(bootstrap);
+    }
+    return bootstrap->has_failed ? 70 : 0;
+}

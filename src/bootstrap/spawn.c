@@ -1,0 +1,131 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bootstrap.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+
+#define FIRST_HANDED_FD 3
+#define LIFTED_FD_LEAST 64
+
+/* Signals as a fresh process has them, whatever we or our parent ignored or blocked. */
+static void reset_signals(void)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Stdin and stdout become /dev/null, stderr stays, what is handed over comes next, and nothing else stays open. */
+static int place_fds(const struct spawn *what, int program_fd)
+{
+    int lifted[8], null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
+        return -1;
+    for (unsigned i = 0; i < what->fd_count; i++)
+        if ((lifted[i] = fcntl(what->fds[i], F_DUPFD_CLOEXEC, LIFTED_FD_LEAST)) < 0)
+            return -1;
+    int program = fcntl(program_fd, F_DUPFD_CLOEXEC, LIFTED_FD_LEAST);
+    if (program < 0)
+        return -1;
+    for (unsigned i = 0; i < what->fd_count; i++)
+        if (dup2(lifted[i], FIRST_HANDED_FD + (int)i) < 0)
+            return -1;
+    /* The program's own descriptor must survive until exec, and is closed by it. */
+    if (dup3(program, FIRST_HANDED_FD + (int)what->fd_count, O_CLOEXEC) < 0)
+        return -1;
+    return (int)syscall(SYS_close_range, FIRST_HANDED_FD + what->fd_count + 1, ~0U, 0);
+}
+
+/* What a supervisor is before it enters its slot: the launcher's uid, outside of every capability, first to go when memory ends. */
+static int become_supervisor(const struct bootstrap *bootstrap)
+{
+    const struct ids *ids = &bootstrap->ids;
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "1000", 4) != 4)
+        return -1;
+    close(fd);
+    if (bootstrap->groups.exist && write(bootstrap->groups.supervisors_fd, "0", 1) != 1)
+        return -1;
+    if (ids->is_single)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setresgid(ids->launcher, ids->launcher, ids->launcher) < 0)
+        return -1;
+    return setresuid(ids->launcher, ids->launcher, ids->launcher);
+}
+
+static _Noreturn void run_child(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd)
+{
+    char *environment[3] = { NULL };
+    unsigned count = 0;
+#if SALLYPORT_TEST_SWITCHES
+    static const char *const passed[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS" };
+    for (unsigned i = 0; i < 2; i++) {
+        const char *value = getenv(passed[i]);
+        char *entry = NULL;
+        if (value != NULL && asprintf(&entry, "%s=%s", passed[i], value) > 0)
+            environment[count++] = entry;
+    }
+#endif
+    environment[count] = NULL;
+    setsid();
+    reset_signals();
+    if (what->is_launcher_uid && become_supervisor(bootstrap) < 0)
+        goto failed;
+    if (place_fds(what, program_fd) < 0)
+        goto failed;
+    syscall(SYS_execveat, FIRST_HANDED_FD + (int)what->fd_count, "", (char *const *)(uintptr_t)what->arguments,
+            environment, AT_EMPTY_PATH);
+failed:
+    dprintf(STDERR_FILENO, "sallyportd: cannot start '%s': %s\n", what->name, strerror(errno));
+    _exit(127);
+}
+
+/* Children of the outer pid namespace are still our own children: pid_for_children changes, we do not. */
+static int enter_outer_namespace(const struct bootstrap *bootstrap, int *ret_own, struct error *err)
+{
+    *ret_own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    if (*ret_own < 0 || setns(bootstrap->outer_pid_namespace, CLONE_NEWPID) < 0)
+        return fail(err, errno, "enter the outer pid namespace");
+    return 0;
+}
+
+int spawn(struct bootstrap *bootstrap, const struct spawn *what, pid_t *ret_pid, struct error *err)
+{
+    auto_fd int opened = -1;
+    auto_fd int own = -1;
+    int program_fd = what->program_fd;
+    if (program_fd < 0) {
+        char path[PATH_MAX_BYTES + NAME_MAX_BYTES];
+        snprintf(path, sizeof path, "%s/%s", bootstrap->programs, what->name);
+        program_fd = opened = open(path, O_RDONLY | O_CLOEXEC);
+        if (opened < 0)
+            return fail(err, errno, "open '%s'", path);
+    }
+    int done = what->is_in_outer_namespace ? enter_outer_namespace(bootstrap, &own, err) : 0;
+    if (done < 0)
+        return done;
+    struct clone_args args = { .flags = what->makes_outer_namespace ? CLONE_NEWPID : 0, .exit_signal = SIGCHLD };
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0)
+        run_child(bootstrap, what, program_fd);
+    int code = errno;
+    if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
+        return fail(err, errno, "return to our own pid namespace");
+    if (pid < 0)
+        return fail(err, code, "start '%s'", what->name);
+    *ret_pid = pid;
+    return 0;
+}

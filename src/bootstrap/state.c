@@ -1,0 +1,68 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bootstrap.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+
+/* Makes the missing directories of the path, one by one. */
+static int make_directories(const char *path, struct error *err)
+{
+    char part[PATH_MAX_BYTES];
+    if (strlen(path) >= sizeof part)
+        return fail(err, ENAMETOOLONG, "state directory '%s'", path);
+    for (const char *slash = path; (slash = strchr(slash + 1, '/')) != NULL || true;) {
+        size_t length = slash != NULL ? (size_t)(slash - path) : strlen(path);
+        memcpy(part, path, length);
+        part[length] = '\0';
+        if (mkdir(part, 0711) < 0 && errno != EEXIST)
+            return fail(err, errno, "make state directory '%s'", part);
+        if (slash == NULL)
+            return 0;
+    }
+}
+
+int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
+{
+    int done = make_directories(path, err);
+    if (done < 0)
+        return done;
+    auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, errno, "open state directory '%s'", path);
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return fail(err, errno, "stat state directory '%s'", path);
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return fail_plain(
+            err, EPERM,
+            "state directory '%s' belongs to uid %u or can be changed by others; it must be ours alone (chmod go-w)",
+            path, (unsigned)st.st_uid);
+    auto_fd int lock = openat(fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0)
+        return fail(err, errno, "open '%s/lock'", path);
+    if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+        return fail_plain(err, EBUSY,
+                          "another sallyportd uses the state directory '%s'; give this one its own with --state", path);
+    if (mkdirat(fd, "keeper", 0700) < 0 && errno != EEXIST)
+        return fail(err, errno, "make '%s/keeper'", path);
+    auto_fd int keeper = openat(fd, "keeper", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (keeper < 0)
+        return fail(err, errno, "open '%s/keeper'", path);
+    bootstrap->state_fd = fd_take(&fd);
+    bootstrap->lock_fd = fd_take(&lock);
+    bootstrap->keeper_dir_fd = fd_take(&keeper);
+    return 0;
+}
+
+int state_give(struct bootstrap *bootstrap, struct error *err)
+{
+    if (fchown(bootstrap->keeper_dir_fd, bootstrap->ids.keeper, bootstrap->ids.keeper) < 0)
+        return fail(err, errno, "give the keeper its directory");
+    return 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * Inside of the cell program: one job from order to end, in one slot.
+ *
+ * The supervisor (supervise.c) takes an order and clones pid 1 of the job's pid namespace, which builds the root and the
+ * limits (cell.c, the recipe), makes the job's own process (job.c) and stays as its init (init.c). No allocation, no
+ * logging, no configuration: one plan, and a pipe for the bad news.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sallyport/cell/plan.h"
+
+/* Descriptors inside a cell once it is being built. The first three are the job's; the others close at its exec. */
+enum cell_fd {
+    CELL_STDIN = 0,
+    CELL_STDOUT = 1,
+    CELL_STDERR = 2,
+    CELL_PROGRAM = 3,       /* what will be executed, opened inside the job's root */
+    CELL_STATUS = 4,        /* job -> supervisor: CELL_HOT, or a struct cell_failure; its end means that exec happened */
+    CELL_RESULT = 5,        /* init -> supervisor: the wait status of the job's own process */
+    CELL_CONTROL = 6,       /* supervisor -> init: signals to pass on, one byte each; its end means: end */
+    CELL_FD_COUNT = 7,
+};
+
+/* The byte that says: everything is done but the filter and the exec. */
+#define CELL_HOT 'h'
+
+/* A step that could not be done, on the status pipe. Smaller than PIPE_BUF, so it arrives whole. */
+struct cell_failure {
+    int32_t code;                       /* errno */
+    char step[NAME_MAX_BYTES];
+    char detail[REASON_MAX_BYTES];
+};
+
+/* Whether the plan keeps a layer. Constant in releases: the switches exist in test builds only. */
+static inline bool has_layer(const struct plan *plan, enum cell_layer layer)
+{
+#if SALLYPORT_TEST_SWITCHES
+    return (plan->layers_off & layer) == 0;
+#else
+    (void)plan;
+    (void)layer;
+    return true;
+#endif
+}
+
+/* Tells the failure on the status pipe and ends the process. errno is what went wrong. */
+_Noreturn void cell_fail(const char *step, const char *detail);
+
+/* The same with our own code. */
+_Noreturn void cell_fail_code(const char *step, int code, const char *detail);
+
+/* Runs in the new namespaces as their pid 1; fds are the order's (enum cell_run_fd). Never returns. */
+_Noreturn void cell_enter(const struct plan *plan, const int *fds, int status_fd, int result_fd, int control_fd);
+
+/* Steps of the recipe; each ends the process through cell_fail() if it cannot be done. */
+void cell_build_root(const struct plan *plan);          /* mounts.c */
+void cell_apply_rlimits(const struct plan *plan);       /* rlimits.c */
+void cell_open_program(const struct plan *plan);        /* program.c: CELL_PROGRAM */
+void cell_drop_to_job(const struct plan *plan);         /* caps.c: ids, capabilities, securebits; then reads back */
+void cell_drop_to_init(const struct plan *plan);        /* caps.c: keeps CAP_KILL, to pass signals on */
+void cell_apply_landlock(const struct plan *plan);      /* landlock.c */
+void cell_load_filter(const uint8_t *program, uint32_t bytes);  /* filter.c */
+void cell_load_init_filter(void);                       /* filter.c */
+
+_Noreturn void job_become(const struct plan *plan);     /* job.c: everything up to execveat */
+_Noreturn void init_run(int job_pid);                   /* init.c */
+
+/* Takes the next NUL-terminated text off a span, or NULL at its end (or where the NUL is missing). */
+const char *span_next_text(struct span *span);

@@ -1,0 +1,94 @@
+/*
+ * The job's own Landlock domain, after its last mount: a task under any file rule may never mount again, nor may its
+ * children. It may read and execute what its root shows, write below /tmp, /dev/shm and its writable binds, and write
+ * the few devices. No TCP but with the host's network, no signals and no abstract sockets to the outside.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cell.h"
+
+/* Names newer than Debian 12's kernel headers (Documentation/userspace-api/landlock.rst). */
+#define ACCESS_REFER     (1ULL << 13) /* ABI 2 */
+#define ACCESS_TRUNCATE  (1ULL << 14) /* ABI 3 */
+#define ACCESS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
+#define NET_BIND_TCP     (1ULL << 0)  /* ABI 4 */
+#define NET_CONNECT_TCP  (1ULL << 1)
+#define SCOPE_ABSTRACT   (1ULL << 0) /* ABI 6 */
+#define SCOPE_SIGNAL     (1ULL << 1)
+
+#define ACCESS_READ  (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ACCESS_ABI_1 ((1ULL << 13) - 1)
+/* All but execution and device nodes: what a job writes it may not run, and it makes no devices. */
+#define ACCESS_WRITE(all)                                                                                              \
+    ((all) & ~(uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK))
+#define ACCESS_DEVICE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
+
+struct ruleset {
+    uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
+static uint64_t access_of_abi(uint32_t abi)
+{
+    uint64_t access = ACCESS_ABI_1;
+    if (abi >= 2)
+        access |= ACCESS_REFER;
+    if (abi >= 3)
+        access |= ACCESS_TRUNCATE;
+    if (abi >= 5)
+        access |= ACCESS_IOCTL_DEV;
+    return access;
+}
+
+static void allow_beneath(int ruleset_fd, const char *path, uint64_t access)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        cell_fail("landlock-open", path);
+    struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
+    if (syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        cell_fail("landlock-rule", path);
+    close(fd);
+}
+
+void cell_apply_landlock(const struct plan *plan)
+{
+    if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))
+        return;
+    static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom" };
+
+    uint64_t all = access_of_abi(plan->landlock_abi);
+    struct ruleset ruleset = { .handled_access_fs = all };
+    size_t size = sizeof ruleset.handled_access_fs;
+    if (plan->landlock_abi >= 4) {
+        size = offsetof(struct ruleset, scoped);
+        if (!plan->has_host_network)
+            ruleset.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
+    }
+    if (plan->landlock_abi >= 6) {
+        size = sizeof ruleset;
+        ruleset.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
+    }
+    int ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
+    if (ruleset_fd < 0)
+        cell_fail("landlock-create", "");
+
+    allow_beneath(ruleset_fd, "/", ACCESS_READ);
+    allow_beneath(ruleset_fd, "/tmp", ACCESS_WRITE(all));
+    allow_beneath(ruleset_fd, "/dev/shm", ACCESS_WRITE(all));
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+        allow_beneath(ruleset_fd, devices[i], ACCESS_DEVICE);
+    struct span writable = plan->writable;
+    for (const char *path; (path = span_next_text(&writable)) != NULL;)
+        allow_beneath(ruleset_fd, path, ACCESS_WRITE(all));
+
+    if (syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
+        cell_fail("landlock-restrict", "");
+    close(ruleset_fd);
+}
