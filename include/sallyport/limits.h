@@ -5,66 +5,68 @@
 #pragma once
 
 /* --- requests --------------------------------------------------------------------------------------------- */
-#define REQUEST_HEAD_MAX_BYTES     (16 * 1024)          /* as common proxies; larger heads are attacks or cookies */
-#define REQUEST_JSON_MAX_BYTES     (256 * 1024)         /* jansson needs up to 79 times this for hostile input */
-#define REQUEST_JSON_MAX_DEPTH     32
-#define PARAMS_MAX_BYTES           (48 * 1024)          /* all parameters of one job: they must fit one message */
-#define PARAM_STRING_MAX_BYTES     4096                 /* one value, unless the command's max_length says so */
-#define PARAM_COUNT_MAX            64                   /* parameters of one command */
-#define LIST_ITEMS_MAX             1024                 /* items in one list parameter */
-#define STDIN_MAX_BYTES            (64 * 1024 * 1024)
-#define SECRET_MAX_BYTES           256                  /* a bearer token as presented */
-#define IDEMPOTENCY_KEY_MAX_BYTES  128
-#define LABEL_COUNT_MAX            16
-#define LIST_JOBS_MAX              200                  /* items of one page */
-#define WAIT_MAX_MS_DEFAULT        55000                /* below the 60 s at which common proxies give up */
-#define STREAM_PING_MS             15000
-#define STREAM_IDLE_READER_MS      60000
-#define STREAM_CHUNK_BYTES         (256 * 1024)         /* what one reader may hold in memory at a time */
+#define REQUEST_HEAD_MAX_BYTES    (16 * 1024)  /* as common proxies; larger heads are attacks or cookies */
+#define REQUEST_JSON_MAX_BYTES    (256 * 1024) /* jansson needs up to 79 times this for hostile input */
+#define REQUEST_JSON_MAX_DEPTH    32
+#define PARAMS_MAX_BYTES          (48 * 1024) /* all parameters of one job: they must fit one message */
+#define PARAM_STRING_MAX_BYTES    4096        /* one value, unless the command's max_length says so */
+#define PARAM_COUNT_MAX           64          /* parameters of one command */
+#define LIST_ITEMS_MAX            1024        /* items in one list parameter */
+#define STDIN_MAX_BYTES           (64 * 1024 * 1024)
+#define SECRET_MAX_BYTES          256 /* a bearer token as presented */
+#define IDEMPOTENCY_KEY_MAX_BYTES 128
+#define LABEL_COUNT_MAX           16
+#define LIST_JOBS_MAX             200   /* items of one page */
+#define WAIT_MAX_MS_DEFAULT       55000 /* below the 60 s at which common proxies give up */
+#define STREAM_PING_MS            15000
+#define STREAM_IDLE_READER_MS     60000
+#define STREAM_CHUNK_BYTES        (256 * 1024) /* what one reader may hold in memory at a time */
 
 /* --- names ------------------------------------------------------------------------------------------------ */
-#define NAME_MAX_BYTES             64                   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
-#define ADDRESS_MAX_BYTES          64                   /* a numeric address with its port */
-#define REASON_MAX_BYTES           256                  /* a sentence for people */
-#define ERROR_TEXT_MAX_BYTES       512                  /* what struct error holds */
-#define PATH_MAX_BYTES             1024                 /* any path that the configuration names */
+#define NAME_MAX_BYTES       64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
+#define ADDRESS_MAX_BYTES    64   /* a numeric address with its port */
+#define REASON_MAX_BYTES     256  /* a sentence for people */
+#define ERROR_TEXT_MAX_BYTES 512  /* what struct error holds */
+#define PATH_MAX_BYTES       1024 /* any path that the configuration names */
 
 /* --- messages between processes ----------------------------------------------------------------------------- */
-#define MESSAGE_MAX_BYTES          (64 * 1024)          /* below the default socket buffer, so it never needs parts */
-#define MESSAGE_FDS_MAX            4
-#define CHANNEL_QUEUE_MAX          4096                 /* messages waiting for a peer that does not read; then it is dropped */
+#define MESSAGE_MAX_BYTES (64 * 1024) /* below the default socket buffer, so it never needs parts */
+#define MESSAGE_FDS_MAX   4
+#define CHANNEL_QUEUE_MAX 4096 /* messages waiting for a peer that does not read; then it is dropped */
 
 /* --- configuration ------------------------------------------------------------------------------------------ */
-#define CONFIG_FILE_MAX_BYTES      (4 * 1024 * 1024)
-#define CONFIG_DEPTH_MAX           32
-#define CONFIG_NODES_MAX           100000
-#define COMMAND_COUNT_MAX          1024
-#define TOKEN_COUNT_MAX            4096
-#define SCOPE_COUNT_MAX            64                   /* entries of one `allow:` */
-#define ARGUMENT_COUNT_MAX         256                  /* elements of one argv template */
-#define ENV_COUNT_MAX              128
-#define BIND_COUNT_MAX             64                   /* read: and write: entries of one command */
-#define ROOT_COUNT_MAX             64                   /* distinct roots of all commands together */
-#define LISTENER_COUNT_MAX         16
-#define SLOT_COUNT_MAX             1024
-#define SLOT_COUNT_DEFAULT         64
-#define SLOT_PER_USER_DEFAULT      4
-#define SLOT_FIRST_UID_DEFAULT     1879048192u          /* 0x70000000: above accounts, subuid ranges and systemd's */
+#define CONFIG_FILE_MAX_BYTES  (4 * 1024 * 1024)
+#define CONFIG_DEPTH_MAX       32
+#define CONFIG_NODES_MAX       100000
+#define COMMAND_COUNT_MAX      1024
+#define TOKEN_COUNT_MAX        4096
+#define SCOPE_COUNT_MAX        64  /* entries of one `allow:` */
+#define ARGUMENT_COUNT_MAX     256 /* elements of one argv template */
+#define ENV_COUNT_MAX          128
+#define BIND_COUNT_MAX         64 /* read: and write: entries of one command */
+#define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
+#define LISTENER_COUNT_MAX     16
+#define SLOT_COUNT_MAX         1024
+#define SLOT_COUNT_DEFAULT     64
+#define SLOT_PER_USER_DEFAULT  4
+#define SLOT_FIRST_UID_DEFAULT 1879048192u /* 0x70000000: above accounts, subuid ranges and systemd's */
 
 /* --- time --------------------------------------------------------------------------------------------------- */
-#define TIMEOUT_DEFAULT_MS         (10 * 60 * 1000)
-#define TIMEOUT_MAX_MS             (7u * 24 * 3600 * 1000)
-#define GRACE_DEFAULT_MS           10000
-#define GRACE_MAX_MS               (3600u * 1000)
-#define SHUTDOWN_GRACE_DEFAULT_MS  30000
-#define KILL_WAIT_MS               1000                 /* how long a killed job may take to be gone before its slot is set aside */
+#define TIMEOUT_DEFAULT_MS        (10 * 60 * 1000)
+#define TIMEOUT_MAX_MS            (7u * 24 * 3600 * 1000)
+#define GRACE_DEFAULT_MS          10000
+#define GRACE_MAX_MS              (3600u * 1000)
+#define SHUTDOWN_GRACE_DEFAULT_MS 30000
+#define KILL_WAIT_MS              1000  /* how long a killed job may take to be gone before its slot is set aside */
+#define CELL_START_WAIT_MS        30000 /* from the order to the program's first instruction; milliseconds are usual */
+#define SUPERVISOR_READY_WAIT_MS  5000  /* then the launcher greets the keeper without the missing ones */
 
 /* --- jobs ---------------------------------------------------------------------------------------------------- */
-#define OUTPUT_MAX_DEFAULT_BYTES   (64LL * 1024 * 1024)
-#define MEMORY_DEFAULT_BYTES       (512LL * 1024 * 1024)
-#define PIDS_DEFAULT               256
-#define TMP_DEFAULT_BYTES          (256LL * 1024 * 1024)
-#define TMP_BYTES_PER_INODE        4096                 /* a tmpfs of N bytes gets N / this inodes */
-#define ARGV_MAX_BYTES             (64 * 1024)          /* argv and environment of a job; far below ARG_MAX */
-#define FILTER_INSTRUCTIONS_MAX    3500                 /* the kernel takes 4096 */
-#define QUEUE_MAX                  10000                /* jobs waiting at once; above it 503 queue-full */
+#define OUTPUT_MAX_DEFAULT_BYTES (64LL * 1024 * 1024)
+#define MEMORY_DEFAULT_BYTES     (512LL * 1024 * 1024)
+#define PIDS_DEFAULT             256
+#define TMP_DEFAULT_BYTES        (256LL * 1024 * 1024)
+#define TMP_BYTES_PER_INODE      4096        /* a tmpfs of N bytes gets N / this inodes */
+#define ARGV_MAX_BYTES           (64 * 1024) /* argv and environment of a job; far below ARG_MAX */
+#define FILTER_INSTRUCTIONS_MAX  3500        /* the kernel takes 4096 */
+#define QUEUE_MAX                10000       /* jobs waiting at once; above it 503 queue-full */

@@ -15,7 +15,8 @@ int fail(struct error *err, int code, const char *format, ...)
         if (length < 0)
             length = 0;
         if ((size_t)length < sizeof err->text)
-            snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s", strerrordesc_np(code) ?: "unknown error");
+            snprintf(err->text + length, sizeof err->text - (size_t)length, ": %s",
+                     strerrordesc_np(code) ?: "unknown error");
         err->code = code;
     }
     return -code;

@@ -110,7 +110,7 @@ int memfd_sealed(const char *name, const void *data, size_t size, bool executabl
 {
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
     auto_fd int fd = memfd_create(name, flags | (executable ? MFD_EXEC : MFD_NOEXEC_SEAL));
-    if (fd < 0 && errno == EINVAL)      /* before Linux 6.3: neither flag is known */
+    if (fd < 0 && errno == EINVAL) /* before Linux 6.3: neither flag is known */
         fd = memfd_create(name, flags);
     if (fd < 0)
         return fail(err, errno, "create memory file '%s'", name);

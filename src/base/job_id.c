@@ -14,7 +14,7 @@ struct job_id job_id_new(void)
     static struct job_id last;
     struct job_id id;
     ssize_t got = getrandom(id.bytes, sizeof id.bytes, 0);
-    assert(got == (ssize_t)sizeof id.bytes);       /* up to 256 bytes are never cut short (getrandom(2)) */
+    assert(got == (ssize_t)sizeof id.bytes); /* up to 256 bytes are never cut short (getrandom(2)) */
     (void)got;
     uint64_t now_ms = clock_unix_ms();
     for (int i = 0; i < 6; i++)

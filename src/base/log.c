@@ -8,13 +8,13 @@
 #include "sallyport/base/clock.h"
 #include "sallyport/base/text.h"
 
-#define LINE_BYTES      2048
-#define KIND_COUNT      64
-#define KIND_BURST      20
-#define KIND_WINDOW_MS  10000
+#define LINE_BYTES     2048
+#define KIND_COUNT     64
+#define KIND_BURST     20
+#define KIND_WINDOW_MS 10000
 
 struct kind {
-    const char *format;         /* compared by address: a kind is a place in the source */
+    const char *format; /* compared by address: a kind is a place in the source */
     uint64_t since_ms;
     unsigned seen, held_back;
 };
@@ -54,11 +54,13 @@ __attribute__((format(printf, 2, 0))) static void log_line(const char *level, co
     text_quote_json(message, strlen(message), quoted, sizeof quoted);
     int length;
     if (held_back > 0)
-        length = snprintf(line, sizeof line, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\",\"held_back\":%u}\n",
+        length = snprintf(line, sizeof line,
+                          "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\",\"held_back\":%u}\n",
                           clock_text(clock_unix_ms(), stamp), level, process_name, quoted, held_back);
     else
-        length = snprintf(line, sizeof line, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\"}\n",
-                          clock_text(clock_unix_ms(), stamp), level, process_name, quoted);
+        length =
+            snprintf(line, sizeof line, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\"}\n",
+                     clock_text(clock_unix_ms(), stamp), level, process_name, quoted);
     /* One write, so that lines of several processes on one pipe stay whole. A full or closed pipe loses the line. */
     if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
         return;

@@ -66,7 +66,7 @@ static uint64_t load_number(enum field_kind kind, const void *from)
     case FIELD_U32:
         return *(const uint32_t *)from;
     default:
-        return *(const uint64_t *)from;     /* int64_t travels as its two's complement */
+        return *(const uint64_t *)from; /* int64_t travels as its two's complement */
     }
 }
 

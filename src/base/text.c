@@ -191,15 +191,15 @@ static bool text_with_unit(const char *text, const struct unit *units, uint64_t 
 
 bool text_duration_ms(const char *text, uint64_t *ret_ms)
 {
-    static const struct unit units[] = { { "ms", 1 },         { "s", 1000 },      { "m", 60000 },
-                                         { "h", 3600000 },    { "d", 86400000 },  { NULL, 0 } };
+    static const struct unit units[] = { { "ms", 1 },      { "s", 1000 },     { "m", 60000 },
+                                         { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 } };
     return text_with_unit(text, units, ret_ms);
 }
 
 bool text_size_bytes(const char *text, uint64_t *ret_bytes)
 {
-    static const struct unit units[] = { { "B", 1 },          { "KiB", 1024 },      { "MiB", 1048576 },
-                                         { "GiB", 1 << 30 },  { "TiB", 1LL << 40 }, { NULL, 0 } };
+    static const struct unit units[] = { { "B", 1 },         { "KiB", 1024 },      { "MiB", 1048576 },
+                                         { "GiB", 1 << 30 }, { "TiB", 1LL << 40 }, { NULL, 0 } };
     return text_with_unit(text, units, ret_bytes);
 }
 

@@ -18,28 +18,20 @@ static const enum job_state next_state[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
 };
 
 static const char *const state_texts[JOB_STATE_COUNT] = {
-    [JOB_REFUSED] = "",
-    [JOB_QUEUED] = "queued",
-    [JOB_STARTING] = "starting",
-    [JOB_RUNNING] = "running",
-    [JOB_STOPPING] = "stopping",
-    [JOB_SUCCEEDED] = "succeeded",
-    [JOB_FAILED] = "failed",
-    [JOB_TIMED_OUT] = "timed_out",
-    [JOB_CANCELLED] = "cancelled",
-    [JOB_REJECTED] = "rejected",
-    [JOB_LOST] = "lost",
-    [JOB_LAUNCH_FAILED] = "launch_failed",
+    [JOB_REFUSED] = "",          [JOB_QUEUED] = "queued",       [JOB_STARTING] = "starting",
+    [JOB_RUNNING] = "running",   [JOB_STOPPING] = "stopping",   [JOB_SUCCEEDED] = "succeeded",
+    [JOB_FAILED] = "failed",     [JOB_TIMED_OUT] = "timed_out", [JOB_CANCELLED] = "cancelled",
+    [JOB_REJECTED] = "rejected", [JOB_LOST] = "lost",           [JOB_LAUNCH_FAILED] = "launch_failed",
 };
 
 static const char *const event_texts[JOB_EVENT_COUNT] = {
-    [JOB_ADMIT] = "admit",     [JOB_LAUNCHED] = "launched", [JOB_EXPIRE] = "expire",
-    [JOB_CANCEL] = "cancel",   [JOB_REQUEUE] = "requeue",   [JOB_EXIT] = "exit",
+    [JOB_ADMIT] = "admit",   [JOB_LAUNCHED] = "launched", [JOB_EXPIRE] = "expire",
+    [JOB_CANCEL] = "cancel", [JOB_REQUEUE] = "requeue",   [JOB_EXIT] = "exit",
 };
 
 static const struct {
     const char *text;
-    enum job_state state;       /* JOB_REFUSED: the exit code decides */
+    enum job_state state; /* JOB_REFUSED: the exit code decides */
 } reasons[JOB_REASON_COUNT] = {
     [JOB_REASON_NONE] = { "", JOB_REFUSED },
     [JOB_REASON_LAUNCH_FAILED] = { "launch_failed", JOB_LAUNCH_FAILED },

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define HEAD_BYTES 7        /* kind, and three sizes of 16 bits */
+#define HEAD_BYTES 7 /* kind, and three sizes of 16 bits */
 
 static void put_size(uint8_t *at, uint32_t size)
 {

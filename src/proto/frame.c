@@ -8,7 +8,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 
-#define FRAME_MAGIC      0x31307073u        /* "sp01" */
+#define FRAME_MAGIC      0x31307073u /* "sp01" */
 #define FRAME_HEAD_BYTES 16
 
 union control {
@@ -27,7 +27,8 @@ static uint32_t get_u32(const uint8_t *at)
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-int frame_encode(enum msg_type type, uint32_t request_id, const void *body, uint8_t *frame, size_t *ret_size, struct error *err)
+int frame_encode(enum msg_type type, uint32_t request_id, const void *body, uint8_t *frame, size_t *ret_size,
+                 struct error *err)
 {
     assert(type > MSG_NONE && type < MSG_COUNT);
     struct writer out = { frame + FRAME_HEAD_BYTES, MESSAGE_MAX_BYTES - FRAME_HEAD_BYTES };
@@ -111,7 +112,9 @@ int frame_receive(int fd, uint8_t buffer[MESSAGE_MAX_BYTES], struct message *ret
     ret_message->fd_count = 0;
     union control control;
     struct iovec part = { buffer, MESSAGE_MAX_BYTES };
-    struct msghdr head = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
+    };
     ssize_t size;
     do
         size = recvmsg(fd, &head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);

@@ -84,10 +84,8 @@ static const struct field list_jobs_fields[] = {
 };
 
 static const struct field cancel_fields[] = {
-    EVIDENCE(struct msg_cancel),
-    ID(struct msg_cancel, job_id),
-    BOOL(struct msg_cancel, has_grace),
-    U32(struct msg_cancel, grace_ms, GRACE_MAX_MS),
+    EVIDENCE(struct msg_cancel),        ID(struct msg_cancel, job_id),
+    BOOL(struct msg_cancel, has_grace), U32(struct msg_cancel, grace_ms, GRACE_MAX_MS),
     TEXT(struct msg_cancel, reason),
 };
 
@@ -290,24 +288,9 @@ const struct record_def message_defs[MSG_COUNT] = {
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 },
-    [MSG_DOORBELL] = { 1, 1 },
-    [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },
-    [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 },
-    [MSG_SETTINGS] = { 1, 1 },
-    [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },
-    [MSG_WHOAMI] = { 0, 1 },
-    [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },
-    [MSG_READ_JOB] = { 0, 1 },
-    [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 },
-    [MSG_CANCEL] = { 0, 1 },
-    [MSG_SIGNAL] = { 0, 1 },
-    [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 1 },
-    [MSG_LAUNCHED] = { 2, 2 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },    [MSG_LISTENER] = { 1, 1 },      [MSG_CGROUP] = { 1, 1 },
+    [MSG_SLOT] = { 1, 1 },      [MSG_SLOT_ROOT] = { 1, 1 },   [MSG_SETTINGS] = { 1, 1 },      [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },      [MSG_LIST_COMMANDS] = { 0, 1 }, [MSG_SUBMIT] = { 0, 2 },
+    [MSG_READ_JOB] = { 0, 1 },  [MSG_READ_OUTPUT] = { 0, 1 }, [MSG_LIST_JOBS] = { 0, 1 },     [MSG_CANCEL] = { 0, 1 },
+    [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },      [MSG_LAUNCH] = { 0, 1 },        [MSG_LAUNCHED] = { 2, 2 },
 };

@@ -31,12 +31,9 @@ static const struct field scope_fields[] = {
 };
 
 static const struct field launcher_fields[] = {
-    U64(struct setting_launcher, incarnation),
-    BOOL(struct setting_launcher, has_cgroup),
-    U32(struct setting_launcher, controllers, 15),
-    U32(struct setting_launcher, landlock_abi, 1000),
-    BOOL(struct setting_launcher, is_rootless),
-    BOOL(struct setting_launcher, has_single_id),
+    U64(struct setting_launcher, incarnation),     BOOL(struct setting_launcher, has_cgroup),
+    U32(struct setting_launcher, controllers, 15), U32(struct setting_launcher, landlock_abi, 1000),
+    BOOL(struct setting_launcher, is_rootless),    BOOL(struct setting_launcher, has_single_id),
     BOOL(struct setting_launcher, keeps_groups),
 };
 

@@ -13,8 +13,8 @@
 #define ERROR_TEXT_BYTES 512
 
 struct error {
-    int code;                       /* an errno value; 0 means "no error" */
-    char text[ERROR_TEXT_BYTES];    /* one line, for people */
+    int code;                    /* an errno value; 0 means "no error" */
+    char text[ERROR_TEXT_BYTES]; /* one line, for people */
 };
 
 /* Fills err (which may be NULL) with the message and the text of code. Returns -code; code must be above 0. */

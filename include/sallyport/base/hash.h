@@ -15,7 +15,7 @@ struct hash;
 /* For data that comes in pieces. hash_new() returns NULL when memory is short; hash_free() takes NULL. */
 struct hash *hash_new(void);
 void hash_update(struct hash *hash, const void *data, size_t size);
-void hash_result(struct hash *hash, uint8_t ret_digest[HASH_BYTES]);    /* of all so far; may be asked again */
+void hash_result(struct hash *hash, uint8_t ret_digest[HASH_BYTES]); /* of all so far; may be asked again */
 void hash_free(struct hash *hash);
 
 void hash_sha256(const void *data, size_t size, uint8_t ret_digest[HASH_BYTES]);

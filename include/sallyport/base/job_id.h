@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define JOB_ID_BYTES      16
-#define JOB_ID_TEXT_BYTES 27        /* 26 characters and the closing NUL */
+#define JOB_ID_TEXT_BYTES 27 /* 26 characters and the closing NUL */
 
 struct job_id {
     uint8_t bytes[JOB_ID_BYTES];

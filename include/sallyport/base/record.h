@@ -24,20 +24,30 @@ struct span {
     uint32_t size;
 };
 
-enum field_kind { FIELD_NONE, FIELD_U8, FIELD_U32, FIELD_U64, FIELD_I64, FIELD_BOOL, FIELD_ID, FIELD_TEXT, FIELD_BYTES };
+enum field_kind {
+    FIELD_NONE,
+    FIELD_U8,
+    FIELD_U32,
+    FIELD_U64,
+    FIELD_I64,
+    FIELD_BOOL,
+    FIELD_ID,
+    FIELD_TEXT,
+    FIELD_BYTES
+};
 
 struct field {
     const char *name;
     enum field_kind kind;
-    uint32_t offset;        /* within the struct */
-    uint64_t max;           /* numbers: the largest accepted. text: room with the NUL. bytes: the most */
+    uint32_t offset; /* within the struct */
+    uint64_t max;    /* numbers: the largest accepted. text: room with the NUL. bytes: the most */
 };
 
 /* Rows of a table. The member's type must be the one that the row says; a mismatch does not compile. */
 #define FIELD_ROW(type, member, ctype, the_kind, limit)                                                                \
     {                                                                                                                  \
         .name = #member, .kind = (the_kind), .offset = (uint32_t)offsetof(type, member),                               \
-        .max = (limit) + 0 * sizeof(char[_Generic(((type *)0)->member, ctype: 1)])                                     \
+        .max = (limit) + 0 * sizeof(char[_Generic(((type *)0)->member, ctype : 1)])                                    \
     }
 #define U8(type, member, limit)    FIELD_ROW(type, member, uint8_t, FIELD_U8, limit)
 #define U32(type, member, limit)   FIELD_ROW(type, member, uint32_t, FIELD_U32, limit)
@@ -88,7 +98,7 @@ int record_decode(const struct record_def *def, struct reader *in, void *ret_rec
  * name is unknown and an error on both ways.
  */
 struct record_file {
-    uint8_t *data;          /* grown by record_file_add(); freed by record_file_done() */
+    uint8_t *data; /* grown by record_file_add(); freed by record_file_done() */
     size_t size, room;
 };
 

@@ -19,16 +19,16 @@ struct error;
 struct policy;
 
 struct config_listener {
-    char address[PATH_MAX_BYTES];       /* "127.0.0.1:8417", "[::1]:8417", "unix:/run/sallyport/api.sock" */
+    char address[PATH_MAX_BYTES]; /* "127.0.0.1:8417", "[::1]:8417", "unix:/run/sallyport/api.sock" */
     bool is_unix;
-    char path[PATH_MAX_BYTES];          /* unix */
-    char host[ADDRESS_MAX_BYTES];       /* TCP: a numeric address */
+    char path[PATH_MAX_BYTES];    /* unix */
+    char host[ADDRESS_MAX_BYTES]; /* TCP: a numeric address */
     uint16_t port;
 };
 
 struct config_identity {
     struct setting_identity setting;
-    uint8_t token_sha256[32];           /* what setting.token_sha256 points to */
+    uint8_t token_sha256[32]; /* what setting.token_sha256 points to */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
 };
@@ -41,25 +41,27 @@ struct config {
     bool syncs_fully;                   /* store.sync: full (default) or normal */
     struct config_identity *identities; /* tokens and peers */
     uint32_t identity_count;
-    struct policy *policy;              /* without filters' programs and programs' identities: the bootstrap adds them */
-    char **public_commands;             /* JSON object of each command for the API, in the policy's order */
-    uint8_t *command_modes;             /* 0 async, 1 sync */
+    struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
+    char **public_commands; /* JSON object of each command for the API, in the policy's order */
+    uint8_t *command_modes; /* 0 async, 1 sync */
 };
 
 enum config_owner_check {
-    CONFIG_OWNER_ROOT,      /* files of root, not writable by others, in directories of the same kind */
-    CONFIG_OWNER_SELF,      /* rootless: our own user stands in for root */
-    CONFIG_OWNER_ANY,       /* `sallyport config check` of somebody else's draft: what would be refused is a warning */
+    CONFIG_OWNER_ROOT, /* files of root, not writable by others, in directories of the same kind */
+    CONFIG_OWNER_SELF, /* rootless: our own user stands in for root */
+    CONFIG_OWNER_ANY,  /* `sallyport config check` of somebody else's draft: what would be refused is a warning */
 };
 
 /*
  * Reads and validates. Faults are written to `report`, one a line; returns 0, or -EINVAL when there was any, or -errno
  * with err when the file itself could not be read. Frees with config_free().
  */
-int config_load(const char *path, enum config_owner_check check, FILE *report, struct config **ret_config, struct error *err);
+int config_load(const char *path, enum config_owner_check check, FILE *report, struct config **ret_config,
+                struct error *err);
 
 /* The same from memory, without ownership: for tests and the fuzzer. `path` only names it in messages. */
-int config_parse(const char *path, const uint8_t *data, size_t size, FILE *report, struct config **ret_config, struct error *err);
+int config_parse(const char *path, const uint8_t *data, size_t size, FILE *report, struct config **ret_config,
+                 struct error *err);
 
 void config_free(struct config *config);
 

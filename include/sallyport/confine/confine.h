@@ -45,10 +45,11 @@ int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err);
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err);
 
 /* Groups for confine_syscalls(), each NULL-terminated. */
-extern const char *const confine_calls_base[];      /* memory, time, its own signals, exit, reading and writing open descriptors */
-extern const char *const confine_calls_loop[];      /* epoll, eventfd, timerfd, sendmsg and recvmsg on sockets it has */
-extern const char *const confine_calls_listener[];  /* accept4, shutdown, getsockname, setsockopt */
-extern const char *const confine_calls_files[];     /* openat, stat, rename, unlink, fsync, locks: SQLite's */
+extern const char
+    *const confine_calls_base[]; /* memory, time, its own signals, exit, reading and writing open descriptors */
+extern const char *const confine_calls_loop[];     /* epoll, eventfd, timerfd, sendmsg and recvmsg on sockets it has */
+extern const char *const confine_calls_listener[]; /* accept4, shutdown, getsockname, setsockopt */
+extern const char *const confine_calls_files[];    /* openat, stat, rename, unlink, fsync, locks: SQLite's */
 
 /*
  * Reads everything back from the kernel and compares: ids, groups, the five capability sets, securebits, no_new_privs,

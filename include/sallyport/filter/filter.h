@@ -27,8 +27,8 @@ int profile_compile(const struct profile *profile, uint8_t **ret_program, uint32
  * The filter that a slot supervisor takes and every job inherits: what any of the profiles allows, and what setting a cell
  * up needs; all else is ENOSYS and never a kill, because the strictest verdict of all loaded filters wins.
  */
-int profile_compile_supervisor(struct profile *const *profiles, uint32_t count, uint8_t **ret_program, uint32_t *ret_bytes,
-                               struct error *err);
+int profile_compile_supervisor(struct profile *const *profiles, uint32_t count, uint8_t **ret_program,
+                               uint32_t *ret_bytes, struct error *err);
 
 /* The names of the built-in profiles: strict, base, net, build. NULL-terminated. */
 extern const char *const profile_names[];

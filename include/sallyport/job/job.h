@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 enum job_state {
-    JOB_REFUSED,            /* not a state: the answer of job_next() to an event that may not happen */
+    JOB_REFUSED, /* not a state: the answer of job_next() to an event that may not happen */
     JOB_QUEUED,
     JOB_STARTING,
     JOB_RUNNING,
     JOB_STOPPING,
-    JOB_SUCCEEDED,          /* from here on: ended, nothing follows */
+    JOB_SUCCEEDED, /* from here on: ended, nothing follows */
     JOB_FAILED,
     JOB_TIMED_OUT,
     JOB_CANCELLED,
@@ -25,12 +25,12 @@ enum job_state {
 };
 
 enum job_event {
-    JOB_ADMIT,              /* the keeper orders the launch */
-    JOB_LAUNCHED,           /* the program runs */
-    JOB_EXPIRE,             /* the wall clock is up */
-    JOB_CANCEL,             /* somebody with the right asked, or the service stops */
-    JOB_REQUEUE,            /* the launcher refused an order for its age */
-    JOB_EXIT,               /* everything of it is gone */
+    JOB_ADMIT,    /* the keeper orders the launch */
+    JOB_LAUNCHED, /* the program runs */
+    JOB_EXPIRE,   /* the wall clock is up */
+    JOB_CANCEL,   /* somebody with the right asked, or the service stops */
+    JOB_REQUEUE,  /* the launcher refused an order for its age */
+    JOB_EXIT,     /* everything of it is gone */
     JOB_EVENT_COUNT,
 };
 

@@ -12,33 +12,43 @@
 
 #include "sallyport/limits.h"
 
-enum param_type { PARAM_NONE, PARAM_STRING, PARAM_INT, PARAM_NUMBER, PARAM_BOOL, PARAM_ENUM, PARAM_LIST, PARAM_SECRET, PARAM_TYPE_COUNT };
+enum param_type {
+    PARAM_NONE,
+    PARAM_STRING,
+    PARAM_INT,
+    PARAM_NUMBER,
+    PARAM_BOOL,
+    PARAM_ENUM,
+    PARAM_LIST,
+    PARAM_SECRET,
+    PARAM_TYPE_COUNT
+};
 
 /* Rules for one value. A list has rules for itself here and for its items in `item`. */
 struct param_rule {
-    enum param_type type;           /* of the value; for a list's items never PARAM_LIST */
-    char *pattern;                  /* PCRE2, matched against the whole value unless is_partial; NULL for none */
+    enum param_type type; /* of the value; for a list's items never PARAM_LIST */
+    char *pattern;        /* PCRE2, matched against the whole value unless is_partial; NULL for none */
     bool is_partial;
-    bool allows_dash;               /* else a value that starts with '-' is refused */
-    uint32_t min_length, max_length;    /* bytes; strings, secrets */
+    bool allows_dash;                /* else a value that starts with '-' is refused */
+    uint32_t min_length, max_length; /* bytes; strings, secrets */
     bool has_min, has_max;
-    int64_t min, max;               /* int */
-    double min_number, max_number;  /* number */
-    char **values;                  /* enum */
+    int64_t min, max;              /* int */
+    double min_number, max_number; /* number */
+    char **values;                 /* enum */
     uint32_t value_count;
 };
 
 struct param {
     char name[NAME_MAX_BYTES];
     struct param_rule rule;
-    struct param_rule item;         /* for PARAM_LIST */
+    struct param_rule item; /* for PARAM_LIST */
     uint32_t min_items, max_items;
     bool is_required;
-    bool has_default;               /* default_values holds one text, or a list's items */
+    bool has_default; /* default_values holds one text, or a list's items */
     char **default_values;
     uint32_t default_count;
-    char *help, *example;           /* for people; may be NULL */
-    char env_name[NAME_MAX_BYTES];  /* PARAM_SECRET: delivered in this variable (`deliver: env:NAME`) */
+    char *help, *example;          /* for people; may be NULL */
+    char env_name[NAME_MAX_BYTES]; /* PARAM_SECRET: delivered in this variable (`deliver: env:NAME`) */
     /* A secret without `deliver` is delivered as a file: its path is what a placeholder of it expands to. */
 };
 
@@ -47,14 +57,15 @@ struct param {
  * `{name...}` alone expands a list to as many elements as it has items.
  */
 struct template_piece {
-    char *literal;                  /* or NULL for a placeholder */
-    uint32_t param;                 /* index into the command's params */
+    char *literal;  /* or NULL for a placeholder */
+    uint32_t param; /* index into the command's params */
 };
 
-struct template {
+struct template
+{
     struct template_piece *pieces;
     uint32_t piece_count;
-    bool is_spread;                 /* `{name...}` */
+    bool is_spread; /* `{name...}` */
 };
 
 struct env_entry {
@@ -69,7 +80,7 @@ struct account {
 };
 
 struct bind {
-    char path[PATH_MAX_BYTES];      /* the same outside and inside */
+    char path[PATH_MAX_BYTES]; /* the same outside and inside */
     bool is_writable;
 };
 
@@ -77,56 +88,56 @@ struct bind {
 struct root {
     struct bind *binds;
     uint32_t bind_count;
-    bool has_host_network;          /* then resolv.conf and hosts are the host's */
+    bool has_host_network; /* then resolv.conf and hosts are the host's */
 };
 
 /* A file that was there when the configuration was loaded, by identity, not by name. */
 struct identity {
-    uint64_t device, inode, size, changed_ns;   /* st_dev, st_ino, st_size, st_ctim */
+    uint64_t device, inode, size, changed_ns; /* st_dev, st_ino, st_size, st_ctim */
 };
 
 enum stop_or_discard { OUTPUT_KILL, OUTPUT_DISCARD };
 
 struct command {
     char name[NAME_MAX_BYTES];
-    char *title, *description, *group;          /* never NULL, may be "" */
+    char *title, *description, *group; /* never NULL, may be "" */
     struct param *params;
     uint32_t param_count;
-    struct template *arguments;                 /* the first is the program: one literal piece, an absolute path */
+    struct template *arguments; /* the first is the program: one literal piece, an absolute path */
     uint32_t argument_count;
     struct env_entry *env;
     uint32_t env_count;
-    char workdir[PATH_MAX_BYTES];               /* inside the job's root; "" for /tmp */
-    uint32_t account;                           /* index into accounts, or ACCOUNT_NONE */
-    uint32_t root;                              /* index into roots */
-    uint32_t filter;                            /* index into filters */
+    char workdir[PATH_MAX_BYTES]; /* inside the job's root; "" for /tmp */
+    uint32_t account;             /* index into accounts, or ACCOUNT_NONE */
+    uint32_t root;                /* index into roots */
+    uint32_t filter;              /* index into filters */
     bool has_host_network;
     uint32_t timeout_ms, grace_ms;
     uint64_t memory_max_bytes, tmp_max_bytes, output_max_bytes;
     uint32_t pids_max;
-    uint8_t output_when_full;                   /* enum stop_or_discard */
-    uint32_t degrade;                           /* enum degrade: what the owner accepts to be missing */
-    uint32_t landlock_abi_min;                  /* below it the job is refused; at least 2 */
-    uint64_t signals;                           /* bit n-1: signal n may be sent through the API */
+    uint8_t output_when_full;  /* enum stop_or_discard */
+    uint32_t degrade;          /* enum degrade: what the owner accepts to be missing */
+    uint32_t landlock_abi_min; /* below it the job is refused; at least 2 */
+    uint64_t signals;          /* bit n-1: signal n may be sent through the API */
     bool takes_stdin;
     uint64_t stdin_max_bytes;
 #if SALLYPORT_TEST_SWITCHES
-    uint32_t test_layers_off;                   /* enum cell_layer: what a test leaves out */
+    uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */
 #endif
 
     /* Found by the bootstrap inside the finished root. A script runs through the interpreter of its #! line. */
     char program[PATH_MAX_BYTES];
     struct identity program_identity;
-    char interpreter[PATH_MAX_BYTES];           /* "" unless the program is a script */
-    char interpreter_argument[256];             /* "" for none */
+    char interpreter[PATH_MAX_BYTES]; /* "" unless the program is a script */
+    char interpreter_argument[256];   /* "" for none */
     struct identity interpreter_identity;
-    char unavailable[ERROR_TEXT_MAX_BYTES];     /* why it cannot run on this host; "" when it can */
+    char unavailable[ERROR_TEXT_MAX_BYTES]; /* why it cannot run on this host; "" when it can */
 };
 
 /* A compiled seccomp profile. */
 struct filter {
     char name[NAME_MAX_BYTES];
-    uint8_t *program;               /* struct sock_filter[], host byte order */
+    uint8_t *program; /* struct sock_filter[], host byte order */
     uint32_t program_bytes;
 };
 

@@ -39,7 +39,8 @@ void matcher_free(struct matcher *matcher);
  * unless allows_dash; enum values are exempt (the owner listed them), and so are negative numbers (`min: 0` forbids
  * them). ENTRY_SECRET counts as missing: a record does not keep the value.
  */
-int matcher_check(const struct matcher *matcher, uint32_t command, struct span params, struct writer *errors, struct error *err);
+int matcher_check(const struct matcher *matcher, uint32_t command, struct span params, struct writer *errors,
+                  struct error *err);
 
 /*
  * Expands the command's argv and environment for parameters that matcher_check() took: texts one after another, each with
@@ -57,8 +58,10 @@ int matcher_expand(const struct matcher *matcher, uint32_t command, struct span 
  * Appends the secrets to deliver as files: entries of ENTRY_STRING with name and value, for struct plan's `secrets`.
  * Nothing for those that go into a variable. -EMSGSIZE when out runs full.
  */
-int matcher_secrets(const struct matcher *matcher, uint32_t command, struct span params, struct writer *out, struct error *err);
+int matcher_secrets(const struct matcher *matcher, uint32_t command, struct span params, struct writer *out,
+                    struct error *err);
 
 /* The same entries with every secret's value taken out (ENTRY_SECRET): what a record may keep. A parameter that the
  * command does not know becomes one too. */
-int matcher_redact(const struct matcher *matcher, uint32_t command, struct span params, struct writer *out, struct error *err);
+int matcher_redact(const struct matcher *matcher, uint32_t command, struct span params, struct writer *out,
+                   struct error *err);

@@ -17,8 +17,8 @@ struct event;
 struct event_base;
 
 struct channel {
-    int fd;                         /* -1 when there is no peer */
-    struct event *writable;         /* pending while the queue holds anything */
+    int fd;                 /* -1 when there is no peer */
+    struct event *writable; /* pending while the queue holds anything */
     struct queued_frame *first, **last;
     unsigned queued;
     uint8_t frame[MESSAGE_MAX_BYTES];

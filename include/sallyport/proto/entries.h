@@ -16,14 +16,14 @@
 enum entry_kind {
     ENTRY_NONE,
     ENTRY_STRING,
-    ENTRY_INTEGER,          /* decimal digits with an optional minus */
-    ENTRY_REAL,             /* decimal, as jansson prints it with 17 digits */
-    ENTRY_BOOL,             /* "true" or "false" */
-    ENTRY_LIST,             /* value empty; the items follow as entries of the same name with kind + ENTRY_ITEM */
-    ENTRY_ITEM = 0x10,      /* added to the kind of an item of the list before */
+    ENTRY_INTEGER,     /* decimal digits with an optional minus */
+    ENTRY_REAL,        /* decimal, as jansson prints it with 17 digits */
+    ENTRY_BOOL,        /* "true" or "false" */
+    ENTRY_LIST,        /* value empty; the items follow as entries of the same name with kind + ENTRY_ITEM */
+    ENTRY_ITEM = 0x10, /* added to the kind of an item of the list before */
     ENTRY_LABEL = 0x20,
-    ENTRY_ERROR = 0x30,     /* name: JSON pointer, value: code, extra: detail */
-    ENTRY_SECRET = 0x40,    /* a secret parameter in a job record: the value is not kept */
+    ENTRY_ERROR = 0x30,  /* name: JSON pointer, value: code, extra: detail */
+    ENTRY_SECRET = 0x40, /* a secret parameter in a job record: the value is not kept */
 };
 
 struct entry {

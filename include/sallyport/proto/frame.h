@@ -16,9 +16,9 @@ struct error;
 
 struct message {
     enum msg_type type;
-    uint32_t request_id;            /* chosen by who asks; answers repeat it */
-    union any_message body;         /* its spans point into the buffer of frame_receive() */
-    int fds[MESSAGE_FDS_MAX];       /* owned by the receiver: take them, or message_done() closes them */
+    uint32_t request_id;      /* chosen by who asks; answers repeat it */
+    union any_message body;   /* its spans point into the buffer of frame_receive() */
+    int fds[MESSAGE_FDS_MAX]; /* owned by the receiver: take them, or message_done() closes them */
     unsigned fd_count;
 };
 
@@ -26,7 +26,8 @@ struct message {
 void message_done(struct message *message);
 
 /* Writes the frame into room for MESSAGE_MAX_BYTES. -EINVAL or -EMSGSIZE when the message breaks its own table. */
-int frame_encode(enum msg_type type, uint32_t request_id, const void *body, uint8_t *frame, size_t *ret_size, struct error *err);
+int frame_encode(enum msg_type type, uint32_t request_id, const void *body, uint8_t *frame, size_t *ret_size,
+                 struct error *err);
 
 /* Sends without blocking: 0, or -errno of sendmsg(2); -EAGAIN when the peer's queue is full. */
 int frame_send(int fd, const uint8_t *frame, size_t size, const int *fds, unsigned fd_count);

@@ -21,18 +21,18 @@ enum msg_type {
     MSG_NONE,
 
     /* bootstrap -> child */
-    MSG_BECOME,         /* the ids to take; always the first */
-    MSG_STATE_DIR,      /* keeper: + its directory */
-    MSG_DOORBELL,       /* keeper: + an eventfd that asks the bootstrap to reload */
-    MSG_LISTENER,       /* front: + a listening socket */
-    MSG_CGROUP,         /* launcher: + the directory below which jobs' groups are made */
-    MSG_SLOT,           /* launcher: + the socket of one slot's supervisor */
-    MSG_SLOT_ROOT,      /* launcher: + a mount namespace of a slot */
-    MSG_SETTINGS,       /* + a sealed file of settings records (settings.h); again at a reload */
-    MSG_POLICY,         /* + a sealed file of policy records (policy_records.h); before MSG_SETTINGS of the same generation */
-    MSG_PEER,           /* + one end of a socket pair; replaces the old one */
-    MSG_BEGIN,          /* all is handed over: lock down, then serve */
-    MSG_DRAIN,          /* take no new work; the keeper ends when its running jobs have, or are cancelled after grace_ms */
+    MSG_BECOME,    /* the ids to take; always the first */
+    MSG_STATE_DIR, /* keeper: + its directory */
+    MSG_DOORBELL,  /* keeper: + an eventfd that asks the bootstrap to reload */
+    MSG_LISTENER,  /* front: + a listening socket */
+    MSG_CGROUP,    /* launcher: + the directory below which jobs' groups are made */
+    MSG_SLOT,      /* launcher: + the socket of one slot's supervisor */
+    MSG_SLOT_ROOT, /* launcher: + a mount namespace of a slot */
+    MSG_SETTINGS,  /* + a sealed file of settings records (settings.h); again at a reload */
+    MSG_POLICY, /* + a sealed file of policy records (policy_records.h); before MSG_SETTINGS of the same generation */
+    MSG_PEER,   /* + one end of a socket pair; replaces the old one */
+    MSG_BEGIN,  /* all is handed over: lock down, then serve */
+    MSG_DRAIN,  /* take no new work; the keeper ends when its running jobs have, or are cancelled after grace_ms */
 
     /* front -> keeper */
     MSG_WHOAMI,
@@ -79,31 +79,31 @@ enum process { PROCESS_NONE, PROCESS_FRONT, PROCESS_KEEPER, PROCESS_LAUNCHER, PR
 
 struct msg_become {
     uint32_t uid, gid;
-    bool keeps_ids;             /* rootless with a single id: there is nothing to change to, and groups stay */
+    bool keeps_ids; /* rootless with a single id: there is nothing to change to, and groups stay */
 };
 
 struct msg_listener {
-    char address[PATH_MAX_BYTES];   /* as configured: "127.0.0.1:8417", "unix:/run/sallyport/api.sock" */
+    char address[PATH_MAX_BYTES]; /* as configured: "127.0.0.1:8417", "unix:/run/sallyport/api.sock" */
     bool is_unix;
 };
 
 struct msg_slot {
-    uint32_t slot;              /* number of the slot */
-    uint32_t account;           /* index of the account whose id the slot maps; ACCOUNT_NONE for ids of its own */
-    uint32_t uid, gid;          /* the job's ids inside the slot's namespace */
+    uint32_t slot;     /* number of the slot */
+    uint32_t account;  /* index of the account whose id the slot maps; ACCOUNT_NONE for ids of its own */
+    uint32_t uid, gid; /* the job's ids inside the slot's namespace */
 };
 
 struct msg_slot_root {
-    uint32_t slot, root;        /* the root's index in the policy */
-    uint32_t generation;        /* of the policy that the index belongs to */
+    uint32_t slot, root; /* the root's index in the policy */
+    uint32_t generation; /* of the policy that the index belongs to */
 };
 
-struct msg_generation {         /* MSG_SETTINGS, MSG_POLICY */
+struct msg_generation { /* MSG_SETTINGS, MSG_POLICY */
     uint32_t generation;
 };
 
 struct msg_peer {
-    uint8_t process;            /* enum process: who sits at the other end */
+    uint8_t process; /* enum process: who sits at the other end */
 };
 
 struct msg_drain {
@@ -121,41 +121,41 @@ enum evidence_kind { EVIDENCE_NONE, EVIDENCE_BEARER, EVIDENCE_PEER, EVIDENCE_COU
 /* What a caller showed. The front passes it on and decides nothing by it. */
 struct evidence {
     uint8_t kind;
-    struct span secret;                 /* EVIDENCE_BEARER: the token as presented */
-    char address[ADDRESS_MAX_BYTES];    /* where the connection came from, for the record only */
+    struct span secret;              /* EVIDENCE_BEARER: the token as presented */
+    char address[ADDRESS_MAX_BYTES]; /* where the connection came from, for the record only */
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 
-struct msg_whoami {                     /* also MSG_LIST_COMMANDS */
+struct msg_whoami { /* also MSG_LIST_COMMANDS */
     struct evidence evidence;
 };
 
-struct msg_submit {                     /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] */
+struct msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] */
     struct evidence evidence;
     char command[NAME_MAX_BYTES];
-    struct span params;                 /* entries: the values as the caller wrote them */
-    struct span labels;                 /* entries of ENTRY_LABEL */
-    char reason[REASON_MAX_BYTES];      /* why, in the caller's words */
+    struct span params;            /* entries: the values as the caller wrote them */
+    struct span labels;            /* entries of ENTRY_LABEL */
+    char reason[REASON_MAX_BYTES]; /* why, in the caller's words */
     char idempotency_key[IDEMPOTENCY_KEY_MAX_BYTES + 1];
-    uint32_t timeout_ms;                /* 0: the command's own; may only shorten it */
-    bool has_stdin;                     /* a sealed memory file is handed over */
+    uint32_t timeout_ms; /* 0: the command's own; may only shorten it */
+    bool has_stdin;      /* a sealed memory file is handed over */
 };
 
-struct msg_read_job {                   /* also MSG_READ_OUTPUT */
+struct msg_read_job { /* also MSG_READ_OUTPUT */
     struct evidence evidence;
     struct job_id job_id;
-    bool watch;                         /* go on telling (MSG_JOB, MSG_GROWN) under the same number until MSG_UNWATCH */
+    bool watch; /* go on telling (MSG_JOB, MSG_GROWN) under the same number until MSG_UNWATCH */
 };
 
 struct msg_list_jobs {
     struct evidence evidence;
-    char command[NAME_MAX_BYTES];       /* "" for any */
-    uint8_t state;                      /* enum job_state; 0 for any */
+    char command[NAME_MAX_BYTES]; /* "" for any */
+    uint8_t state;                /* enum job_state; 0 for any */
     char actor[NAME_MAX_BYTES];
-    struct span label;                  /* one entry, or nothing */
-    uint64_t since_unix_ms, until_unix_ms;  /* 0 for open */
+    struct span label;                     /* one entry, or nothing */
+    uint64_t since_unix_ms, until_unix_ms; /* 0 for open */
     bool has_before;
-    struct job_id before;               /* jobs older than this one: the page after it */
+    struct job_id before; /* jobs older than this one: the page after it */
     uint32_t limit;
 };
 
@@ -182,13 +182,13 @@ struct msg_status {
 
 struct msg_identity {
     char actor[NAME_MAX_BYTES];
-    uint8_t via;                        /* enum evidence_kind */
-    char scopes[4096];                  /* separated by blanks, as configured */
-    uint64_t expires_unix_ms;           /* 0: never */
+    uint8_t via;              /* enum evidence_kind */
+    char scopes[4096];        /* separated by blanks, as configured */
+    uint64_t expires_unix_ms; /* 0: never */
 };
 
 struct msg_commands {
-    struct span visible, runnable;      /* a bit for each command index of `generation`, lowest bit first */
+    struct span visible, runnable; /* a bit for each command index of `generation`, lowest bit first */
     uint32_t generation;
 };
 
@@ -201,16 +201,16 @@ struct msg_submitted {
 struct msg_job {
     struct job_id job_id;
     char command[NAME_MAX_BYTES];
-    uint8_t state, reason;              /* enum job_state, enum job_reason */
+    uint8_t state, reason; /* enum job_state, enum job_reason */
     char queued_reason[REASON_MAX_BYTES];
-    uint32_t position;                  /* in the queue, from 1; 0 when not waiting */
-    struct span params;                 /* entries; secrets as ENTRY_SECRET without value */
+    uint32_t position;  /* in the queue, from 1; 0 when not waiting */
+    struct span params; /* entries; secrets as ENTRY_SECRET without value */
     struct span labels;
     char actor[NAME_MAX_BYTES];
     uint8_t via;
     char address[ADDRESS_MAX_BYTES];
-    char why[REASON_MAX_BYTES];         /* the caller's reason */
-    uint64_t created_unix_ms, started_unix_ms, finished_unix_ms;    /* 0: not yet */
+    char why[REASON_MAX_BYTES];                                  /* the caller's reason */
+    uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
     uint32_t exit_code, signal;         /* one of the two at an end by itself */
     uint32_t limits_hit, degraded;      /* enum job_limit, enum degrade */
@@ -220,15 +220,15 @@ struct msg_job {
     uint64_t wall_us, user_us, system_us, memory_peak_bytes;
     uint64_t output_bytes;
     bool output_truncated;
-    struct span output_sha256;          /* 32 bytes once the job has ended, else nothing */
-    uint64_t version;                   /* counts the changes of the record */
+    struct span output_sha256; /* 32 bytes once the job has ended, else nothing */
+    uint64_t version;          /* counts the changes of the record */
 };
 
-struct msg_output {                     /* descriptors: the bytes and the index, both read-only (output_log.h) */
+struct msg_output { /* descriptors: the bytes and the index, both read-only (output_log.h) */
     struct job_id job_id;
-    uint64_t bytes;                     /* how much of the log is whole */
-    uint32_t records;                   /* and of its index */
-    bool is_complete;                   /* nothing will be added */
+    uint64_t bytes;   /* how much of the log is whole */
+    uint32_t records; /* and of its index */
+    bool is_complete; /* nothing will be added */
 };
 
 struct msg_grown {
@@ -242,35 +242,35 @@ struct msg_jobs_end {
 };
 
 struct msg_cancelled {
-    bool has_changed;                   /* false: the job had ended already */
+    bool has_changed; /* false: the job had ended already */
 };
 
 struct msg_refused {
-    uint32_t status;                    /* of HTTP */
-    char code[32];                      /* of API problems: "params-invalid" */
+    uint32_t status; /* of HTTP */
+    char code[32];   /* of API problems: "params-invalid" */
     char detail[ERROR_TEXT_MAX_BYTES];
-    struct span errors;                 /* entries of ENTRY_ERROR */
+    struct span errors; /* entries of ENTRY_ERROR */
     uint32_t retry_after_s;
 };
 
 /* --- keeper <-> launcher ------------------------------------------------------------------------------------ */
 
-struct msg_launch {                     /* descriptors: [stdin, when has_stdin] */
+struct msg_launch { /* descriptors: [stdin, when has_stdin] */
     struct job_id job_id;
-    uint32_t generation;                /* of the policy; an old one is refused */
-    uint32_t command;                   /* an index, never a path or a policy's name */
-    uint32_t timeout_ms;                /* may only shorten the command's own */
-    struct span params;                 /* entries: the values as the caller wrote them, checked again */
+    uint32_t generation; /* of the policy; an old one is refused */
+    uint32_t command;    /* an index, never a path or a policy's name */
+    uint32_t timeout_ms; /* may only shorten the command's own */
+    struct span params;  /* entries: the values as the caller wrote them, checked again */
     char actor[NAME_MAX_BYTES];
-    struct span audit_head;             /* 32 bytes: the head of the keeper's audit chain, for the launcher's own record */
+    struct span audit_head; /* 32 bytes: the head of the keeper's audit chain, for the launcher's own record */
     bool has_stdin;
 };
 
 struct msg_stop {
     struct job_id job_id;
-    uint8_t reason;                     /* JOB_REASON_CANCELLED or JOB_REASON_OUTPUT_LIMIT */
+    uint8_t reason; /* JOB_REASON_CANCELLED or JOB_REASON_OUTPUT_LIMIT */
     bool has_grace;
-    uint32_t grace_ms;                  /* between TERM and KILL; else the command's own */
+    uint32_t grace_ms; /* between TERM and KILL; else the command's own */
 };
 
 struct msg_signal_job {
@@ -278,12 +278,12 @@ struct msg_signal_job {
     uint8_t signal;
 };
 
-struct msg_job_only {                   /* MSG_EXITED_SEEN */
+struct msg_job_only { /* MSG_EXITED_SEEN */
     struct job_id job_id;
 };
 
-struct msg_hello {                      /* the first to a new keeper; the jobs it holds follow as MSG_LAUNCHED, MSG_EXITED */
-    uint64_t incarnation;               /* a new number for each start of the launcher */
+struct msg_hello {        /* the first to a new keeper; the jobs it holds follow as MSG_LAUNCHED, MSG_EXITED */
+    uint64_t incarnation; /* a new number for each start of the launcher */
     uint32_t generation;
     /*
      * So many of them follow at once, one for each job that has a slot: also one that is still being set up (its
@@ -292,15 +292,21 @@ struct msg_hello {                      /* the first to a new keeper; the jobs i
     uint32_t held;
 };
 
-struct msg_launched {                   /* descriptors: the read ends of stdout and stderr */
+struct msg_launched { /* descriptors: the read ends of stdout and stderr */
     struct job_id job_id;
     uint64_t started_unix_ms;
-    uint32_t degraded;                  /* enum degrade: the weaker means in use */
+    uint32_t degraded; /* enum degrade: the weaker means in use */
 };
 
-enum not_launched { NOT_LAUNCHED_NONE, NOT_LAUNCHED_STALE, NOT_LAUNCHED_BUSY, NOT_LAUNCHED_INVALID, NOT_LAUNCHED_COUNT };
+enum not_launched {
+    NOT_LAUNCHED_NONE,
+    NOT_LAUNCHED_STALE,
+    NOT_LAUNCHED_BUSY,
+    NOT_LAUNCHED_INVALID,
+    NOT_LAUNCHED_COUNT
+};
 
-struct msg_not_launched {               /* no slot was touched; launch_failed is an MSG_EXITED */
+struct msg_not_launched { /* no slot was touched; launch_failed is an MSG_EXITED */
     struct job_id job_id;
     uint8_t why;
     char detail[ERROR_TEXT_MAX_BYTES];

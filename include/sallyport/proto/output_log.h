@@ -14,11 +14,11 @@
 enum output_stream { OUTPUT_STDOUT = 1, OUTPUT_STDERR = 2 };
 
 struct output_record {
-    uint64_t offset;            /* in the log */
-    uint64_t stream_offset;     /* in its own stream */
-    uint64_t unix_us;           /* when it was taken */
-    uint32_t stream;            /* enum output_stream */
-    uint32_t unused;            /* 0 */
+    uint64_t offset;        /* in the log */
+    uint64_t stream_offset; /* in its own stream */
+    uint64_t unix_us;       /* when it was taken */
+    uint32_t stream;        /* enum output_stream */
+    uint32_t unused;        /* 0 */
 };
 
 static inline void output_record_pack(const struct output_record *record, uint8_t bytes[OUTPUT_RECORD_BYTES])

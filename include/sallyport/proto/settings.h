@@ -27,14 +27,14 @@ struct setting_front {
 
 struct setting_public_command {
     char name[NAME_MAX_BYTES];
-    struct span json;               /* the object of GET /v1/commands/{name}, ready to send */
-    uint32_t mode;                  /* 0 async, 1 sync (API.md "mode") */
+    struct span json; /* the object of GET /v1/commands/{name}, ready to send */
+    uint32_t mode;    /* 0 async, 1 sync (API.md "mode") */
 };
 
 struct setting_keeper {
-    uint32_t slot_count;            /* jobs at once with ids of their own */
-    uint32_t slots_per_account;     /* and for each account */
-    bool syncs_fully;               /* fsync before an answer */
+    uint32_t slot_count;        /* jobs at once with ids of their own */
+    uint32_t slots_per_account; /* and for each account */
+    bool syncs_fully;           /* fsync before an answer */
 };
 
 enum identity_kind { IDENTITY_NONE, IDENTITY_TOKEN, IDENTITY_PEER, IDENTITY_KIND_COUNT };
@@ -42,16 +42,25 @@ enum identity_kind { IDENTITY_NONE, IDENTITY_TOKEN, IDENTITY_PEER, IDENTITY_KIND
 struct setting_identity {
     char name[NAME_MAX_BYTES];
     uint8_t kind;
-    struct span token_sha256;       /* IDENTITY_TOKEN: 32 bytes */
-    uint32_t uid;                   /* IDENTITY_PEER */
-    uint64_t expires_unix_ms;       /* 0: never */
+    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes */
+    uint32_t uid;             /* IDENTITY_PEER */
+    uint64_t expires_unix_ms; /* 0: never */
 };
 
-enum scope_kind { SCOPE_NONE, SCOPE_RUN, SCOPE_READ_OWN, SCOPE_READ_ALL, SCOPE_CANCEL_OWN, SCOPE_CANCEL_ALL, SCOPE_ADMIN, SCOPE_KIND_COUNT };
+enum scope_kind {
+    SCOPE_NONE,
+    SCOPE_RUN,
+    SCOPE_READ_OWN,
+    SCOPE_READ_ALL,
+    SCOPE_CANCEL_OWN,
+    SCOPE_CANCEL_ALL,
+    SCOPE_ADMIN,
+    SCOPE_KIND_COUNT
+};
 
 struct setting_scope {
     uint8_t kind;
-    char glob[NAME_MAX_BYTES];      /* SCOPE_RUN: which commands; "" for the others */
+    char glob[NAME_MAX_BYTES]; /* SCOPE_RUN: which commands; "" for the others */
 };
 
 /* Controllers of cgroup v2 that jobs' groups really have: bits. */
@@ -59,12 +68,12 @@ enum controller { CONTROLLER_MEMORY = 1, CONTROLLER_PIDS = 2, CONTROLLER_CPU = 4
 
 struct setting_launcher {
     uint64_t incarnation;
-    bool has_cgroup;                /* a directory for jobs' groups was handed over */
-    uint32_t controllers;           /* enum controller */
-    uint32_t landlock_abi;          /* of this kernel; 0 without Landlock */
+    bool has_cgroup;       /* a directory for jobs' groups was handed over */
+    uint32_t controllers;  /* enum controller */
+    uint32_t landlock_abi; /* of this kernel; 0 without Landlock */
     bool is_rootless;
-    bool has_single_id;             /* jobs, keeper and launcher share one kernel uid: needs degrade job-uid */
-    bool keeps_groups;              /* supplementary groups could not be dropped: needs degrade job-uid too */
+    bool has_single_id; /* jobs, keeper and launcher share one kernel uid: needs degrade job-uid */
+    bool keeps_groups;  /* supplementary groups could not be dropped: needs degrade job-uid too */
 };
 
 union any_setting {
