@@ -102,9 +102,11 @@ static int high_socket(int argc, char **argv)
 
 static int high_fcntl(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    return reached_kernel(syscall(SYS_fcntl, 0L, F_SETLEASE | HIGH_BIT, (long)F_RDLCK), "fcntl of F_SETLEASE + 2^32");
+    int fd = open(argc > 0 ? argv[0] : "/tmp/probe-high-lease", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return broken("make a file: %s", strerror(errno));
+    return reached_kernel(syscall(SYS_fcntl, (long)fd, F_SETLEASE | HIGH_BIT, (long)F_RDLCK),
+                          "fcntl of F_SETLEASE + 2^32");
 }
 
 static int high_ioctl(int argc, char **argv)
@@ -118,7 +120,7 @@ static int high_prctl(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return reached_kernel(syscall(SYS_prctl, PR_SET_MM | HIGH_BIT, 0L, 0L, 0L, 0L), "prctl of PR_SET_MM + 2^32");
+    return reached_kernel(syscall(SYS_prctl, PR_SET_PTRACER | HIGH_BIT, 0L, 0L, 0L, 0L), "prctl of PR_SET_PTRACER + 2^32");
 }
 
 static int trace(int argc, char **argv)

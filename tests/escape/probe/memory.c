@@ -62,7 +62,7 @@ static int shared_code(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    int id = shmget(IPC_PRIVATE, 4096, 0600 | IPC_CREAT);
+    int id = shmget(IPC_PRIVATE, 4096, 0700 | IPC_CREAT);
     if (id < 0)
         return blocked(errno, "make a System V segment");
     void *place = shmat(id, NULL, SHM_EXEC);

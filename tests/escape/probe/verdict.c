@@ -104,12 +104,13 @@ int in_child(int (*work)(void *argument), void *argument)
 pid_t sleeping_child(void)
 {
     fflush(stdout);
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid != 0)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
+    while (getppid() == parent) /* it may have died before prctl */
         pause();
+    _exit(0);
 }
 
 int copy_file(const char *from, const char *to, mode_t mode)
