@@ -84,6 +84,13 @@ static void raise_loopback(const struct plan *plan)
     close(fd);
 }
 
+/* For a test that shows what a job could do with what lies around here; close-on-exec would hide it. */
+static void leak_fds(void)
+{
+    for (int fd = CELL_FD_COUNT; fd < 2 * LIFTED_FD_LEAST; fd++)
+        fcntl(fd, F_SETFD, 0);
+}
+
 /* Moves the descriptors that stay to their places, and closes all others. */
 static void keep_only_our_fds(const struct plan *plan, const int *fds, int result_fd, int control_fd)
 {
@@ -102,7 +109,9 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, int resul
             cell_fail("place-descriptor", "");
     status_place = CELL_STATUS;
     close(CELL_PROGRAM);
-    if (has_layer(plan, CELL_LAYER_FDS) && syscall(SYS_close_range, CELL_FD_COUNT, ~0U, 0) < 0)
+    if (!has_layer(plan, CELL_LAYER_FDS))
+        leak_fds();
+    else if (syscall(SYS_close_range, CELL_FD_COUNT, ~0U, 0) < 0)
         cell_fail("close-descriptors", "");
 }
 
