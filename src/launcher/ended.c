@@ -1,0 +1,190 @@
+#include "ended.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool was_stopped(const struct end_evidence *evidence)
+{
+    return evidence->was_cancelled || evidence->was_timed_out || evidence->was_output_limited;
+}
+
+/* A job that was stopped while its cell was being built did not fail to launch, unless a step failed too. */
+static bool is_launch_failed(const struct end_evidence *evidence)
+{
+    return !evidence->has_started && (evidence->step[0] != '\0' || !was_stopped(evidence));
+}
+
+static bool is_cancelled(const struct end_evidence *evidence)
+{
+    return evidence->was_cancelled;
+}
+
+static bool is_oom(const struct end_evidence *evidence)
+{
+    return evidence->oom_kills > 0;
+}
+
+static bool is_timed_out(const struct end_evidence *evidence)
+{
+    return evidence->was_timed_out;
+}
+
+static bool is_output_limited(const struct end_evidence *evidence)
+{
+    return evidence->was_output_limited;
+}
+
+static bool is_lost(const struct end_evidence *evidence)
+{
+    return evidence->is_lost && !evidence->has_status;
+}
+
+static bool is_policy_violation(const struct end_evidence *evidence)
+{
+    return evidence->has_status && evidence->signal == SIGSYS;
+}
+
+/* Init cannot be killed from inside the job: without a status somebody outside did it, and everything died of SIGKILL. */
+static bool is_signalled(const struct end_evidence *evidence)
+{
+    return !evidence->has_status || evidence->signal != 0;
+}
+
+static bool is_exited(const struct end_evidence *evidence)
+{
+    (void)evidence;
+    return true;
+}
+
+/* DESIGN: the order in which evidence is weighed. `lost` stands where only the unknown end of the program is left. */
+static const struct {
+    enum job_reason reason;
+    bool (*holds)(const struct end_evidence *evidence);
+} precedence[] = {
+    { JOB_REASON_LAUNCH_FAILED, is_launch_failed },
+    { JOB_REASON_CANCELLED, is_cancelled },
+    { JOB_REASON_OOM, is_oom },
+    { JOB_REASON_TIMED_OUT, is_timed_out },
+    { JOB_REASON_OUTPUT_LIMIT, is_output_limited },
+    { JOB_REASON_LOST, is_lost },
+    { JOB_REASON_POLICY_VIOLATION, is_policy_violation },
+    { JOB_REASON_SIGNALLED, is_signalled },
+    { JOB_REASON_EXITED, is_exited },
+};
+
+enum job_reason ended_reason(const struct end_evidence *evidence)
+{
+    size_t i = 0;
+    while (!precedence[i].holds(evidence))
+        i++;
+    return precedence[i].reason;
+}
+
+/* What to do about a step that failed, where that is known. A code of 0 stands for every code. */
+static const struct {
+    const char *step;
+    uint32_t code;
+    const char *hint;
+} hints[] = {
+    { "exec-changed", 0,
+      "the program is not the one that was there when the configuration was loaded; reload if that is right" },
+    { "open-program", ENOENT, "the program is not in the job's root; list its directory under `read:`" },
+    { "exec", ENOENT, "the program's own interpreter or loader is not in the job's root; list it under `read:`" },
+    { "exec", EACCES, "the program may not be executed by the job's user" },
+    { "exec", ENOEXEC, "the program is neither an executable for this machine nor a script with a #! line" },
+    { "clone", EAGAIN, "a limit on processes of the host or the slot is reached" },
+};
+
+static const char *hint_for(const struct end_evidence *evidence)
+{
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (strcmp(evidence->step, hints[i].step) == 0 && (hints[i].code == 0 || hints[i].code == evidence->code))
+            return hints[i].hint;
+    return "";
+}
+
+static void explain_launch_failed(const struct end_evidence *evidence, char *text, size_t room)
+{
+    if (evidence->step[0] == '\0') {
+        snprintf(text, room,
+                 evidence->is_lost ? "the slot's supervisor ended while it set the job up; everything of it was killed"
+                 : evidence->oom_kills > 0 ? "the job's memory limit is too small even to set it up"
+                                           : "the job was ended from outside while it was being set up");
+        return;
+    }
+    const char *hint = hint_for(evidence);
+    snprintf(text, room, "step %s failed: %s%s%s%s%s", evidence->step,
+             evidence->code != 0 ? strerrordesc_np((int)evidence->code) ?: "unknown error" : "refused",
+             evidence->detail[0] != '\0' ? ": " : "", evidence->detail, hint[0] != '\0' ? ": " : "", hint);
+}
+
+static void explain_signalled(const struct end_evidence *evidence, char *text, size_t room)
+{
+    if (!evidence->has_status) {
+        snprintf(text, room, "killed from outside the job, by the host's own memory shortage or an administrator");
+        return;
+    }
+    const char *description = sigdescr_np((int)evidence->signal);
+    snprintf(text, room, "ended by signal %u (%s)", evidence->signal,
+             description != NULL ? description : "real-time signal");
+}
+
+static void explain_stopped(const struct end_evidence *evidence, const char *what, char *text, size_t room)
+{
+    if (!evidence->has_started)
+        snprintf(text, room, "%s before its program ran", what);
+    else if (evidence->was_killed)
+        snprintf(text, room, "%s; it did not end within its grace of %u ms after SIGTERM and was killed", what,
+                 evidence->grace_ms);
+    else
+        snprintf(text, room, "%s; it ended after SIGTERM", what);
+}
+
+void ended_explain(const struct end_evidence *evidence, enum job_reason reason, char text[ERROR_TEXT_MAX_BYTES])
+{
+    char what[128];
+    size_t room = ERROR_TEXT_MAX_BYTES;
+    text[0] = '\0';
+    switch (reason) {
+    case JOB_REASON_LAUNCH_FAILED:
+        explain_launch_failed(evidence, text, room);
+        break;
+    case JOB_REASON_CANCELLED:
+        explain_stopped(evidence, "cancelled", text, room);
+        break;
+    case JOB_REASON_OOM:
+        snprintf(text, room, "used more than its memory limit of %llu MiB and was killed by the kernel",
+                 (unsigned long long)(evidence->memory_max_bytes >> 20));
+        break;
+    case JOB_REASON_TIMED_OUT:
+        snprintf(what, sizeof what, "ran longer than its timeout of %u ms", evidence->timeout_ms);
+        explain_stopped(evidence, what, text, room);
+        break;
+    case JOB_REASON_OUTPUT_LIMIT:
+        explain_stopped(evidence, "wrote more than its output limit", text, room);
+        break;
+    case JOB_REASON_LOST:
+        snprintf(text, room,
+                 "the slot's supervisor ended before it could tell how the job ended; everything of it was killed");
+        break;
+    case JOB_REASON_POLICY_VIOLATION:
+        snprintf(text, room, "made a system call that its sandbox profile forbids, and was killed for it");
+        break;
+    case JOB_REASON_SIGNALLED:
+        explain_signalled(evidence, text, room);
+        break;
+    case JOB_REASON_EXITED:
+        if (evidence->exit_code != 0)
+            snprintf(text, room, "exited with status %u", evidence->exit_code);
+        break;
+    default:
+        assert(!"a reason that ended_reason() gives");
+    }
+    size_t length = strlen(text);
+    if (evidence->is_left && length < room)
+        snprintf(text + length, room - length, "%sprocesses of it are left after SIGKILL, and its slot is set aside",
+                 length > 0 ? "; " : "");
+}

@@ -1,0 +1,234 @@
+/*
+ * One job's start. The order is checked as if the keeper were lost: generation, command, parameters, timeout, and whether
+ * this host can hold the job as the owner wants it. Then, each step undone if a later one fails:
+ *
+ *   a free slot, a control group with the limits, pipes, the plan, and the order to the slot's supervisor
+ *
+ * What is wrong with the order itself is MSG_NOT_LAUNCHED; what this host cannot do is an end of the job (launch_failed).
+ */
+#include "launcher.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "degrade.h"
+#include "plan_build.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
+#include "sallyport/base/text.h"
+#include "sallyport/job/job.h"
+
+#define OUTPUT_PIPE_BYTES (256 * 1024) /* a burst of output waits here while the keeper is busy; 64 KiB otherwise */
+
+static struct plan_room room;
+
+static enum not_launched check_order(const struct launcher *launcher, const struct msg_launch *order, int stdin_fd,
+                                     struct error *err)
+{
+    const struct policy *policy = launcher->policy;
+    if (launcher->phase != PHASE_SERVING) {
+        fail_plain(err, EBUSY, "the server is stopping");
+        return NOT_LAUNCHED_BUSY;
+    }
+    if (order->generation != policy->generation) {
+        fail_plain(err, ESTALE, "the order is of configuration %u, and %u is in force", order->generation,
+                   policy->generation);
+        return NOT_LAUNCHED_STALE;
+    }
+    int done = 0;
+    if (slot_of_job(launcher, &order->job_id) != NULL)
+        done = fail_plain(err, EEXIST, "the job has a slot already");
+    else if (order->command >= policy->command_count)
+        done = fail_plain(err, ENOENT, "there is no command %u", order->command);
+    else if (order->timeout_ms > policy->commands[order->command].timeout_ms)
+        done = fail_plain(err, EINVAL, "the timeout is longer than the command's own");
+    else if (stdin_fd >= 0 && !policy->commands[order->command].takes_stdin)
+        done = fail_plain(err, EINVAL, "the command takes no input");
+    else if (stdin_fd >= 0)
+        done = memfd_check_sealed(stdin_fd, policy->commands[order->command].stdin_max_bytes, NULL, err);
+    if (done == 0)
+        done = matcher_check(launcher->matcher, order->command, order->params, NULL, err);
+    return done < 0 ? NOT_LAUNCHED_INVALID : NOT_LAUNCHED_NONE;
+}
+
+/* An end without a beginning: no slot was touched, or it is free again. */
+static void report_failed(struct launcher *launcher, const struct msg_launch *order, const char *step,
+                          const char *message)
+{
+    struct msg_exited exited = {
+        .job_id = order->job_id,
+        .reason = JOB_REASON_LAUNCH_FAILED,
+        .finished_unix_ms = clock_unix_ms(),
+    };
+    text_copy(exited.step, sizeof exited.step, step);
+    text_copy(exited.message, sizeof exited.message, message);
+    tell_exited(launcher, &exited);
+}
+
+static void run_prepare(struct launcher *launcher, const struct msg_launch *order, uint32_t degraded, struct run *run)
+{
+    const struct command *command = &launcher->policy->commands[order->command];
+    run->job_id = order->job_id;
+    job_id_text(&order->job_id, run->id_text);
+    run->timeout_ms = order->timeout_ms != 0 ? order->timeout_ms : command->timeout_ms;
+    run->grace_ms = command->grace_ms;
+    run->memory_max_bytes = command->memory_max_bytes;
+    run->signals = command->signals;
+    run->degraded = degraded;
+}
+
+static int make_cgroup(struct slot *slot, const struct command *command, struct error *err)
+{
+    const struct launcher *launcher = slot->launcher;
+    struct run *run = &slot->run;
+    if (launcher->cgroup_fd < 0)
+        return 0;
+    struct cgroup_limits limits = {
+        .has_memory = (launcher->settings.controllers & CONTROLLER_MEMORY) != 0,
+        .has_pids = (launcher->settings.controllers & CONTROLLER_PIDS) != 0,
+        .memory_max_bytes = command->memory_max_bytes,
+        .pids_max = command->pids_max + 1, /* and its init */
+    };
+    int done = cgroup_create(launcher->cgroup_fd, run->id_text, &limits, &run->cgroup, err);
+    if (done < 0)
+        return done;
+    run->has_cgroup = true;
+    return run_watch_cgroup(slot, err);
+}
+
+/* The read ends stay with the run; the write ends are the caller's. */
+static int make_pipes(struct run *run, int ret_write_fds[2], struct error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) < 0)
+            return fail(err, errno, "make a pipe");
+        run->output_fds[i] = ends[0];
+        ret_write_fds[i] = ends[1];
+        /* More than the user's share of pipe memory is refused; the default size works as well, only slower. */
+        (void)fcntl(ends[1], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
+    }
+    return 0;
+}
+
+/* Everything that this process does for a start. step names what could not be done. */
+static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd, const char **step, struct error *err)
+{
+    struct launcher *launcher = slot->launcher;
+    const struct command *command = &launcher->policy->commands[order->command];
+    struct run *run = &slot->run;
+    auto_fd int out = -1, errors = -1;
+    int write_fds[2] = { -1, -1 };
+
+    *step = "cgroup";
+    int done = make_cgroup(slot, command, err);
+    if (done < 0)
+        return done;
+    *step = "pipes";
+    done = make_pipes(run, write_fds, err);
+    out = write_fds[0];
+    errors = write_fds[1];
+    if (done < 0)
+        return done;
+    *step = "plan";
+    const struct plan_order plan_order = {
+        .policy = launcher->policy,
+        .matcher = launcher->matcher,
+        .host = &launcher->settings,
+        .command = order->command,
+        .params = order->params,
+        .job_id = run->id_text,
+        .actor = order->actor,
+        .timeout_ms = run->timeout_ms,
+        .now_unix_ms = clock_unix_ms(),
+        .degraded = run->degraded,
+        .uid = slot->uid,
+        .gid = slot->gid,
+    };
+    done = plan_build(&plan_order, &room, err);
+    if (done < 0)
+        return done;
+    *step = "order";
+    const int fds[CELL_FD_CGROUP + 1] = {
+        [CELL_FD_ROOT] = slot_find_root(slot, launcher->policy->generation, command->root),
+        [CELL_FD_STDIN] = stdin_fd >= 0 ? stdin_fd : launcher->null_fd,
+        [CELL_FD_STDOUT] = out,
+        [CELL_FD_STDERR] = errors,
+        [CELL_FD_CGROUP] = run->cgroup.directory,
+    };
+    return supervisor_run(slot, &room.plan, fds, run->has_cgroup ? CELL_FD_CGROUP + 1 : CELL_RUN_FDS, err);
+}
+
+/* Back to a free slot, as if the order had not come. */
+static void start_undo(struct slot *slot)
+{
+    struct run *run = &slot->run;
+    struct error err = { 0 };
+    if (slot->emptied != NULL)
+        event_free(slot->emptied);
+    slot->emptied = NULL;
+    if (run->has_cgroup && cgroup_remove(slot->launcher->cgroup_fd, run->id_text, &err) < 0)
+        log_warn("job=%s: %s; it stays behind, empty", run->id_text, err.text);
+    slot_release(slot);
+}
+
+static void launch_in(struct slot *slot, const struct msg_launch *order, int stdin_fd, uint32_t degraded)
+{
+    struct launcher *launcher = slot->launcher;
+    struct error err = { 0 };
+    const char *step = "";
+    slot_set_state(slot, SLOT_STARTING);
+    run_prepare(launcher, order, degraded, &slot->run);
+    int done = start(slot, order, stdin_fd, &step, &err);
+    plan_wipe(&room);
+    if (done == 0) {
+        deadline_set(slot, DEADLINE_START, CELL_START_WAIT_MS);
+        return;
+    }
+    log_error("job=%s was not started: %s: %s", slot->run.id_text, step, err.text);
+    start_undo(slot);
+    report_failed(launcher, order, step, err.text);
+    if (strcmp(step, "order") == 0 && done != -EMSGSIZE && done != -EINVAL)
+        supervisor_lose(slot, err.text);
+}
+
+void launch_job(struct launcher *launcher, const struct msg_launch *order, uint32_t request_id, int stdin_fd)
+{
+    struct error err = { 0 };
+    enum not_launched why = check_order(launcher, order, stdin_fd, &err);
+    if (why != NOT_LAUNCHED_NONE) {
+        tell_not_launched(launcher, request_id, &order->job_id, why, err.text);
+        return;
+    }
+    const struct command *command = &launcher->policy->commands[order->command];
+    if (command->unavailable[0] != '\0') {
+        report_failed(launcher, order, "program", command->unavailable);
+        return;
+    }
+    uint32_t needed = degrade_needed(&launcher->settings, command), missing = needed & ~command->degrade;
+    if (missing != 0) {
+        char text[ERROR_TEXT_MAX_BYTES];
+        degrade_explain(&launcher->settings, command, missing, text, sizeof text);
+        report_failed(launcher, order, "limits", text);
+        return;
+    }
+    bool is_hopeless;
+    struct slot *slot =
+        slot_find_free(launcher, command->account, launcher->policy->generation, command->root, &is_hopeless);
+    if (slot != NULL)
+        launch_in(slot, order, stdin_fd, needed);
+    else if (is_hopeless)
+        report_failed(launcher, order, "slot",
+                      "no slot was made for this command's user and root: look into the log of "
+                      "sallyportd for why, and restart it");
+    else
+        tell_not_launched(launcher, request_id, &order->job_id, NOT_LAUNCHED_BUSY, "every slot is taken");
+}
