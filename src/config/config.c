@@ -1,1 +1,154 @@
-/* placeholder */
+/*
+ * From files to model, in order: files to one tree (yaml.c, sources.c), the tree along the table of keys (validate.c) into
+ * drafts and from there into the model, then what only the whole can tell. Any fault throws the model away.
+ */
+#include "sallyport/config/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "identities.h"
+#include "listeners.h"
+#include "public.h"
+#include "reading.h"
+#include "sources.h"
+#include "sallyport/base/error.h"
+#include "sallyport/policy/policy.h"
+#include "sallyport/policy/policy_match.h"
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (uint32_t i = 0; config->public_commands != NULL && i < config->policy->command_count; i++)
+        free(config->public_commands[i]);
+    free(config->public_commands);
+    free(config->command_modes);
+    free(config->identities);
+    policy_free(config->policy);
+    free(config);
+}
+
+static struct config *config_new(void)
+{
+    struct config *config = calloc(1, sizeof *config);
+    if (config != NULL)
+        config->policy = calloc(1, sizeof *config->policy);
+    if (config != NULL && config->policy == NULL) {
+        free(config);
+        return NULL;
+    }
+    return config;
+}
+
+static void take_server(struct reading *reading)
+{
+    const struct server_draft *draft = &reading->server;
+    struct config *config = reading->config;
+    config->max_wait_ms = (uint32_t)draft->max_wait_ms;
+    config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
+    config->syncs_fully = draft->sync == 0;
+    config->slot_count = (uint32_t)draft->slot_count;
+    config->slots_per_account = (uint32_t)draft->slots_per_user;
+    config->first_uid = (uint32_t)draft->first_uid;
+    if (draft->first_uid + 2 * draft->slot_count > UINT32_MAX)
+        fault_below(reading, "slots", -1, "first_uid and two ids for each of %u slots go beyond the largest uid",
+                    config->slot_count);
+}
+
+/* The parts that point into the model's arrays or are made of whole commands. */
+static int finish(struct config *config, struct error *err)
+{
+    struct policy *policy = config->policy;
+    for (uint32_t i = 0; i < config->identity_count; i++)
+        if (config->identities[i].setting.kind == IDENTITY_TOKEN)
+            config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
+    config->public_commands = calloc(policy->command_count + 1, sizeof *config->public_commands);
+    if (config->public_commands == NULL)
+        return fail(err, ENOMEM, "describe commands");
+    for (uint32_t i = 0; i < policy->command_count; i++) {
+        config->public_commands[i] = public_text(&policy->commands[i], config->command_modes[i]);
+        if (config->public_commands[i] == NULL)
+            return fail(err, ENOMEM, "describe command '%s'", policy->commands[i].name);
+    }
+    return 0;
+}
+
+/* Each fault was told with its place; this asks those who will judge real requests whether they can work with the whole. */
+static void check_whole(struct reading *reading)
+{
+    struct matcher *matcher = NULL;
+    struct error err = { 0 };
+    if (matcher_new(reading->config->policy, &matcher, &err) < 0)
+        report_fault(reading->report, (struct place){ 0 }, "commands", "%s", err.text);
+    matcher_free(matcher);
+}
+
+static int make_model(struct tree *tree, struct report *report, enum config_owner_check check, bool may_read_files,
+                      struct config **ret_config, struct error *err)
+{
+    struct reading *reading = calloc(1, sizeof *reading);
+    struct config *config = config_new();
+    if (reading != NULL)
+        *reading = (struct reading){ .tree = tree,
+                                     .report = report,
+                                     .config = config,
+                                     .owners = check,
+                                     .may_read_files = may_read_files,
+                                     .texts = json_array() };
+    int done = 0;
+    if (reading == NULL || config == NULL || reading->texts == NULL) {
+        done = fail(err, ENOMEM, "read configuration");
+    } else if (tree->root != NULL) {
+        validate(reading);
+        take_server(reading);
+        listeners_take(reading);
+        identities_check(reading);
+        if (report->fault_count == 0 && !report->is_out_of_memory)
+            check_whole(reading);
+    }
+    if (done == 0 && report->is_out_of_memory)
+        done = fail(err, ENOMEM, "read configuration");
+    if (done == 0 && report->fault_count > 0)
+        done = fail_plain(err, EINVAL, "the configuration has %u fault%s", report->fault_count,
+                          report->fault_count == 1 ? "" : "s");
+    if (done == 0)
+        done = finish(config, err);
+    if (reading != NULL)
+        json_decref(reading->texts);
+    free(reading);
+    if (done < 0)
+        config_free(config);
+    else
+        *ret_config = config;
+    return done;
+}
+
+int config_load(const char *path, enum config_owner_check check, FILE *report_to, struct config **ret_config,
+                struct error *err)
+{
+    struct tree tree = { 0 };
+    struct report report = { 0 };
+    int done = sources_read(path, check, &tree, &report, err);
+    if (done == 0)
+        done = make_model(&tree, &report, check, true, ret_config, err);
+    report_write(&report, &tree, report_to);
+    report_done(&report);
+    tree_done(&tree);
+    return done;
+}
+
+int config_parse(const char *path, const uint8_t *data, size_t size, FILE *report_to, struct config **ret_config,
+                 struct error *err)
+{
+    struct tree tree = { 0 };
+    struct report report = { 0 };
+    source_read(path, data, size, &tree, &report);
+    sources_merge(&tree, &report);
+    int done = make_model(&tree, &report, CONFIG_OWNER_ANY, false, ret_config, err);
+    report_write(&report, &tree, report_to);
+    report_done(&report);
+    tree_done(&tree);
+    return done;
+}

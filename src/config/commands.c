@@ -1,0 +1,206 @@
+#include "commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "accounts.h"
+#include "env_names.h"
+#include "paths.h"
+#include "placeholders.h"
+#include "reading.h"
+#include "roots.h"
+#include "words.h"
+#include "sallyport/base/text.h"
+
+void *command_open(struct reading *reading, const char *name)
+{
+    struct policy *policy = reading->config->policy;
+    struct command *command = grow(reading, &policy->commands, policy->command_count, sizeof *command);
+    uint8_t *mode = grow(reading, &reading->config->command_modes, policy->command_count, sizeof *mode);
+    if (command == NULL || mode == NULL)
+        return NULL;
+    policy->command_count++;
+    text_copy(command->name, sizeof command->name, name);
+    reading->command = command;
+    reading->faults_before_command = reading->report->fault_count;
+    reading->command_draft = (struct command_draft){ .limits = reading->server.limits };
+    return &reading->command_draft;
+}
+
+static void take_texts(struct reading *reading, struct command *command)
+{
+    const struct command_draft *draft = &reading->command_draft;
+    command->title = copy_text(reading, draft->title != NULL ? draft->title : "");
+    command->description = copy_text(reading, draft->description != NULL ? draft->description : "");
+    command->group = copy_text(reading, draft->group != NULL ? draft->group : "");
+    if (draft->workdir != NULL)
+        text_copy(command->workdir, sizeof command->workdir, draft->workdir);
+}
+
+static void take_limits(struct command *command, const struct limits_draft *limits)
+{
+    command->has_host_network = limits->network == 1;
+    command->timeout_ms = (uint32_t)limits->timeout_ms;
+    command->grace_ms = (uint32_t)limits->grace_ms;
+    command->memory_max_bytes = limits->memory_bytes;
+    command->pids_max = (uint32_t)limits->pids;
+    command->tmp_max_bytes = limits->tmp_bytes;
+    command->landlock_abi_min = (uint32_t)limits->landlock_abi;
+    command->output_max_bytes = limits->output_bytes;
+    command->output_when_full = (uint8_t)limits->when_full;
+    command->degrade = (uint32_t)limits->degrade;
+}
+
+/* The program is known when the configuration is read: what may run never depends on a caller. */
+static void check_program(struct reading *reading, const char *text)
+{
+    const char *why = path_fault(text);
+    if (text[0] != '\0' && text[0] != '/')
+        fault_below(reading, "exec", 0, "'%.80s' must be the program's absolute path, such as /usr/bin/%.40s", text,
+                    strrchr(text, '/') != NULL ? strrchr(text, '/') + 1 : text);
+    else if (text[0] != '\0' && why != NULL)
+        fault_below(reading, "exec", 0, "%s", why);
+    else if (text[0] != '\0' && text[1] == '\0')
+        fault_below(reading, "exec", 0, "is a directory; write the program's path");
+}
+
+static void take_arguments(struct reading *reading, struct command *command)
+{
+    const json_t *exec = reading->command_draft.exec;
+    if (exec == NULL)
+        return;
+    size_t length = enter_key(reading, "exec");
+    for (size_t i = 0; i < json_array_size(exec); i++) {
+        struct template *template = grow(reading, &command->arguments, command->argument_count, sizeof *template);
+        if (template == NULL)
+            break;
+        command->argument_count++;
+        size_t above = enter_index(reading, i);
+        placeholders_read(reading, text_item(exec, i), true, i == 0 ? "the program is the owner's choice alone" : NULL,
+                          template);
+        leave(reading, above);
+    }
+    leave(reading, length);
+    const struct template *program = command->argument_count > 0 ? &command->arguments[0] : NULL;
+    if (program != NULL && program->piece_count == 1 && program->pieces[0].literal != NULL)
+        check_program(reading, program->pieces[0].literal);
+}
+
+/* A secret's variable and one of `env` may not be the same. */
+static void check_delivery(struct reading *reading, const struct command *command)
+{
+    for (uint32_t i = 0; i < command->param_count; i++) {
+        const char *name = command->params[i].env_name;
+        if (name[0] == '\0')
+            continue;
+        bool is_taken = json_object_get(reading->command_draft.env, name) != NULL;
+        for (uint32_t j = 0; j < i; j++)
+            is_taken |= strcmp(command->params[j].env_name, name) == 0;
+        size_t length = enter_key(reading, "params");
+        enter_key(reading, command->params[i].name);
+        if (is_taken)
+            fault_below(reading, "deliver", -1, "variable %s is set by another line already", name);
+        leave(reading, length);
+    }
+}
+
+static void take_variable(struct reading *reading, struct command *command, const char *name, const json_t *value)
+{
+    const char *text = scalar_text(reading, value);
+    if (text == NULL || !env_is_name(name)) /* told already */
+        return;
+    if (env_is_ours(name)) {
+        fault_at_key(reading, "is set by sallyport itself; choose another name");
+        return;
+    }
+    struct env_entry *entry = grow(reading, &command->env, command->env_count, sizeof *entry);
+    if (entry == NULL)
+        return;
+    command->env_count++;
+    text_copy(entry->name, sizeof entry->name, name);
+    placeholders_read(
+        reading, text, false,
+        env_is_obeyed(name) ? "loaders or interpreters obey this variable, so a caller must have no say in it" : NULL,
+        &entry->value);
+}
+
+static void take_env(struct reading *reading, struct command *command)
+{
+    const char *name;
+    json_t *value;
+    size_t length = enter_key(reading, "env");
+    json_object_foreach((json_t *)(uintptr_t)reading->command_draft.env, name, value)
+    {
+        size_t above = enter_key(reading, name);
+        take_variable(reading, command, name, value);
+        leave(reading, above);
+    }
+    leave(reading, length);
+}
+
+static void warn_unused(struct reading *reading, const struct command *command)
+{
+    if (reading->report->fault_count > reading->faults_before_command)
+        return; /* what is misspelt in a placeholder would be told twice */
+    size_t length = enter_key(reading, "params");
+    for (uint32_t i = 0; i < command->param_count; i++)
+        if (!reading->params_used[i] && command->params[i].rule.type != PARAM_SECRET)
+            warning_below(reading, command->params[i].name, -1,
+                          "no argument and no variable uses it; write \"{%s}\" in 'exec'", command->params[i].name);
+    leave(reading, length);
+}
+
+static void take_templates(struct reading *reading, struct command *command)
+{
+    reading->params_used = calloc(command->param_count + 1, sizeof *reading->params_used);
+    if (reading->params_used == NULL) {
+        reading->report->is_out_of_memory = true;
+        return;
+    }
+    take_arguments(reading, command);
+    take_env(reading, command);
+    warn_unused(reading, command);
+    free(reading->params_used);
+    reading->params_used = NULL;
+}
+
+static void take_input(struct reading *reading, struct command *command)
+{
+    const struct command_draft *draft = &reading->command_draft;
+    command->takes_stdin = draft->takes_stdin == 1;
+    command->stdin_max_bytes = draft->stdin_max_bytes;
+    command->signals = draft->signals;
+}
+
+/* The filter of this profile; commands share them. */
+static uint32_t find_filter(struct reading *reading, const char *name)
+{
+    struct policy *policy = reading->config->policy;
+    for (uint32_t i = 0; i < policy->filter_count; i++)
+        if (strcmp(policy->filters[i].name, name) == 0)
+            return i;
+    struct filter *filter = grow(reading, &policy->filters, policy->filter_count, sizeof *filter);
+    if (filter == NULL)
+        return 0;
+    text_copy(filter->name, sizeof filter->name, name);
+    return policy->filter_count++;
+}
+
+void command_close(struct reading *reading)
+{
+    struct policy *policy = reading->config->policy;
+    struct command *command = &policy->commands[policy->command_count - 1];
+    const struct command_draft *draft = &reading->command_draft;
+    take_texts(reading, command);
+    take_limits(command, &draft->limits);
+    take_templates(reading, command);
+    check_delivery(reading, command);
+    take_input(reading, command);
+    command->account = draft->user != NULL ? account_find(reading, draft->user) : ACCOUNT_NONE;
+    command->root = root_find(reading);
+    command->filter = find_filter(reading, word_profile((unsigned)draft->limits.profile));
+    reading->config->command_modes[policy->command_count - 1] = (uint8_t)draft->mode;
+#if SALLYPORT_TEST_SWITCHES
+    command->test_layers_off = (uint32_t)draft->test_layers_off;
+#endif
+}

@@ -1,0 +1,10 @@
+/* Commands: from draft to struct command, with everything that its keys mean together. */
+#pragma once
+
+struct reading;
+
+#define NAME_RULE "lower-case letters, digits and '-', starting with a letter, at most 63"
+
+/* Entry of the table: begins a command, and ends it. */
+void *command_open(struct reading *reading, const char *name);
+void command_close(struct reading *reading);

@@ -1,0 +1,67 @@
+/*
+ * What the table of keys writes to: the values of the configuration in our units, before they become the model. A pointer
+ * is NULL when the key is absent or was refused (and a fault reported): whoever reads it skips it then.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+/* What `defaults:` gives and a command may change. */
+struct limits_draft {
+    uint64_t timeout_ms, grace_ms;
+    uint64_t profile; /* index into profile_names */
+    uint64_t network; /* 0 none, 1 host */
+    uint64_t memory_bytes, pids, tmp_bytes, landlock_abi;
+    uint64_t output_bytes, when_full;
+    uint64_t degrade; /* enum degrade */
+};
+
+struct server_draft {
+    const json_t *listen; /* texts */
+    uint64_t max_wait_ms, shutdown_grace_ms;
+    uint64_t sync; /* 0 full, 1 normal */
+    uint64_t slot_count, slots_per_user, first_uid;
+    struct limits_draft limits;
+};
+
+struct identity_draft {
+    const char *hash; /* tokens */
+    const char *expires;
+    uint64_t uid;        /* peers; UINT64_MAX when absent */
+    const json_t *allow; /* texts */
+};
+
+struct rule_draft {
+    uint64_t type; /* enum param_type; 0 when absent */
+    const char *pattern;
+    bool is_partial, allows_dash;
+    const char *min, *max; /* numbers as text: their kind depends on the type */
+    uint64_t min_length, max_length;
+    const json_t *values; /* texts */
+};
+
+struct param_draft {
+    struct rule_draft rule, item;
+    uint64_t min_items, max_items;
+    bool is_required;
+    const json_t *fallback, *example; /* a scalar or a list of scalars, as written */
+    const char *help, *deliver;
+};
+
+struct command_draft {
+    const char *title, *description, *group, *workdir, *user;
+    const json_t *exec;   /* texts */
+    const json_t *env;    /* name: text */
+    uint64_t mode;        /* 0 async, 1 sync */
+    uint64_t takes_stdin; /* 0 none, 1 body */
+    uint64_t stdin_max_bytes;
+    uint64_t signals;           /* bit n-1 for signal n */
+    const json_t *read, *write; /* texts: paths */
+    struct limits_draft limits;
+#if SALLYPORT_TEST_SWITCHES
+    uint64_t test_layers_off; /* enum cell_layer */
+#endif
+};

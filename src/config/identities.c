@@ -1,0 +1,196 @@
+#include "identities.h"
+
+#include <string.h>
+
+#include "dates.h"
+#include "hash_files.h"
+#include "keys.h"
+#include "reading.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/hash.h"
+#include "sallyport/base/text.h"
+
+static struct config_identity *latest(struct reading *reading)
+{
+    return &reading->config->identities[reading->config->identity_count - 1];
+}
+
+static const char *section(const struct config_identity *identity)
+{
+    return identity->setting.kind == IDENTITY_TOKEN ? "tokens" : "peers";
+}
+
+static void *identity_open(struct reading *reading, const char *name, enum identity_kind kind)
+{
+    struct config *config = reading->config;
+    for (uint32_t i = 0; i < config->identity_count; i++)
+        if (strcmp(config->identities[i].setting.name, name) == 0)
+            fault_at_key(reading, "the name is taken by %s.%s; records could not tell the two apart",
+                         section(&config->identities[i]), name);
+    struct config_identity *identity = grow(reading, &config->identities, config->identity_count, sizeof *identity);
+    if (identity == NULL)
+        return NULL;
+    config->identity_count++;
+    identity->setting.kind = (uint8_t)kind;
+    text_copy(identity->setting.name, sizeof identity->setting.name, name);
+    reading->identity = (struct identity_draft){ .uid = UINT64_MAX };
+    return &reading->identity;
+}
+
+void *token_open(struct reading *reading, const char *name)
+{
+    return identity_open(reading, name, IDENTITY_TOKEN);
+}
+
+void *peer_open(struct reading *reading, const char *name)
+{
+    return identity_open(reading, name, IDENTITY_PEER);
+}
+
+static bool read_scope(const char *text, struct setting_scope *ret_scope)
+{
+    static const struct {
+        const char *text;
+        enum scope_kind kind;
+    } fixed[] = {
+        { "read:own", SCOPE_READ_OWN },     { "read:all", SCOPE_READ_ALL }, { "cancel:own", SCOPE_CANCEL_OWN },
+        { "cancel:all", SCOPE_CANCEL_ALL }, { "admin", SCOPE_ADMIN },
+    };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (strcmp(text, fixed[i].text) == 0) {
+            ret_scope->kind = (uint8_t)fixed[i].kind;
+            return true;
+        }
+    ret_scope->kind = SCOPE_RUN;
+    const char *glob = text + 4;
+    return strncmp(text, "run:", 4) == 0 && glob[0] != '\0' &&
+           glob[strspn(glob, "abcdefghijklmnopqrstuvwxyz0123456789-*")] == '\0' &&
+           text_copy(ret_scope->glob, sizeof ret_scope->glob, glob);
+}
+
+static void take_scopes(struct reading *reading, struct config_identity *identity)
+{
+    const json_t *allow = reading->identity.allow;
+    for (size_t i = 0; i < json_array_size(allow); i++) {
+        const char *text = text_item(allow, i);
+        struct setting_scope scope = { 0 };
+        if (read_scope(text, &scope))
+            identity->scopes[identity->scope_count++] = scope;
+        else if (text[0] != '\0')
+            fault_below(reading, "allow", (int)i,
+                        "'%.80s' is no right; write run:COMMAND (or run:*), read:own, read:all, cancel:own, cancel:all "
+                        "or admin",
+                        text);
+    }
+}
+
+/* Never repeats what stands there: it may be the token itself. */
+static void take_hash(struct reading *reading, struct config_identity *identity)
+{
+    const char *text = reading->identity.hash, *why = NULL;
+    char read[128];
+    if (text == NULL)
+        return;
+    if (strncmp(text, "file:", 5) == 0) {
+        if (!hash_file_read(reading, text + 5, read, sizeof read))
+            return;
+        text = read;
+    }
+    if (strncmp(text, "sp_", 3) == 0)
+        why = "this is the token itself, which must not be written down here; replace it: `sallyport token create` "
+              "prints a "
+              "token and the hash of it";
+    else if (strncmp(text, "sha256:", 7) != 0)
+        why = "must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that text; `sallyport token create` "
+              "prints it";
+    else if (!text_unhex(text + 7, HASH_BYTES, identity->token_sha256))
+        why = "must have exactly 64 lower-case hex digits behind 'sha256:'";
+    if (why != NULL)
+        fault_below(reading, "hash", -1, "%s", why);
+}
+
+static void check_hash_is_single(struct reading *reading, const struct config_identity *identity)
+{
+    static const uint8_t none[HASH_BYTES];
+    for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++) {
+        const struct config_identity *other = &reading->config->identities[i];
+        if (other->setting.kind == IDENTITY_TOKEN && !hash_equal(identity->token_sha256, none) &&
+            hash_equal(other->token_sha256, identity->token_sha256))
+            fault_below(reading, "hash", -1, "is that of token '%s' too; give each caller a token of its own",
+                        other->setting.name);
+    }
+}
+
+static void take_expiry(struct reading *reading, struct config_identity *identity)
+{
+    const char *text = reading->identity.expires;
+    if (text == NULL)
+        return;
+    if (!date_unix_ms(text, &identity->setting.expires_unix_ms))
+        fault_below(reading, "expires", -1,
+                    "'%.40s' is no time; write a date such as 2027-01-31, or 2027-01-31T18:00:00Z", text);
+    else if (identity->setting.expires_unix_ms <= clock_unix_ms())
+        warning_below(reading, "expires", -1, "the token has expired and is refused");
+}
+
+void token_close(struct reading *reading)
+{
+    struct config_identity *identity = latest(reading);
+    take_hash(reading, identity);
+    check_hash_is_single(reading, identity);
+    take_scopes(reading, identity);
+    take_expiry(reading, identity);
+}
+
+void peer_close(struct reading *reading)
+{
+    struct config_identity *identity = latest(reading);
+    uint64_t uid = reading->identity.uid;
+    take_scopes(reading, identity);
+    if (uid == UINT64_MAX)
+        return;
+    identity->setting.uid = (uint32_t)uid;
+    for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++) {
+        const struct config_identity *other = &reading->config->identities[i];
+        if (other->setting.kind == IDENTITY_PEER && other->setting.uid == uid)
+            fault_below(reading, "uid", -1, "is that of peer '%s' too; one uid is one caller", other->setting.name);
+    }
+}
+
+static bool is_any_command(const struct policy *policy, const char *glob)
+{
+    for (uint32_t i = 0; i < policy->command_count; i++)
+        if (text_glob(glob, policy->commands[i].name))
+            return true;
+    return strchr(glob, '*') != NULL;
+}
+
+static const char *nearest_command(const struct policy *policy, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned best = UINT32_MAX;
+    for (uint32_t i = 0; i < policy->command_count; i++)
+        if (is_near(name, policy->commands[i].name, &best))
+            nearest = policy->commands[i].name;
+    return nearest;
+}
+
+void identities_check(struct reading *reading)
+{
+    const struct config *config = reading->config;
+    for (uint32_t i = 0; i < config->identity_count; i++) {
+        const struct config_identity *identity = &config->identities[i];
+        size_t length = enter_key(reading, section(identity));
+        enter_key(reading, identity->setting.name);
+        for (uint32_t j = 0; j < identity->scope_count; j++) {
+            const struct setting_scope *scope = &identity->scopes[j];
+            if (scope->kind != SCOPE_RUN || is_any_command(config->policy, scope->glob))
+                continue;
+            const char *nearest = nearest_command(config->policy, scope->glob);
+            warning_below(reading, "allow", -1, "there is no command '%s'%s%s%s", scope->glob,
+                          nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                          nearest != NULL ? "'?" : "");
+        }
+        leave(reading, length);
+    }
+}

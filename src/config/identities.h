@@ -1,0 +1,13 @@
+/* Tokens and peers: who may call, and what they may do. Both kinds share one set of names, for these are the actors. */
+#pragma once
+
+struct reading;
+
+/* Entries of the table: begin and end one. */
+void *token_open(struct reading *reading, const char *name);
+void token_close(struct reading *reading);
+void *peer_open(struct reading *reading, const char *name);
+void peer_close(struct reading *reading);
+
+/* What only the whole configuration can tell: scopes that name no command. */
+void identities_check(struct reading *reading);

@@ -1,0 +1,351 @@
+#include "keys.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "env_names.h"
+#include "identities.h"
+#include "params.h"
+#include "words.h"
+#include "sallyport/base/text.h"
+#include "sallyport/limits.h"
+#include "sallyport/policy/policy.h"
+
+/* Where a row's value goes; a member of another type than the row's does not compile. */
+#define AT(type, member, ctype)                                                                                        \
+    .offset = (uint32_t)(offsetof(type, member) + 0 * sizeof(char[_Generic(((type *)0)->member, ctype : 1)]))
+#define TEXT_AT(draft, member)   AT(draft, member, const char *)
+#define NODE_AT(draft, member)   AT(draft, member, const json_t *)
+#define NUMBER_AT(draft, member) AT(draft, member, uint64_t)
+#define BOOL_AT(draft, member)   AT(draft, member, bool)
+
+#define SECOND_MS       1000ull
+#define MIB             (1024ull * 1024)
+#define TYPE(type)      (1u << (type))
+#define STRINGS         (TYPE(PARAM_STRING) | TYPE(PARAM_SECRET))
+#define NUMBERS         (TYPE(PARAM_INT) | TYPE(PARAM_NUMBER))
+#define ALL_BUT_SECRETS (~TYPE(PARAM_SECRET))
+#define LATER(the_path)                                                                                                \
+    {                                                                                                                  \
+        .path = (the_path), .is_later = true, .help = ""                                                               \
+    }
+
+static const struct entry_life token_life = { text_is_name, NAME_RULE, token_open, token_close };
+static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
+static const struct entry_life command_life = { text_is_name, NAME_RULE, command_open, command_close };
+static const struct entry_life param_life = { param_is_name, PARAM_NAME_RULE, param_open, param_close };
+static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
+
+/* What `defaults:` and each command have in common. A default's fallback is ours, a command's is that of `defaults:`. */
+/* clang-format off */
+#define LIMIT_KEYS(prefix, draft, IS)                                                                                  \
+    { prefix ".timeout", KEY_DURATION, NUMBER_AT(draft, limits.timeout_ms), .least = 100, .most = TIMEOUT_MAX_MS,      \
+      .fallback = IS("10m"), .help = "How long a job may run. Then it gets TERM, and KILL after `grace`." },           \
+    { prefix ".grace", KEY_DURATION, NUMBER_AT(draft, limits.grace_ms), .most = GRACE_MAX_MS, .fallback = IS("10s"),   \
+      .help = "How long a job may take between TERM and KILL." },                                                      \
+    { prefix ".sandbox", KEY_GROUP, .hint = "{profile: base, network: none}",                                          \
+      .help = "What a job sees of the host, and how much of it." },                                                    \
+    { prefix ".sandbox.profile", KEY_WORD, NUMBER_AT(draft, limits.profile), .word = word_profile,                     \
+      .fallback = IS("base"), .help = "Which system calls a job may make." },                                          \
+    { prefix ".sandbox.network", KEY_WORD, NUMBER_AT(draft, limits.network), .word = word_network,                     \
+      .fallback = IS("none"), .help = "`none`: not even loopback is shared. `host`: the host's own network." },        \
+    { prefix ".sandbox.memory", KEY_SIZE, NUMBER_AT(draft, limits.memory_bytes), .least = 4 * MIB,                     \
+      .most = 16 * 1024 * 1024 * MIB, .fallback = IS("512MiB"), .help = "Memory of all of a job's processes." },       \
+    { prefix ".sandbox.pids", KEY_INT, NUMBER_AT(draft, limits.pids), .least = 1, .most = 32768,                       \
+      .fallback = IS("256"), .help = "Processes and threads of a job at once." },                                      \
+    { prefix ".sandbox.tmp", KEY_SIZE, NUMBER_AT(draft, limits.tmp_bytes), .least = 64 * 1024,                         \
+      .most = 1024 * 1024 * MIB, .fallback = IS("256MiB"),                                                             \
+      .help = "Size of the job's own /tmp, which is memory and counts as such." },                                     \
+    { prefix ".sandbox.landlock_abi", KEY_INT, NUMBER_AT(draft, limits.landlock_abi), .least = 2, .most = 1000,        \
+      .fallback = IS("2"), .help = "The least Landlock that the kernel must have; below it jobs are refused." },       \
+    { prefix ".output", KEY_GROUP, .hint = "{max: 64MiB, when_full: kill}", .help = "What a job may say." },           \
+    { prefix ".output.max", KEY_SIZE, NUMBER_AT(draft, limits.output_bytes), .least = 1, .most = 1024 * 1024 * MIB,    \
+      .fallback = IS("64MiB"), .help = "Bytes of output that are kept, both streams together." },                      \
+    { prefix ".output.when_full", KEY_WORD, NUMBER_AT(draft, limits.when_full), .word = word_when_full,                \
+      .fallback = IS("kill"), .help = "`kill` ends the job; `discard` lets it go on and keeps the head." },            \
+    { prefix ".degrade", KEY_WORDS, NUMBER_AT(draft, limits.degrade), .word = word_degrade, .fallback = IS("[]"),      \
+      .hint = "[cgroup-memory]",                                                                                       \
+      .help = "What the host may lack: weaker means are used instead, and every job report says so. A command's "      \
+              "own list replaces that of `defaults`." },                                                               \
+    LATER(prefix ".sandbox.cpu_time"),                                                                                 \
+    LATER(prefix ".retention")
+/* clang-format on */
+
+/* The rules for one value: of a parameter, and of a list's items. */
+/* clang-format off */
+#define RULE_KEYS(prefix, member)                                                                                      \
+    { prefix ".pattern", KEY_TEXT, TEXT_AT(struct param_draft, member.pattern), .least = 1, .most = 4096,              \
+      .for_types = STRINGS,                                                                                            \
+      .help = "A regular expression (PCRE2) that the whole value must match. Quote it: `\"v[0-9]+\"`." },              \
+    { prefix ".partial", KEY_BOOL, BOOL_AT(struct param_draft, member.is_partial), .for_types = STRINGS,               \
+      .fallback = "false", .help = "The pattern may match anywhere in the value." },                                   \
+    { prefix ".allow_dash", KEY_BOOL, BOOL_AT(struct param_draft, member.allows_dash),                                 \
+      .for_types = TYPE(PARAM_STRING), .fallback = "false",                                                            \
+      .help = "The value may start with `-`, and so be taken for an option." },                                        \
+    { prefix ".min", KEY_SCALAR, TEXT_AT(struct param_draft, member.min), .for_types = NUMBERS,                        \
+      .help = "The smallest value." },                                                                                 \
+    { prefix ".max", KEY_SCALAR, TEXT_AT(struct param_draft, member.max), .for_types = NUMBERS,                        \
+      .help = "The largest value." },                                                                                  \
+    { prefix ".min_length", KEY_INT, NUMBER_AT(struct param_draft, member.min_length), .most = PARAMS_MAX_BYTES,       \
+      .for_types = STRINGS, .fallback = "0", .help = "The least bytes of UTF-8." },                                    \
+    { prefix ".max_length", KEY_INT, NUMBER_AT(struct param_draft, member.max_length), .least = 1,                     \
+      .most = PARAMS_MAX_BYTES, .for_types = STRINGS, .fallback = "4096", .help = "The most bytes of UTF-8." },        \
+    { prefix ".values", KEY_TEXTS, NODE_AT(struct param_draft, member.values), .least = 1, .most = 1024,               \
+      .for_types = TYPE(PARAM_ENUM), .hint = "[staging, prod]", .help = "What an `enum` may be." }
+/* clang-format on */
+
+#define OURS(text)      text
+#define INHERITED(text) NULL
+
+/* clang-format off: one row is one thought */
+const struct key keys[] = {
+    { "server", KEY_GROUP, .hint = "{listen: \"127.0.0.1:8417\"}", .help = "The daemon itself." },
+    { "server.listen", KEY_TEXT_OR_TEXTS, NODE_AT(struct server_draft, listen), .least = 1, .most = LISTENER_COUNT_MAX,
+      .fallback = "unix:/run/sallyport/api.sock", .hint = "[\"127.0.0.1:8417\", unix:/run/sallyport/api.sock]",
+      .help = "Where the API listens: numeric `\"ADDRESS:PORT\"`, `\"[IPv6]:PORT\"` or `unix:/PATH`; one, or a "
+              "list." },
+    { "server.max_wait", KEY_DURATION, NUMBER_AT(struct server_draft, max_wait_ms), .least = SECOND_MS,
+      .most = 3600 * SECOND_MS, .fallback = "55s",
+      .help = "The longest that one request may wait for a job. Proxies often give up at 60 s." },
+    { "server.shutdown_grace", KEY_DURATION, NUMBER_AT(struct server_draft, shutdown_grace_ms),
+      .most = 3600 * SECOND_MS, .fallback = "30s",
+      .help = "How long an orderly stop waits for running jobs before it cancels them." },
+    LATER("server.tls"),
+    LATER("server.trusted_proxies"),
+    LATER("server.metrics"),
+    LATER("server.max_body_total"),
+
+    { "store", KEY_GROUP, .hint = "{sync: full}", .help = "Where jobs are recorded." },
+    { "store.sync", KEY_WORD, NUMBER_AT(struct server_draft, sync), .word = word_sync, .fallback = "full",
+      .help = "`full`: an accepted job survives a power cut. `normal`: it survives a crash of any process; the last "
+              "second may be lost with the power." },
+
+    { "slots", KEY_GROUP, .hint = "{count: 64}", .help = "How many jobs run at once, and with which ids." },
+    { "slots.count", KEY_INT, NUMBER_AT(struct server_draft, slot_count), .least = 1, .most = SLOT_COUNT_MAX,
+      .fallback = "64", .help = "Jobs at once with an id of their own." },
+    { "slots.per_user", KEY_INT, NUMBER_AT(struct server_draft, slots_per_user), .least = 1, .most = SLOT_COUNT_MAX,
+      .fallback = "4", .help = "Jobs at once for each `user` that commands name." },
+    { "slots.first_uid", KEY_INT, NUMBER_AT(struct server_draft, first_uid), .least = 65536, .most = UINT32_MAX - 1,
+      .fallback = "1879048192", .help = "The first of two ids for each slot. Nobody else may use this range." },
+
+    { "defaults", KEY_GROUP, .hint = "{timeout: 10m}", .help = "What every command has unless it says otherwise." },
+    LIMIT_KEYS("defaults", struct server_draft, OURS),
+
+    { "tokens", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &token_life,
+      .hint = "{ci: {hash: ..., allow: [...]}}",
+      .help = "Who may call over the network. Revoke a token by removing its lines and reloading." },
+    { "tokens.*", KEY_GROUP, .hint = "{hash: ..., allow: [\"run:*\", read:own]}",
+      .help = "The name under which the caller appears in records." },
+    { "tokens.*.hash", KEY_TEXT, TEXT_AT(struct identity_draft, hash), .least = 1, .most = PATH_MAX_BYTES,
+      .is_required = true,
+      .help = "`\"sha256:DIGITS\"` as `sallyport token create` prints it, or `file:PATH` of a file that holds that "
+              "text." },
+    { "tokens.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
+      .is_required = true, .hint = "[\"run:deploy-*\", read:own]",
+      .help = "Any of `run:COMMAND` (`*` stands for any characters), `read:own`, `read:all`, `cancel:own`, "
+              "`cancel:all`, `admin`." },
+    { "tokens.*.expires", KEY_TEXT, TEXT_AT(struct identity_draft, expires), .least = 1, .most = 64,
+      .help = "A date (`2027-01-31`: to the end of that day, UTC) or a time (`2027-01-31T18:00:00Z`); never when "
+              "absent." },
+    LATER("tokens.*.params"),
+    LATER("tokens.*.from"),
+
+    { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",
+      .help = "Who may call on a unix socket without a token, known by uid. Nobody is known by default, root "
+              "neither." },
+    { "peers.*", KEY_GROUP, .hint = "{uid: 0, allow: [admin]}",
+      .help = "The name under which the caller appears in records. Tokens and peers share these names." },
+    { "peers.*.uid", KEY_INT, NUMBER_AT(struct identity_draft, uid), .most = UINT32_MAX - 1, .is_required = true,
+      .help = "The caller's uid." },
+    { "peers.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
+      .is_required = true, .hint = "[admin]", .help = "As for tokens." },
+
+    { "commands", KEY_ENTRIES, .most = COMMAND_COUNT_MAX, .entries = &command_life,
+      .hint = "{hello: {exec: [/usr/bin/echo, hello]}}", .help = "What may run. Nothing else does." },
+    { "commands.*", KEY_GROUP, .hint = "{exec: [/usr/bin/echo, hello]}", .help = "The name in requests." },
+    { "commands.*.title", KEY_TEXT, TEXT_AT(struct command_draft, title), .most = 200,
+      .help = "A short line for people." },
+    { "commands.*.description", KEY_TEXT, TEXT_AT(struct command_draft, description), .most = 4096,
+      .help = "What it does, for people." },
+    { "commands.*.group", KEY_TEXT, TEXT_AT(struct command_draft, group), .most = 64,
+      .help = "Commands of one group are shown together." },
+    { "commands.*.exec", KEY_TEXTS, NODE_AT(struct command_draft, exec), .least = 1, .most = ARGUMENT_COUNT_MAX,
+      .is_required = true,
+      .hint = "[/usr/bin/echo, \"{text}\"], the program and one element for each argument; there is no shell to split "
+              "a text",
+      .help = "The program (an absolute path) and its arguments; no shell is involved. `\"{name}\"` is replaced by "
+              "the parameter, always within one argument; `\"{name...}\"` alone becomes an argument for each item of "
+              "a list; `{{` and `}}` are plain braces." },
+    { "commands.*.params", KEY_ENTRIES, .most = PARAM_COUNT_MAX, .entries = &param_life,
+      .hint = "{name: {type: string}}", .help = "What a caller may or must say." },
+    { "commands.*.params.*", KEY_GROUP, .hint = "{type: string}", .help = "The name in requests and placeholders." },
+    { "commands.*.params.*.type", KEY_WORD, NUMBER_AT(struct param_draft, rule.type), .word = word_param_type,
+      .is_required = true, .help = "What kind of value it is." },
+    RULE_KEYS("commands.*.params.*", rule),
+    { "commands.*.params.*.of", KEY_GROUP, .for_types = TYPE(PARAM_LIST), .hint = "{type: string}",
+      .help = "The rules for each item of a `list`." },
+    { "commands.*.params.*.of.type", KEY_WORD, NUMBER_AT(struct param_draft, item.type), .word = word_item_type,
+      .is_required = true, .help = "What kind of value an item is." },
+    RULE_KEYS("commands.*.params.*.of", item),
+    { "commands.*.params.*.min_items", KEY_INT, NUMBER_AT(struct param_draft, min_items), .most = LIST_ITEMS_MAX,
+      .for_types = TYPE(PARAM_LIST), .fallback = "0", .help = "The least items." },
+    { "commands.*.params.*.max_items", KEY_INT, NUMBER_AT(struct param_draft, max_items), .least = 1,
+      .most = LIST_ITEMS_MAX, .for_types = TYPE(PARAM_LIST), .fallback = "1024", .help = "The most items." },
+    { "commands.*.params.*.required", KEY_BOOL, BOOL_AT(struct param_draft, is_required), .fallback = "false",
+      .help = "A request without it is refused." },
+    { "commands.*.params.*.default", KEY_VALUE, NODE_AT(struct param_draft, fallback), .for_types = ALL_BUT_SECRETS,
+      .help = "The value when a request has none. What a placeholder uses is required or has a default." },
+    { "commands.*.params.*.help", KEY_TEXT, TEXT_AT(struct param_draft, help), .most = 1000, .help = "For people." },
+    { "commands.*.params.*.example", KEY_VALUE, NODE_AT(struct param_draft, example), .for_types = ALL_BUT_SECRETS,
+      .help = "A value to show; it must pass the parameter's own rules." },
+    { "commands.*.params.*.deliver", KEY_TEXT, TEXT_AT(struct param_draft, deliver), .least = 1, .most = 128,
+      .for_types = TYPE(PARAM_SECRET),
+      .help = "`env:NAME`: the secret is in this variable. Without it the secret is in a file that the job alone can "
+              "read; a placeholder becomes its path." },
+    LATER("commands.*.params.*.from"),
+    { "commands.*.env", KEY_ENTRIES, NODE_AT(struct command_draft, env), .most = ENV_COUNT_MAX, .entries = &env_life,
+      .hint = "{LANG: C.UTF-8}", .help = "Variables beside HOME, USER, PATH and LANG, which a job always has." },
+    { "commands.*.env.*", KEY_TEXT, .most = 32768,
+      .help = "The value, with placeholders as in `exec`. `SALLYPORT_` names are ours; variables that loaders and "
+              "interpreters obey (`LD_PRELOAD`, `PATH`, `BASH_ENV`, ...) may not hold a placeholder." },
+    { "commands.*.workdir", KEY_PATH, TEXT_AT(struct command_draft, workdir),
+      .help = "Where the job starts; its own /tmp when absent." },
+    { "commands.*.user", KEY_TEXT, TEXT_AT(struct command_draft, user), .least = 1, .most = 32,
+      .help = "The account whose id the job has; never root. When absent each running job has an id of its own." },
+    { "commands.*.mode", KEY_WORD, NUMBER_AT(struct command_draft, mode), .word = word_mode, .fallback = "async",
+      .help = "Whether a request that does not say waits for the end." },
+    { "commands.*.stdin", KEY_WORD, NUMBER_AT(struct command_draft, takes_stdin), .word = word_stdin,
+      .fallback = "none", .help = "`body`: a request may send standard input." },
+    { "commands.*.stdin_max", KEY_SIZE, NUMBER_AT(struct command_draft, stdin_max_bytes), .least = 1,
+      .most = STDIN_MAX_BYTES, .fallback = "64MiB", .help = "The most standard input." },
+    { "commands.*.signals", KEY_WORDS, NUMBER_AT(struct command_draft, signals), .word = word_signal, .fallback = "[]",
+      .hint = "[HUP, USR1]", .help = "Signals that may be sent to a running job." },
+    LIMIT_KEYS("commands.*", struct command_draft, INHERITED),
+    { "commands.*.sandbox.read", KEY_PATHS, NODE_AT(struct command_draft, read), .most = BIND_COUNT_MAX,
+      .hint = "[/opt/deploy]", .help = "Files and directories of the host that the job sees, read-only." },
+    { "commands.*.sandbox.write", KEY_PATHS, NODE_AT(struct command_draft, write), .most = BIND_COUNT_MAX,
+      .hint = "[/opt/deploy/releases]",
+      .help = "The same, writable. Needs `user`: an id that others get later must leave nothing behind." },
+#if SALLYPORT_TEST_SWITCHES
+    { "commands.*.test_layers_off", KEY_WORDS, NUMBER_AT(struct command_draft, test_layers_off), .word = word_layer,
+      .fallback = "[]", .help = NULL },
+#endif
+    LATER("commands.*.concurrency"),
+    LATER("commands.*.rate"),
+    LATER("commands.*.approval"),
+    LATER("commands.*.allow"),
+    LATER("commands.*.on"),
+    LATER("commands.*.on_disconnect"),
+    LATER("commands.*.route"),
+    LATER("commands.*.http_status"),
+    LATER("commands.*.response"),
+    LATER("commands.*.image"),
+    LATER("commands.*.files"),
+    LATER("commands.*.rerun"),
+    LATER("commands.*.dedupe"),
+    LATER("commands.*.confirm"),
+    LATER("commands.*.danger"),
+
+    LATER("groups"),
+    LATER("hooks"),
+    LATER("schedules"),
+    LATER("callbacks"),
+    LATER("nodes"),
+};
+/* clang-format on */
+
+const size_t key_count = sizeof keys / sizeof keys[0];
+
+const char *key_name(const struct key *key)
+{
+    const char *dot = strrchr(key->path, '.');
+    return dot != NULL ? dot + 1 : key->path;
+}
+
+static bool is_child(const char *parent, const char *path)
+{
+    size_t length = strlen(parent);
+    if (length > 0) {
+        if (strncmp(path, parent, length) != 0 || path[length] != '.')
+            return false;
+        path += length + 1;
+    }
+    return strchr(path, '.') == NULL;
+}
+
+const struct key *key_next_child(const char *parent, const struct key *previous)
+{
+    for (const struct key *key = previous != NULL ? previous + 1 : keys; key < keys + key_count; key++)
+        if (is_child(parent, key->path))
+            return key;
+    return NULL;
+}
+
+const struct key *key_find_child(const char *parent, const char *name)
+{
+    const struct key *key = key_next_child(parent, NULL);
+    while (key != NULL && strcmp(key_name(key), name) != 0)
+        key = key_next_child(parent, key);
+    return key;
+}
+
+bool key_exists(const char *path)
+{
+    for (const struct key *key = keys; key < keys + key_count; key++)
+        if (strcmp(key->path, path) == 0)
+            return true;
+    return false;
+}
+
+const struct key *key_find(const char *path)
+{
+    const struct key *key = keys;
+    while (key < keys + key_count && strcmp(key->path, path) != 0)
+        key++;
+    assert(key < keys + key_count);
+    return key;
+}
+
+bool is_near(const char *wrong, const char *right, unsigned *best)
+{
+    unsigned length = (unsigned)strlen(wrong), limit = length < 4 ? 1 : length < 6 ? 2 : 3;
+    unsigned distance = text_distance(wrong, right);
+    if (distance > limit || distance >= *best)
+        return false;
+    *best = distance;
+    return true;
+}
+
+const char *key_nearest(const char *parent, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned best = UINT32_MAX;
+    for (const struct key *key = key_next_child(parent, NULL); key != NULL; key = key_next_child(parent, key))
+        if (is_near(name, key_name(key), &best))
+            nearest = key_name(key);
+    return nearest;
+}
+
+struct unit {
+    uint64_t factor;
+    const char *name;
+};
+
+const char *key_bound_text(const struct key *key, uint64_t bound, char text[BOUND_TEXT_BYTES])
+{
+    static const struct unit times[] = {
+        { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" }
+    };
+    static const struct unit sizes[] = {
+        { 1ull << 40, "TiB" }, { 1ull << 30, "GiB" }, { 1ull << 20, "MiB" }, { 1024, "KiB" }, { 1, "B" },
+    };
+    static const struct unit plain[] = { { 1, "" } };
+    const struct unit *unit = key->type == KEY_DURATION ? times : key->type == KEY_SIZE ? sizes : plain;
+    while (bound % unit->factor != 0 || (bound == 0 && unit->factor > 1000 && key->type == KEY_DURATION))
+        unit++;
+    snprintf(text, BOUND_TEXT_BYTES, "%" PRIu64 "%s", bound / unit->factor, unit->name);
+    return text;
+}

@@ -1,0 +1,87 @@
+#include "listeners.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "paths.h"
+#include "reading.h"
+#include "sallyport/base/text.h"
+
+/* Returns what is wrong, or NULL. */
+static const char *read_unix(const char *path, struct config_listener *listener)
+{
+    listener->is_unix = true;
+    const char *why = path_fault(path);
+    if (why != NULL)
+        return why;
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return "is too long for a socket: at most 107 bytes";
+    text_copy(listener->path, sizeof listener->path, path);
+    return NULL;
+}
+
+static bool is_numeric(int family, const char *host)
+{
+    uint8_t address[16];
+    return inet_pton(family, host, address) == 1;
+}
+
+static const char *read_tcp(const char *text, struct config_listener *listener)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+    if (colon == NULL)
+        return "has no port; write ADDRESS:PORT such as \"127.0.0.1:8417\", or unix:/PATH";
+    if (!text_u64(colon + 1, UINT16_MAX, &port) || port == 0)
+        return "must end in a port between 1 and 65535, such as \"127.0.0.1:8417\"";
+    bool is_bracketed = text[0] == '[' && colon > text && colon[-1] == ']';
+    size_t length = (size_t)(colon - text) - 2 * is_bracketed;
+    if (!text_copy_bytes(listener->host, sizeof listener->host, text + is_bracketed, length))
+        return "has no numeric address";
+    listener->port = (uint16_t)port;
+    if (length == 0)
+        return "has no address; write 127.0.0.1 for this host alone, or 0.0.0.0 for all of its IPv4 addresses";
+    if (strcmp(listener->host, "localhost") == 0)
+        return "is a name, which nobody looks up; write 127.0.0.1 (or [::1]) for localhost";
+    if (!is_bracketed && is_numeric(AF_INET6, listener->host))
+        return "must have its IPv6 address in brackets, and quotes around all: \"[::1]:8417\"";
+    if (!is_numeric(is_bracketed ? AF_INET6 : AF_INET, listener->host))
+        return "must be a numeric address and a port; names are not looked up";
+    return NULL;
+}
+
+static bool is_repeated(const struct config *config, const struct config_listener *listener)
+{
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        if (strcmp(config->listeners[i].address, listener->address) == 0)
+            return true;
+    return false;
+}
+
+void listeners_take(struct reading *reading)
+{
+    struct config *config = reading->config;
+    const json_t *listen = reading->server.listen;
+    size_t length = enter_key(reading, "server");
+    bool is_list = json_is_array(json_object_get(json_object_get(reading->tree->root, "server"), "listen"));
+    for (size_t i = 0; i < json_array_size(listen); i++) {
+        struct config_listener listener = { 0 };
+        const char *text = text_item(listen, i), *why = NULL;
+        if (text[0] == '\0')
+            continue;
+        if (!text_copy(listener.address, sizeof listener.address, text))
+            why = "is too long";
+        else if (strncmp(text, "unix:", 5) == 0)
+            why = read_unix(text + 5, &listener);
+        else
+            why = read_tcp(text, &listener);
+        if (why == NULL && is_repeated(config, &listener))
+            why = "is listed already";
+        if (why != NULL)
+            fault_below(reading, "listen", is_list ? (int)i : -1, "'%.80s' %s", text, why);
+        else
+            config->listeners[config->listener_count++] = listener;
+    }
+    leave(reading, length);
+}

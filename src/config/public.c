@@ -1,0 +1,169 @@
+#include "public.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "words.h"
+#include "sallyport/policy/policy.h"
+
+static json_t *seconds(uint32_t ms)
+{
+    return ms % 1000 == 0 ? json_integer(ms / 1000) : json_real(ms / 1000.0);
+}
+
+/* The text of a value of this type as the JSON value that a caller would send. */
+static json_t *typed(enum param_type type, const char *text)
+{
+    switch (type) {
+    case PARAM_INT:
+        return json_integer(strtoll(text, NULL, 10));
+    case PARAM_NUMBER:
+        return json_real(strtod(text, NULL));
+    case PARAM_BOOL:
+        return json_boolean(strcmp(text, "true") == 0);
+    default:
+        return json_string(text);
+    }
+}
+
+/* JSON Schema's patterns match anywhere; ours match the whole value unless they say otherwise. */
+static json_t *schema_pattern(const struct param_rule *rule)
+{
+    return rule->is_partial ? json_string(rule->pattern) : json_sprintf("^(?:%s)$", rule->pattern);
+}
+
+static void add_text_rules(json_t *schema, const struct param_rule *rule)
+{
+    if (rule->pattern != NULL)
+        json_object_set_new(schema, "pattern", schema_pattern(rule));
+    if (rule->min_length > 0)
+        json_object_set_new(schema, "minLength", json_integer(rule->min_length));
+    json_object_set_new(schema, "maxLength", json_integer(rule->max_length));
+    if (rule->type == PARAM_SECRET) {
+        json_object_set_new(schema, "format", json_string("password"));
+        json_object_set_new(schema, "writeOnly", json_true());
+    }
+}
+
+static void add_number_rules(json_t *schema, const struct param_rule *rule)
+{
+    bool is_int = rule->type == PARAM_INT;
+    if (rule->has_min)
+        json_object_set_new(schema, "minimum", is_int ? json_integer(rule->min) : json_real(rule->min_number));
+    if (rule->has_max)
+        json_object_set_new(schema, "maximum", is_int ? json_integer(rule->max) : json_real(rule->max_number));
+}
+
+static void add_values(json_t *schema, const struct param_rule *rule)
+{
+    json_t *values = json_array();
+    for (uint32_t i = 0; i < rule->value_count; i++)
+        json_array_append_new(values, json_string(rule->values[i]));
+    json_object_set_new(schema, "enum", values);
+}
+
+static json_t *rule_schema(const struct param_rule *rule)
+{
+    static const struct {
+        const char *type;
+        void (*add)(json_t *, const struct param_rule *);
+    } types[PARAM_TYPE_COUNT] = {
+        [PARAM_STRING] = { "string", add_text_rules },
+        [PARAM_SECRET] = { "string", add_text_rules },
+        [PARAM_INT] = { "integer", add_number_rules },
+        [PARAM_NUMBER] = { "number", add_number_rules },
+        [PARAM_ENUM] = { "string", add_values },
+        [PARAM_BOOL] = { "boolean", NULL },
+        [PARAM_LIST] = { "array", NULL },
+    };
+    json_t *schema = json_object();
+    json_object_set_new(schema, "type", json_string(types[rule->type].type));
+    if (types[rule->type].add != NULL)
+        types[rule->type].add(schema, rule);
+    return schema;
+}
+
+static json_t *default_value(const struct param *param)
+{
+    if (param->rule.type != PARAM_LIST)
+        return typed(param->rule.type, param->default_values[0]);
+    json_t *items = json_array();
+    for (uint32_t i = 0; i < param->default_count; i++)
+        json_array_append_new(items, typed(param->item.type, param->default_values[i]));
+    return items;
+}
+
+/* A list's example is kept as JSON text of its items as they were spelled. */
+static json_t *example_value(const struct param *param)
+{
+    if (param->rule.type != PARAM_LIST)
+        return typed(param->rule.type, param->example);
+    json_t *spelled = json_loads(param->example, 0, NULL), *items = json_array(), *item;
+    size_t i;
+    json_array_foreach(spelled, i, item) json_array_append_new(
+        items, json_is_string(item) ? typed(param->item.type, json_string_value(item)) : json_incref(item));
+    json_decref(spelled);
+    return items;
+}
+
+static json_t *param_schema(const struct param *param)
+{
+    json_t *schema = rule_schema(&param->rule);
+    if (param->rule.type == PARAM_LIST) {
+        json_object_set_new(schema, "items", rule_schema(&param->item));
+        if (param->min_items > 0)
+            json_object_set_new(schema, "minItems", json_integer(param->min_items));
+        json_object_set_new(schema, "maxItems", json_integer(param->max_items));
+    }
+    if (param->help != NULL)
+        json_object_set_new(schema, "description", json_string(param->help));
+    if (param->has_default)
+        json_object_set_new(schema, "default", default_value(param));
+    if (param->example != NULL)
+        json_object_set_new(schema, "examples", json_pack("[o]", example_value(param)));
+    return schema;
+}
+
+static json_t *params_schema(const struct command *command)
+{
+    json_t *properties = json_object(), *required = json_array();
+    for (uint32_t i = 0; i < command->param_count; i++) {
+        const struct param *param = &command->params[i];
+        json_object_set_new(properties, param->name, param_schema(param));
+        if (param->is_required)
+            json_array_append_new(required, json_string(param->name));
+    }
+    return json_pack("{s:s, s:s, s:o, s:o, s:b}", "$schema", "https://json-schema.org/draft/2020-12/schema", "type",
+                     "object", "properties", properties, "required", required, "additionalProperties", 0);
+}
+
+static json_t *signal_names(uint64_t signals)
+{
+    json_t *names = json_array();
+    for (unsigned i = 0; word_signal(i) != NULL; i++)
+        if ((signals & 1ull << i) != 0)
+            json_array_append_new(names, json_string(word_signal(i)));
+    return names;
+}
+
+char *public_text(const struct command *command, int mode)
+{
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:I, s:o}", "name",
+        command->name, "url", "", "title", command->title, "description", command->description, "group", command->group,
+        "mode", word_mode((unsigned)mode), "params_schema", params_schema(command), "timeout",
+        seconds(command->timeout_ms), "grace", seconds(command->grace_ms), "network",
+        word_network(command->has_host_network), "output_max", (json_int_t)command->output_max_bytes,
+        "output_when_full", word_when_full(command->output_when_full), "memory_max",
+        (json_int_t)command->memory_max_bytes, "pids_max", (json_int_t)command->pids_max, "tmp_max",
+        (json_int_t)command->tmp_max_bytes, "stdin", word_stdin(command->takes_stdin), "stdin_max",
+        (json_int_t)(command->takes_stdin ? command->stdin_max_bytes : 0), "signals", signal_names(command->signals));
+    if (object == NULL)
+        return NULL;
+    json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(object);
+    return text;
+}
