@@ -2,7 +2,7 @@
 
     python3 -m unittest discover -s tests/escape -v
 
-Needs a dev build: only that knows `sandbox: {test_layers_off: [...]}`. Two instances share the work: one whose commands have
+Needs a dev build: only that knows `test_layers_off: [...]` of a command. Two instances share the work: one whose commands have
 every layer, so that the supervisors have their filter too, and one whose commands leave layers out.
 """
 
@@ -121,9 +121,10 @@ class Escape(unittest.TestCase):
 
     @classmethod
     def command(cls, row, layers):
-        sandbox = {**row.sandbox, **({"test_layers_off": layers} if layers else {})}
         more = {"stdin": "body"} if row.stdin is not None else {}
-        return probe_command(cls.probes, sandbox=sandbox, **more)
+        if layers:
+            more["test_layers_off"] = layers
+        return probe_command(cls.probes, sandbox=row.sandbox, **more)
 
     @classmethod
     def find_job_uid(cls):

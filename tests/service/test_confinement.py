@@ -1,0 +1,239 @@
+"""What a job is and sees, and what our own processes are, as the host's kernel tells it."""
+
+import os
+import re
+import unittest
+
+import harness
+from harness import ServiceTest, probe_command, probe_directory
+
+CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+SECCOMP_FILTER = "2"
+
+
+class Confinement(ServiceTest):
+    """Jobs that look around."""
+
+    @classmethod
+    def make_commands(cls):
+        cls.probes = probe_directory()
+        shell = {"text": {"type": "string", "required": True}}
+        return {
+            "id": {"exec": ["/usr/bin/id"]},
+            "status": {"exec": ["/usr/bin/cat", "/proc/self/status"]},
+            "show": {"exec": ["/usr/bin/sh", "-c", "{text}"], "params": shell},
+            "hold": probe_command(cls.probes, "hold"),
+        }
+
+    def show(self, text):
+        outcome = self.instance.run("show", {"text": text})
+        return outcome.stdout.decode()
+
+    def status_of_job(self):
+        outcome = self.instance.run("status")
+        self.assertEqual(outcome.state, "succeeded", outcome)
+        return dict(line.split(":\t", 1) for line in outcome.stdout.decode().splitlines())
+
+    def jobs_on_host(self, count):
+        """The processes of so many running jobs."""
+        jobs = [self.instance.submit("hold", {"args": ["8000"]}) for _ in range(count)]
+        self.addCleanup(lambda: [self.instance.request("POST", f"/v1/jobs/{job['id']}/cancel", {}) for job in jobs])
+        found = harness.wait_until(
+            lambda: (lambda held: held if len(held) == count else None)(
+                [p for p in self.instance.processes() if p.name() == "escape-probe"]), 10)
+        self.assertIsNotNone(found, f"{count} jobs were not seen on the host")
+        return found
+
+    def test_a_job_has_no_capability_in_any_set(self):
+        status = self.status_of_job()
+        for name in CAPABILITY_SETS:
+            self.assertEqual(int(status[name], 16), 0, name)
+
+    def test_a_job_cannot_gain_privileges_and_has_a_filter(self):
+        status = self.status_of_job()
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], SECCOMP_FILTER)
+        self.assertEqual(int(status["Seccomp_filters"]), 2, "its own, and the supervisor's")
+
+    def test_a_job_is_in_no_group_and_nobody_known(self):
+        output = self.instance.run("id").stdout.decode()
+        self.assertNotIn("uid=0", output)
+        self.assertNotIn("gid=0", output)
+        self.assertRegex(output, r"^uid=(\d+)(\(\w+\))? gid=(\d+)(\(\w+\))? groups=\3(\(\w+\))?\n$")
+
+    def test_two_running_jobs_have_different_ids_on_the_host(self):
+        harness.needs_root(self)
+        first, second = self.jobs_on_host(2)
+        self.assertNotEqual(first.uid(), second.uid())
+        for job in (first, second):
+            self.assertGreaterEqual(job.uid(), 65536)
+
+    def test_a_job_has_three_descriptors_as_the_host_sees_it(self):
+        job, = self.jobs_on_host(1)
+        self.assertEqual(job.descriptors(), [0, 1, 2])
+
+    def test_a_job_is_confined_as_the_host_sees_it(self):
+        job, = self.jobs_on_host(1)
+        status = job.status()
+        for name in CAPABILITY_SETS:
+            self.assertEqual(int(status[name], 16), 0, name)
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], SECCOMP_FILTER)
+        for namespace in ("mnt", "pid", "ipc", "uts", "net", "cgroup", "user"):
+            self.assertNotEqual(os.readlink(f"/proc/{job.pid}/ns/{namespace}"), os.readlink(f"/proc/self/ns/{namespace}"), namespace)
+
+    def test_a_job_sees_no_process_but_its_own(self):
+        numbers = [int(name) for name in self.show("echo /proc/[0-9]*").split("/proc/")[1:]]
+        self.assertTrue(numbers)
+        self.assertNotIn(1, numbers, "init is of another id and hidden")
+        self.assertLess(max(numbers), 10)
+
+    def test_a_job_sees_of_proc_only_processes(self):
+        names = set(self.show("ls /proc").split())
+        self.assertEqual({name for name in names if not name.isdigit()}, {"self", "thread-self"})
+
+    def test_a_job_has_a_minimal_dev(self):
+        names = set(self.show("ls /dev").split())
+        self.assertEqual(names, {"fd", "full", "null", "random", "shm", "stderr", "stdin", "stdout", "urandom", "zero"} & names
+                         | {"null", "zero", "full", "random", "urandom"})
+        for name in ("null", "zero", "full", "random", "urandom"):
+            self.assertIn(name, names)
+
+    def test_a_job_sees_of_the_host_what_was_listed_and_no_more(self):
+        names = set(self.show("ls -A /").split())
+        allowed = {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "tmp", "usr", "var"}
+        self.assertLessEqual(names, allowed | {self.probes.split("/")[1]})
+        self.assertEqual(self.show("ls -A /root /home /boot /sys /srv /opt 2>/dev/null"), "")
+        self.assertNotIn("shadow", self.show("ls -A /etc"))
+
+    def test_a_job_cannot_write_to_its_root(self):
+        for place in ("/", "/etc", "/usr", "/usr/bin", "/var", "/dev", "/proc", "/run"):
+            output = self.show(f"touch {place}/made-by-a-job 2>&1 && echo MADE")
+            self.assertNotIn("MADE", output, place)
+
+    def test_every_mount_of_a_job_is_read_only_or_its_own_memory(self):
+        for line in self.show("cat /proc/self/mountinfo").splitlines():
+            left, right = line.split(" - ", 1)
+            path, options = left.split()[4], left.split()[5].split(",")
+            kind = right.split()[0]
+            self.assertIn("nosuid", options, line)
+            if path in ("/tmp", "/dev/shm"):
+                self.assertEqual(kind, "tmpfs", line)
+                self.assertIn("noexec", options, line)
+                self.assertIn("nodev", options, line)
+            elif path == "/proc":
+                self.assertEqual(kind, "proc", line)
+            elif not path.startswith("/dev/"):
+                self.assertIn("ro", options, line)
+                self.assertIn("nodev", options, line)
+
+    def test_a_job_has_no_network_but_its_own_loopback(self):
+        lines = self.show("cat /proc/self/net/dev").splitlines()
+        interfaces = [line.split(":")[0].strip() for line in lines if ":" in line]
+        self.assertEqual(interfaces, ["lo"])
+        self.assertEqual(self.show("cat /proc/self/net/route").splitlines()[1:], [])
+
+    def test_a_job_has_a_hostname_that_tells_nothing(self):
+        self.assertEqual(self.show("uname -n").strip(), "sallyport")
+
+    def test_a_job_starts_in_its_own_tmp(self):
+        self.assertEqual(self.show("pwd; ls -A").strip(), "/tmp")
+
+    def test_nothing_of_a_job_is_found_by_the_next(self):
+        self.show("echo secret >/tmp/left; echo secret >/dev/shm/left")
+        for _ in range(5):
+            self.assertEqual(self.show("cat /tmp/left /dev/shm/left 2>/dev/null"), "")
+
+
+class OwnProcesses(ServiceTest):
+    """The launcher, the keeper, the front: ordinary ids without any power."""
+
+    commands = {"true": {"exec": ["/usr/bin/true"]}}
+
+    def check(self, name):
+        status = self.instance.part(name).status()
+        for capability_set in CAPABILITY_SETS:
+            self.assertEqual(int(status[capability_set], 16), 0, f"{name} {capability_set}")
+        self.assertEqual(status["NoNewPrivs"], "1", name)
+        self.assertEqual(status["Seccomp"], SECCOMP_FILTER, name)
+        self.assertNotIn("0", status["Uid"].split(), name)
+        self.assertNotIn("0", status["Gid"].split(), name)
+        if os.geteuid() == 0:
+            self.assertEqual(status["Groups"].split(), [], name)
+
+    def test_the_launcher_has_no_power(self):
+        self.check("launcher")
+
+    def test_the_keeper_has_no_power(self):
+        self.check("keeper")
+
+    def test_the_front_has_no_power(self):
+        self.check("front")
+
+    def test_each_of_them_has_an_id_of_its_own(self):
+        harness.needs_root(self)
+        ids = [self.instance.part(name).uid() for name in ("launcher", "keeper", "front")]
+        self.assertEqual(len(set(ids)), 3, ids)
+
+    def test_the_front_sees_an_empty_read_only_root(self):
+        harness.needs_root(self)
+        front = self.instance.part("front")
+        self.assertEqual(os.listdir(f"/proc/{front.pid}/root/"), [])
+        with open(f"/proc/{front.pid}/mountinfo", encoding="utf-8") as file:
+            for line in file:
+                self.assertIn("ro", re.split(r"[ ,]", line.split(" - ")[0]), line)
+
+    def test_they_cannot_be_read_or_traced_by_their_own_ids(self):
+        harness.needs_root(self)
+        for name in ("launcher", "keeper", "front"):
+            process = self.instance.part(name)
+            self.assertEqual(os.stat(f"/proc/{process.pid}/mem").st_uid, 0, f"{name} is dumpable")
+
+    def test_they_have_no_terminal_and_few_descriptors(self):
+        for name in ("launcher", "keeper", "front"):
+            process = self.instance.part(name)
+            for descriptor in process.descriptors():
+                target = os.readlink(f"/proc/{process.pid}/fd/{descriptor}")
+                self.assertNotIn("/dev/tty", target, name)
+                self.assertNotIn("/dev/pts", target, name)
+
+
+class Rootless(ServiceTest):
+    """The same started by an ordinary user: what can hold still holds."""
+
+    commands = {"status": {"exec": ["/usr/bin/cat", "/proc/self/status"]}, "list": {"exec": ["/usr/bin/ls", "-A", "/"]},
+                "shadow": {"exec": ["/usr/bin/cat", "/etc/shadow"]}}
+
+    @classmethod
+    def make_options(cls):
+        return {"user": harness.ordinary_user()}
+
+    def test_a_job_has_no_capability_and_a_filter(self):
+        outcome = self.instance.run("status")
+        self.assertEqual(outcome.state, "succeeded", outcome)
+        status = dict(line.split(":\t", 1) for line in outcome.stdout.decode().splitlines())
+        for name in CAPABILITY_SETS:
+            self.assertEqual(int(status[name], 16), 0, name)
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], SECCOMP_FILTER)
+
+    def test_nobody_of_us_is_root_on_the_host(self):
+        for process in self.instance.processes():
+            self.assertNotIn("0", process.status()["Uid"].split(), process)
+
+    def test_a_job_does_not_see_the_users_home(self):
+        names = self.instance.run("list").stdout.decode().split()
+        self.assertNotIn("home", names)
+        self.assertNotIn("root", names)
+
+    def test_the_launcher_keeper_and_front_have_no_power(self):
+        for name in ("launcher", "keeper", "front"):
+            status = self.instance.part(name).status()
+            for capability_set in CAPABILITY_SETS:
+                self.assertEqual(int(status[capability_set], 16), 0, f"{name} {capability_set}")
+            self.assertEqual(status["NoNewPrivs"], "1", name)
+            self.assertEqual(status["Seccomp"], SECCOMP_FILTER, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
