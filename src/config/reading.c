@@ -46,8 +46,8 @@ void warning(struct reading *reading, const char *format, ...)
     va_end(args);
 }
 
-static void remark_below(struct reading *reading, bool is_warning, const char *key, int index, const char *format,
-                         va_list args)
+__attribute__((format(printf, 5, 0))) static void
+remark_below(struct reading *reading, bool is_warning, const char *key, int index, const char *format, va_list args)
 {
     size_t length = enter_key(reading, key);
     if (index >= 0)

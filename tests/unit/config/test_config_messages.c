@@ -1,0 +1,367 @@
+/* What people read when a configuration is wrong: the whole report, for the mistakes that they make. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/config/config.h"
+
+struct mistake {
+    const char *text, *report;
+};
+
+/* A command `x` around what differs. */
+#define COMMAND(keys)      "commands:\n  x:\n    exec: [/bin/true]\n" keys
+#define PARAM(rules)       "commands: {x: {exec: [/bin/true], params: {p: " rules "}}}\n"
+#define EXEC(list, params) "commands: {x: {exec: " list ", params: " params "}}\n"
+#define DIGITS             "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void expect_report(const struct mistake *mistake)
+{
+    char said[8192] = "";
+    FILE *report = fmemopen(said, sizeof said, "w");
+    struct config *config = NULL;
+    struct error err = { 0 };
+    int done = config_parse("c.yaml", (const uint8_t *)mistake->text, strlen(mistake->text), report, &config, &err);
+    fclose(report);
+    cr_expect_eq(done, -EINVAL, "took: %s", mistake->text);
+    cr_expect_str_eq(said, mistake->report, "for:\n%s\nsaid:\n%s\nnot:\n%s", mistake->text, said, mistake->report);
+    config_free(config);
+}
+
+#define EXPECT_REPORTS(mistakes)                                                                                       \
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof((mistakes)[0]); i++)                                              \
+    expect_report(&(mistakes)[i])
+
+Test(config, tells_what_is_no_yaml_of_ours)
+{
+    static const struct mistake mistakes[] = {
+        { "", "c.yaml:1:1: the file is empty; docs/configuration.md lists what it may say\n" },
+        { "# nothing\n", "c.yaml:1:1: the file is empty; docs/configuration.md lists what it may say\n" },
+        { "---\n", "c.yaml:1:1: the file is empty; docs/configuration.md lists what it may say\n" },
+        { "- a\n", "c.yaml:1:1: the file must be a map of keys, such as 'commands:'\n" },
+        { "hello\n", "c.yaml:1:1: the file must be a map of keys, such as 'commands:'\n" },
+        { "slots:\n\tcount: 5\n", "c.yaml:2:1: a tab; write blanks instead (inside double quotes: \\t)\n" },
+        { "slots: {count: &a 5}\n",
+          "c.yaml:1:16: slots: anchors are not taken; write the value out where it is needed\n" },
+        { "slots: *a\n",
+          "c.yaml:1:8: aliases are not taken; write the value out (text that starts with '*' needs quotes)\n" },
+        { "slots: !!map {count: 5}\n",
+          "c.yaml:1:8: tags are not taken; write the value without 'tag:yaml.org,2002:map'\n" },
+        { "slots: {count: 5}\n---\nslots: {}\n", "c.yaml:2:1: a second document; one file holds one configuration\n" },
+        { "%YAML 1.1\n---\nslots: {}\n",
+          "c.yaml:1:1: directives are not taken; remove the lines that start with '%'\n" },
+        { "slots:\n  <<: {count: 5}\n",
+          "c.yaml:2:3: slots.<<: merge keys are not taken; write the keys out\n"
+          "c.yaml:2:3: slots.<<: is no key here; docs/configuration.md lists all keys\n" },
+        { "slots:\n  count: 5\n  count: 6\n",
+          "c.yaml:3:3: slots.count: is written twice in the same map, first in line 2\n" },
+        { "commands:\n  x: {exec: [/bin/true]}\n  x: {exec: [/bin/true]}\n",
+          "c.yaml:3:3: commands.x: is written twice in the same map, first in line 2\n" },
+        { "[a]: b\n", "c.yaml:1:1: a key must be text; quote what starts with '[' or '{'\n" },
+        { "store: {sync: \"fu\\0ll\"}\n", "c.yaml:1:15: store: a NUL character; no value may hold one\n" },
+        { "store: {sync: \xff}\n", "c.yaml:1:15: this is not UTF-8: save the file in that encoding\n" },
+        { "\xef\xbb\xbfslots: {}\n", "c.yaml:1:1: a byte order mark; save the file as UTF-8 without one\n" },
+        { "slots: {count: 5\nstore: {}\n", "c.yaml:2:6: YAML: did not find expected ',' or '}', while parsing a flow "
+                                           "mapping that starts in line 1 (does a "
+                                           "text with one of : # [ ] { } , & * ! | > ' \" % @ ` need quotes?)\n" },
+        { "slots:\n  count: 5\n per_user: 4\n", "c.yaml:3:2: YAML: did not find expected key, while parsing a block "
+                                                "mapping that starts in line 1 (does a text "
+                                                "with one of : # [ ] { } , & * ! | > ' \" % @ ` need quotes?)\n" },
+        { "a: b: c\n", "c.yaml:1:5: YAML: mapping values are not allowed in this context\n" },
+        { "store: @x\n", "c.yaml:1:8: YAML: found character that cannot start any token, while scanning for the next "
+                         "token that starts in "
+                         "line 1 (does a text with one of : # [ ] { } , & * ! | > ' \" % @ ` need quotes?)\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_wrong_keys_shapes_and_units)
+{
+    static const struct mistake mistakes[] = {
+        { "comands: {}\n", "c.yaml:1:1: comands: is no key here; did you mean 'commands'?\n" },
+        { "colours: {}\n", "c.yaml:1:1: colours: is no key here; docs/configuration.md lists all keys\n" },
+        { COMMAND("    timeuot: 5s\n"), "c.yaml:4:5: commands.x.timeuot: is no key here; did you mean 'timeout'?\n" },
+        { COMMAND("    timeout: 30\n"),
+          "c.yaml:4:14: commands.x.timeout: 30 has no unit; write 30s for seconds (or ms, m, h, d)\n" },
+        { COMMAND("    timeout: 30sec\n"),
+          "c.yaml:4:14: commands.x.timeout: '30sec' is no duration; write a whole number "
+          "and ms, s, m, h or d, such as 90s\n" },
+        { COMMAND("    timeout: 8d\n"), "c.yaml:4:14: commands.x.timeout: must be between 100ms and 7d\n" },
+        { COMMAND("    timeout:\n"), "c.yaml:4:13: commands.x.timeout: has no value; write one, or remove the line (an "
+                                     "empty text is written \"\")\n" },
+        { COMMAND("    timeout: [5s]\n"), "c.yaml:4:14: commands.x.timeout: must be a single value, not a list\n" },
+        { COMMAND("    sandbox: {memory: 512}\n"),
+          "c.yaml:4:23: commands.x.sandbox.memory: 512 has no unit; write 512MiB (or B, KiB, GiB, TiB)\n" },
+        { COMMAND("    sandbox: {memory: 512MB}\n"),
+          "c.yaml:4:23: commands.x.sandbox.memory: '512MB' is no size; did you mean 512MiB?\n" },
+        { COMMAND("    sandbox: {memory: lots}\n"),
+          "c.yaml:4:23: commands.x.sandbox.memory: 'lots' is no size; write a "
+          "whole number and B, KiB, MiB, GiB or TiB, such as 64MiB\n" },
+        { COMMAND("    sandbox: {profile: bse}\n"),
+          "c.yaml:4:24: commands.x.sandbox.profile: must be one of strict, base, "
+          "net, build, not 'bse'; did you mean 'base'?\n" },
+        { COMMAND("    sandbox: base\n"), "c.yaml:4:14: commands.x.sandbox: must be a map of keys, not a text; write "
+                                          "sandbox: {profile: base, network: none}\n" },
+        { COMMAND("    sandbox: {pids: \"5\"}\n"),
+          "c.yaml:4:21: commands.x.sandbox.pids: must be a whole number between 1 and 32768, without quotes\n" },
+        { COMMAND("    signals: [SIGHUP]\n"), "c.yaml:4:15: commands.x.signals[0]: must be one of HUP, INT, QUIT, ILL, "
+                                              "TRAP, ABRT, BUS, FPE, KILL, USR1, SEGV, "
+                                              "USR2, PIPE, ALRM, TERM, STKFLT, CHLD, CONT, STOP, TSTP, TTIN, TTOU, "
+                                              "URG, XCPU, XFSZ, VTALRM, PROF, WINCH, POLL, "
+                                              "PWR, SYS, not 'SIGHUP'; did you mean 'HUP'?\n" },
+        { COMMAND("    degrade: cgroup-memory\n"),
+          "c.yaml:4:14: commands.x.degrade: must be a list, not a text; write degrade: [cgroup-memory]\n" },
+        { COMMAND("    concurrency: {limit: 1}\n"),
+          "c.yaml:4:5: commands.x.concurrency: is not in this release; the name is kept for a later one\n" },
+        { "hooks: {}\n", "c.yaml:1:1: hooks: is not in this release; the name is kept for a later one\n" },
+        { "server: {tls: {cert: /x}}\n",
+          "c.yaml:1:10: server.tls: is not in this release; the name is kept for a later one\n" },
+        { "slots: {first_uid: 4294967200}\n",
+          "c.yaml:1:8: slots: first_uid and two ids for each of 64 slots go beyond the largest uid\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_wrong_addresses)
+{
+    static const struct mistake mistakes[] = {
+        { "server: {listen: 8417}\n", "c.yaml:1:18: server.listen: '8417' has no port; write ADDRESS:PORT such as "
+                                      "\"127.0.0.1:8417\", or unix:/PATH\n" },
+        { "server: {listen: \":8417\"}\n",
+          "c.yaml:1:18: server.listen: ':8417' has no address; write 127.0.0.1 for this "
+          "host alone, or 0.0.0.0 for all of its IPv4 addresses\n" },
+        { "server: {listen: \"localhost:8417\"}\n",
+          "c.yaml:1:18: server.listen: 'localhost:8417' is a name, which nobody "
+          "looks up; write 127.0.0.1 (or [::1]) for localhost\n" },
+        { "server: {listen: \"::1:8417\"}\n", "c.yaml:1:18: server.listen: '::1:8417' must have its IPv6 address in "
+                                              "brackets, and quotes around all: \"[::1]:8417\"\n" },
+        { "server: {listen: \"127.0.0.1:99999\"}\n", "c.yaml:1:18: server.listen: '127.0.0.1:99999' must end in a port "
+                                                     "between 1 and 65535, such as \"127.0.0.1:8417\"\n" },
+        { "server: {listen: [\"unix:api.sock\"]}\n",
+          "c.yaml:1:19: server.listen[0]: 'unix:api.sock' must be an absolute path: it starts with '/'\n" },
+        { "server: {listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]}\n",
+          "c.yaml:1:34: server.listen[1]: '127.0.0.1:1' is listed already\n" },
+        { "server: {listen: []}\n", "c.yaml:1:18: server.listen: must have at least 1 item\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_wrong_callers)
+{
+    static const struct mistake mistakes[] = {
+        { "tokens: {a: {hash: sp_0123456789, allow: [admin]}}\n",
+          "c.yaml:1:20: tokens.a.hash: this is the token itself, which must not be written down here; replace it: "
+          "`sallyport token create` prints a token and the hash of it\n" },
+        { "tokens: {a: {hash: \"sha256:123\", allow: [admin]}}\n",
+          "c.yaml:1:20: tokens.a.hash: must have exactly 64 lower-case hex digits behind 'sha256:'\n" },
+        { "tokens: {a: {hash: md5, allow: [admin]}}\n",
+          "c.yaml:1:20: tokens.a.hash: must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that text; "
+          "`sallyport token create` prints it\n" },
+        { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
+          "c.yaml:1:103: tokens.a.allow[0]: 'run' is no right; write run:COMMAND (or run:*), read:own, read:all, "
+          "cancel:own, cancel:all or admin\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], expires: 2027-02-30}}\n",
+          "c.yaml:1:120: tokens.a.expires: '2027-02-30' is no time; write a date such as 2027-01-31, or "
+          "2027-01-31T18:00:00Z\n" },
+        { "tokens:\n  a: {hash: \"sha256:" DIGITS "\", allow: [admin]}\n  b: {hash: \"sha256:" DIGITS
+          "\", allow: [admin]}\n",
+          "c.yaml:3:13: tokens.b.hash: is that of token 'a' too; give each caller a token of its own\n" },
+        { "tokens:\n  a: {hash: \"sha256:" DIGITS "\", allow: [admin]}\npeers:\n  a: {uid: 0, allow: [admin]}\n",
+          "c.yaml:4:3: peers.a: the name is taken by tokens.a; records could not tell the two apart\n" },
+        { "peers: {a: {uid: 7, allow: [admin]}, b: {uid: 7, allow: [admin]}}\n",
+          "c.yaml:1:47: peers.b.uid: is that of peer 'a' too; one uid is one caller\n" },
+        { "peers: {root: {uid: 0}}\n", "c.yaml:1:9: peers.root: 'allow' is missing; write allow: [admin]\n" },
+        { "peers: {a: {uid: 0, allow: [\"run:ab\"]}}\ncommands: {abc: {exec: [x]}}\n",
+          "c.yaml:1:28: peers.a.allow: warning: there is no command 'ab'; did you mean 'abc'?\n"
+          "c.yaml:2:25: commands.abc.exec[0]: 'x' must be the program's absolute path, such as /usr/bin/x\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_wrong_programs_and_templates)
+{
+    static const struct mistake mistakes[] = {
+        { "commands: {x: {exec: \"echo hi\"}}\n",
+          "c.yaml:1:22: commands.x.exec: must be a list, not a text; write exec: [/usr/bin/echo, \"{text}\"], the "
+          "program "
+          "and one element for each argument; there is no shell to split a text\n" },
+        { "commands: {x: {title: t}}\n", "c.yaml:1:12: commands.x: 'exec' is missing; write exec: [/usr/bin/echo, "
+                                         "\"{text}\"], the program and one element "
+                                         "for each argument; there is no shell to split a text\n" },
+        { EXEC("[echo, hi]", "{}"),
+          "c.yaml:1:23: commands.x.exec[0]: 'echo' must be the program's absolute path, such as /usr/bin/echo\n" },
+        { EXEC("[./bin/echo]", "{}"), "c.yaml:1:23: commands.x.exec[0]: './bin/echo' must be the program's absolute "
+                                      "path, such as /usr/bin/echo\n" },
+        { EXEC("[/usr/../bin/echo]", "{}"),
+          "c.yaml:1:23: commands.x.exec[0]: has a step '.' or '..': write the path in its "
+          "shortest form\n" },
+        { EXEC("[\"/bin/{p}\"]", "{p: {type: string, required: true}}"),
+          "c.yaml:1:23: commands.x.exec[0]: {p} may not stand here: the program is the owner's choice alone\n" },
+        { EXEC("[/bin/echo, {msg}]", "{}"),
+          "c.yaml:1:34: commands.x.exec[1]: must be text, not a map; quote the braces: \"{msg}\"\n" },
+        { EXEC("[/bin/echo, \"{mgs}\"]", "{msg: {type: string, required: true}}"),
+          "c.yaml:1:34: commands.x.exec[1]: {mgs} names no parameter; did you mean {msg}?\n" },
+        { EXEC("[/bin/echo, \"{who}\"]", "{}"),
+          "c.yaml:1:34: commands.x.exec[1]: {who} names no parameter; add 'who' to "
+          "'params', or write {{who}} for the text itself\n" },
+        { EXEC("[/bin/echo, \"a{\"]", "{}"),
+          "c.yaml:1:34: commands.x.exec[1]: a single '{'; write {{ for a plain brace, or "
+          "close the placeholder: {name}\n" },
+        { EXEC("[/bin/echo, \"a}\"]", "{}"),
+          "c.yaml:1:34: commands.x.exec[1]: a single '}'; write }} for a plain brace\n" },
+        { EXEC("[/bin/echo, \"{}\"]", "{}"),
+          "c.yaml:1:34: commands.x.exec[1]: '{}' is no placeholder; write {name}, or {{ "
+          "and }} for plain braces\n" },
+        { EXEC("[/bin/echo, \"{p}\"]", "{p: {type: string}}"),
+          "c.yaml:1:34: commands.x.exec[1]: {p} may have no value: give the parameter 'required: true' or a "
+          "'default'\n" },
+        { EXEC("[/bin/echo, \"{p}\"]", "{p: {type: list, of: {type: string}, default: []}}"),
+          "c.yaml:1:34: commands.x.exec[1]: 'p' is a list; write \"{p...}\" as an element of its own\n" },
+        { EXEC("[/bin/echo, \"a{p...}\"]", "{p: {type: list, of: {type: string}, default: []}}"),
+          "c.yaml:1:34: commands.x.exec[1]: {p...} must be the whole element, for it becomes one element for each "
+          "item\n" },
+        { EXEC("[/bin/echo, \"{p...}\"]", "{p: {type: int, default: 1}}"),
+          "c.yaml:1:34: commands.x.exec[1]: 'p' is no list; write {p}\n" },
+        { EXEC("[/bin/echo, \"--key={p}\"]", "{p: {type: secret, required: true}}"),
+          "c.yaml:1:34: commands.x.exec[1]: {p} is a secret (it becomes the path of a file) and must be the whole "
+          "element\n" },
+        { EXEC("[/bin/echo, \"{p}\"]", "{p: {type: secret, deliver: env:P}}"),
+          "c.yaml:1:34: commands.x.exec[1]: secret 'p' is delivered in variable P and nowhere else; remove {p}, or "
+          "'deliver'\n" },
+        { COMMAND("    env: {A: \"{p...}\"}\n    params: {p: {type: list, of: {type: string}, default: []}}\n"),
+          "c.yaml:4:14: commands.x.env.A: 'p' is a list, and a variable holds one value\n" },
+        { COMMAND("    env: {LD_PRELOAD: \"{p}\"}\n    params: {p: {type: string, default: a}}\n"),
+          "c.yaml:4:23: commands.x.env.LD_PRELOAD: {p} may not stand here: loaders or interpreters obey this variable, "
+          "so a "
+          "caller must have no say in it\n" },
+        { COMMAND("    env: {SALLYPORT_JOB_ID: a}\n"),
+          "c.yaml:4:11: commands.x.env.SALLYPORT_JOB_ID: is set by sallyport itself; choose another name\n" },
+        { COMMAND("    env: {A-B: a}\n"),
+          "c.yaml:4:11: commands.x.env.A-B: 'A-B' is no name here: letters, digits and '_', "
+          "not starting with a digit, at most 63\n" },
+        { "commands: {Deploy: {exec: [/bin/true]}}\n",
+          "c.yaml:1:12: commands.Deploy: 'Deploy' is no name here: lower-case letters, digits and '-', starting with a "
+          "letter, at most 63\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_wrong_parameters)
+{
+    static const struct mistake mistakes[] = {
+        { PARAM("{type: strng}"),
+          "c.yaml:1:54: commands.x.params.p.type: must be one of string, int, number, bool, enum, "
+          "list, secret, not 'strng'; did you mean 'string'?\n" },
+        { PARAM("{}"), "c.yaml:1:44: commands.x.params.p: 'type' is missing\n" },
+        { PARAM("{type: bool, required: yes}"),
+          "c.yaml:1:70: commands.x.params.p.required: must be true or false, spelled so and without quotes\n" },
+        { PARAM("{type: string, pattern: \"a(b\"}"),
+          "c.yaml:1:71: commands.x.params.p.pattern: at byte 3: missing closing parenthesis\n" },
+        { PARAM("{type: int, pattern: \"[0-9]\"}"),
+          "c.yaml:1:59: commands.x.params.p.pattern: means nothing for type int; remove it\n" },
+        { PARAM("{type: int, min: 5, default: 3}"),
+          "c.yaml:1:76: commands.x.params.p.default: breaks the parameter's own rules: it must be at least 5\n" },
+        { PARAM("{type: int, min: 5, max: 3}"), "c.yaml:1:64: commands.x.params.p.min: is larger than 'max'\n" },
+        { PARAM("{type: int, min: 1.5}"), "c.yaml:1:64: commands.x.params.p.min: '1.5' is no whole number\n" },
+        { PARAM("{type: string, example: \"-x\"}"),
+          "c.yaml:1:71: commands.x.params.p.example: breaks the parameter's own rules: it must not start with '-'\n" },
+        { PARAM("{type: enum}"),
+          "c.yaml:1:44: commands.x.params.p: an enum needs 'values'; write values: [staging, prod]\n" },
+        { PARAM("{type: enum, values: [a, b, a]}"),
+          "c.yaml:1:75: commands.x.params.p.values[2]: 'a' is listed twice\n" },
+        { PARAM("{type: enum, values: [a, b], default: c}"),
+          "c.yaml:1:85: commands.x.params.p.default: breaks the parameter's own rules: it must be one of a, b\n" },
+        { PARAM("{type: list}"),
+          "c.yaml:1:44: commands.x.params.p: a list needs 'of', the rules for its items; write of: {type: string}\n" },
+        { PARAM("{type: list, of: {type: int}, default: [1, x]}"),
+          "c.yaml:1:90: commands.x.params.p.default[1]: breaks the parameter's own rules: it must be a whole "
+          "number\n" },
+        { PARAM("{type: list, of: {type: list}}"),
+          "c.yaml:1:71: commands.x.params.p.of.type: must be one of string, int, "
+          "number, bool, enum, not 'list'; did you mean 'int'?\n" },
+        { PARAM("{type: string, required: true, default: a}"),
+          "c.yaml:1:87: commands.x.params.p.default: is never used, for the parameter is required; remove one of the "
+          "two\n" },
+        { PARAM("{type: secret, default: hunter2}"),
+          "c.yaml:1:62: commands.x.params.p.default: means nothing for type secret; remove it\n" },
+        { PARAM("{type: secret, from: \"credential:x\"}"),
+          "c.yaml:1:62: commands.x.params.p.from: is not in this release; the name is kept for a later one\n" },
+        { PARAM("{type: secret, deliver: env:LD_PRELOAD}"),
+          "c.yaml:1:71: commands.x.params.p.deliver: a caller must not set LD_PRELOAD, which loaders or interpreters "
+          "obey\n" },
+        { PARAM("{type: secret, deliver: file}"), "c.yaml:1:71: commands.x.params.p.deliver: must be env:NAME, such as "
+                                                  "env:REGISTRY_TOKEN; without 'deliver' the "
+                                                  "secret is a file\n" },
+        { COMMAND("    params: {a: {type: secret, deliver: env:A}}\n    env: {A: b}\n"),
+          "c.yaml:4:41: commands.x.params.a.deliver: variable A is set by another line already\n" },
+        { COMMAND("    params: {\"a b\": {type: string}}\n"),
+          "c.yaml:4:14: commands.x.params.a b: 'a b' is no name here: letters, digits, '_' and '-', the first a letter "
+          "or "
+          "'_', at most 63\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_what_no_job_may_be_or_see)
+{
+    static const struct mistake mistakes[] = {
+        { COMMAND("    user: root\n"),
+          "c.yaml:4:11: commands.x.user: no job runs as root ('root' has uid 0); make an account of its own\n" },
+        { COMMAND("    user: nobody-at-all\n"), "c.yaml:4:11: commands.x.user: there is no account 'nobody-at-all' on "
+                                                "this host (getent passwd lists them)\n" },
+        { COMMAND("    sandbox: {write: [/srv/a]}\n"), "c.yaml:4:22: commands.x.sandbox.write: needs 'user': without "
+                                                       "one each job has an id that others get later, and "
+                                                       "must leave nothing behind\n" },
+        { COMMAND("    sandbox: {read: [/proc/1]}\n"),
+          "c.yaml:4:22: commands.x.sandbox.read[0]: jobs have a /proc of their own; the host's is never shown\n" },
+        { COMMAND("    sandbox: {read: [/]}\n"),
+          "c.yaml:4:22: commands.x.sandbox.read[0]: the whole host is never shown to jobs; list what is needed\n" },
+        { COMMAND("    sandbox: {read: [/srv/a/]}\n"), "c.yaml:4:22: commands.x.sandbox.read[0]: has an empty step: "
+                                                       "write one '/' between names, and none at the end\n" },
+        { COMMAND("    sandbox: {read: [/srv/a, /srv/a]}\n"),
+          "c.yaml:4:30: commands.x.sandbox.read[1]: /srv/a is listed already\n" },
+        { COMMAND("    sandbox: {read: [srv]}\n"),
+          "c.yaml:4:22: commands.x.sandbox.read[0]: must be an absolute path: it starts with '/'\n" },
+        { COMMAND("    workdir: /srv/../etc\n"),
+          "c.yaml:4:14: commands.x.workdir: has a step '.' or '..': write the path in its shortest form\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_all_faults_in_the_order_of_the_file)
+{
+    static const struct mistake mistake = {
+        COMMAND("    timeout: 30\n    mode: fast\nserver:\n  max_wait: 0s\n"),
+        "c.yaml:4:14: commands.x.timeout: 30 has no unit; write 30s for seconds (or ms, m, h, d)\n"
+        "c.yaml:5:11: commands.x.mode: must be one of async, sync, not 'fast'\n"
+        "c.yaml:7:13: server.max_wait: must be between 1s and 1h\n",
+    };
+    expect_report(&mistake);
+}
+
+Test(config, keeps_control_characters_out_of_its_report)
+{
+    static const struct mistake mistake = {
+        "commands: {x: {exec: [\"a\\n\\e[31mb\"]}}\n",
+        "c.yaml:1:23: commands.x.exec[0]: 'a??[31mb' must be the program's absolute path, such as /usr/bin/a??[31mb\n",
+    };
+    expect_report(&mistake);
+}
+
+Test(config, tells_a_hundred_faults_and_counts_the_rest)
+{
+    char text[8192] = "", said[65536] = "";
+    size_t used = 0;
+    for (int i = 0; i < 250; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "unknown-%d: 1\n", i);
+    FILE *report = fmemopen(said, sizeof said, "w");
+    struct config *config = NULL;
+    struct error err = { 0 };
+    cr_expect_eq(config_parse("c.yaml", (const uint8_t *)text, used, report, &config, &err), -EINVAL);
+    fclose(report);
+    cr_expect_not_null(strstr(said, "\nand 150 more faults\n"));
+    cr_expect_str_eq(err.text, "the configuration has 250 faults");
+}
