@@ -1,0 +1,14 @@
+/* The body of a request, judged by its head. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct request;
+
+/*
+ * The bytes of a JSON body; they last as long as the request. False: it was refused (415, 413) and is gone. An empty body
+ * needs no media type.
+ */
+bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_size);

@@ -1,0 +1,158 @@
+/*
+ * GET /v1/commands and /v1/commands/{name}. Which commands the caller may see is the keeper's answer, as bits by index; what
+ * they look like is in our settings. Both must be of one generation: in the moment of a reload we ask again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/text.h"
+#include "sallyport/proto/channel.h"
+
+#include "cursor.h"
+#include "front.h"
+#include "handlers.h"
+#include "json_out.h"
+#include "problem.h"
+#include "request.h"
+
+#define RELOAD_ASK_AGAIN_MS 100
+#define RELOAD_TRIES        20
+
+struct command_query {
+    unsigned tries;
+    uint64_t limit, from;
+};
+
+static void ask_commands(struct request *request);
+
+static bool bit_is_set(struct span bits, uint32_t index)
+{
+    return index / 8 < bits.size && (bits.data[index / 8] >> index % 8 & 1) != 0;
+}
+
+static json_t *command_json(const struct public_command *command, bool is_runnable)
+{
+    json_t *json = json_copy(command->json);
+    json_object_set_new(json, "rights", json_pack("{s:b}", "run", (int)is_runnable));
+    return json;
+}
+
+static bool text_contains(const json_t *json, const char *member, const char *part)
+{
+    const char *text = json_string_value(json_object_get(json, member));
+    return text != NULL && strcasestr(text, part) != NULL;
+}
+
+static bool is_wanted(const struct request *request, const struct public_command *command)
+{
+    const char *part = query_get(&request->query, "q"), *group = query_get(&request->query, "group");
+    if (group != NULL) {
+        const char *its = json_string_value(json_object_get(command->json, "group"));
+        if (its == NULL || strcmp(its, group) != 0)
+            return false;
+    }
+    return part == NULL || strcasestr(command->name, part) != NULL || text_contains(command->json, "title", part) ||
+           text_contains(command->json, "description", part);
+}
+
+static void answer_list(struct request *request, const struct msg_commands *commands)
+{
+    const struct public_settings *settings = &request->front->settings;
+    const struct command_query *query = request->state;
+    json_t *items = json_array();
+    char next[24] = "", link[QUERY_MAX_BYTES];
+    for (uint32_t i = (uint32_t)query->from; i < settings->command_count; i++) {
+        if (!bit_is_set(commands->visible, i) || !is_wanted(request, &settings->commands[i]))
+            continue;
+        if (json_array_size(items) == query->limit) {
+            snprintf(next, sizeof next, "%u", i);
+            if (cursor_link("/v1/commands", &request->query, next, link, sizeof link))
+                request_add_header(request, "Link", link);
+            break;
+        }
+        json_array_append_new(items, command_json(&settings->commands[i], bit_is_set(commands->runnable, i)));
+    }
+    json_t *json = json_pack("{s:o,s:o}", "items", items, "next_cursor", next[0] != '\0' ? json_string(next) : json_null());
+    request_reply_json(request, 200, "application/json", json);
+}
+
+static void answer_one(struct request *request, const struct msg_commands *commands)
+{
+    const struct public_settings *settings = &request->front->settings;
+    int index = public_settings_find(settings, request->path.name);
+    if (index < 0 || !bit_is_set(commands->visible, (uint32_t)index)) {
+        struct problem problem;
+        problem_init(&problem, "not-found", "There is no such command, or it is not yours to see.");
+        request_problem(request, &problem);
+        return;
+    }
+    bool is_runnable = bit_is_set(commands->runnable, (uint32_t)index);
+    char etag[48];
+    snprintf(etag, sizeof etag, "W/\"%u-%d-%d\"", settings->generation, index, is_runnable);
+    request_add_header(request, "ETag", etag);
+    if (etag_matches(request_header(request, "If-None-Match"), etag))
+        request_reply_empty(request, 304);
+    else
+        request_reply_json(request, 200, "application/json", command_json(&settings->commands[index], is_runnable));
+}
+
+static void on_commands(struct request *request, struct message *message)
+{
+    struct command_query *query = request->state;
+    const struct msg_commands *commands = &message->body.commands;
+    if (commands->generation == request->front->settings.generation) {
+        if (request->path.name[0] != '\0')
+            answer_one(request, commands);
+        else
+            answer_list(request, commands);
+        return;
+    }
+    if (++query->tries < RELOAD_TRIES) {
+        request_set_timer(request, RELOAD_ASK_AGAIN_MS, ask_commands);
+        return;
+    }
+    struct problem problem;
+    problem_init(&problem, "reloading", "A new configuration is being taken over. Try again.");
+    problem.retry_after_s = 1;
+    request_problem(request, &problem);
+}
+
+static void ask_commands(struct request *request)
+{
+    ask_list_commands(request, on_commands);
+}
+
+static void start(struct request *request, uint64_t limit, uint64_t from)
+{
+    struct command_query *query = malloc(sizeof *query);
+    if (query == NULL) {
+        request_abort(request);
+        return;
+    }
+    *query = (struct command_query){ .limit = limit, .from = from };
+    request->state = query;
+    request->free_state = free;
+    ask_commands(request);
+}
+
+void route_command_list(struct request *request)
+{
+    const char *limit_text = query_get(&request->query, "limit"), *cursor = query_get(&request->query, "cursor");
+    uint64_t limit = COMMAND_COUNT_MAX, from = 0;
+    struct problem problem;
+    if (limit_text != NULL && (!text_u64(limit_text, COMMAND_COUNT_MAX, &limit) || limit == 0)) {
+        problem_init(&problem, "bad-query", "'limit' must be a number from 1 to %d.", COMMAND_COUNT_MAX);
+        request_refuse(request, &problem);
+    } else if (cursor != NULL && !text_u64(cursor, COMMAND_COUNT_MAX, &from)) {
+        problem_init(&problem, "bad-query", "'cursor' is none that was given out.");
+        request_refuse(request, &problem);
+    } else {
+        start(request, limit, from);
+    }
+}
+
+void route_command_read(struct request *request)
+{
+    start(request, 1, 0);
+}

@@ -1,0 +1,9 @@
+/*
+ * What the caller showed: a bearer token, or else, on a unix socket, the connection itself. Only collected here; the
+ * keeper judges it (and reads SO_PEERCRED from the descriptor for itself).
+ */
+#pragma once
+
+struct request;
+
+void evidence_collect(struct request *request);

@@ -1,0 +1,51 @@
+/*
+ * The front as a whole: the process that reads network bytes and holds no authority. It knows two channels (the
+ * bootstrap's orders and the keeper's answers), the listening sockets it was handed, the public half of the
+ * configuration, and the requests that are open.
+ *
+ * Nothing here decides who may do what. Every request carries its caller's evidence to the keeper.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/proto/channel.h"
+#include "sallyport/proto/messages.h"
+
+#include "keeper_ask.h"
+#include "public_settings.h"
+
+struct event;
+struct event_base;
+struct evhttp;
+struct request;
+
+struct front {
+    struct event_base *base;
+    struct evhttp *http;
+    struct channel control;             /* from the bootstrap; its end is our end */
+    struct channel keeper;
+    struct event *control_readable, *keeper_readable;
+    struct event *accept_again;         /* pending while descriptors ran out and the listeners rest */
+    struct evhttp_bound_socket *listeners[LISTENER_COUNT_MAX];
+    unsigned listener_count;
+    int unbound_listeners[LISTENER_COUNT_MAX];  /* handed over and not yet served */
+    unsigned unbound_count;
+    struct public_settings settings;
+    struct asks asks;
+    struct request *requests;           /* every open one */
+    struct msg_status status;           /* what the keeper said last */
+    bool has_status;
+    bool is_draining;                   /* the bootstrap asked for an orderly stop */
+    bool is_broken;                     /* the loop ended for a reason worth an exit status */
+};
+
+/* How the process gives up its rights; tests pass one that keeps them. */
+typedef int (*front_lockdown)(const struct msg_become *become, struct error *err);
+
+/*
+ * Reads what the bootstrap hands over on control_fd until MSG_BEGIN, calls lockdown, then serves until the bootstrap
+ * goes away or the drain is over. control_fd is taken over.
+ */
+int front_run(int control_fd, front_lockdown lockdown, struct error *err);

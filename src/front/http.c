@@ -1,0 +1,179 @@
+/*
+ * A request's way in: on_accepted prepares the connection, evhttp reads head and body within the limits below, on_request
+ * checks what evhttp lets pass (head.h), makes the request object and hands it to routes.c.
+ *
+ * libevent 2.1.12 has no limit on what it reads beside a request in flight, and none on the line of a chunk's size; the
+ * high watermark of the input bounds both. It must hold a whole body, for a body with a length stays in the input until
+ * all of it is there.
+ */
+#include "http.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+
+#include "evidence.h"
+#include "front.h"
+#include "head.h"
+#include "problem.h"
+#include "request.h"
+#include "routes.h"
+
+#define IDLE_MAX_S          60
+#define BODY_MAX_BYTES      (2 * REQUEST_JSON_MAX_BYTES)    /* a little too large still gets a problem document */
+#define INPUT_MAX_BYTES     (BODY_MAX_BYTES + REQUEST_HEAD_MAX_BYTES + 4096)
+#define EARLY_MAX_BYTES     4096                            /* what a client may send ahead while we answer */
+#define WRITE_ONCE_BYTES    (1024 * 1024)                   /* libevent's 16 KiB would cost a factor of four */
+#define ACCEPT_REST_S       1
+
+static struct bufferevent *on_accepted(struct event_base *base, void *arg);             /* before there is a descriptor */
+static void on_request(struct evhttp_request *http, void *arg);                         /* head and body are there */
+static void on_accept_failed(struct evconnlistener *listener, void *arg);               /* descriptors ran out */
+static void on_accept_again(evutil_socket_t fd, short what, void *arg);                 /* a rest later */
+
+static struct bufferevent *on_accepted(struct event_base *base, void *arg)
+{
+    (void)arg;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (bev != NULL)
+        bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX_BYTES);
+    return bev;
+}
+
+bool http_is_old(struct evhttp_request *http)
+{
+    struct request_line line = head_line(http);
+    return line.major < 1 || (line.major == 1 && line.minor < 1);
+}
+
+void http_connection_stream(struct evhttp_connection *connection)
+{
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+    struct timeval standstill = { STREAM_IDLE_READER_MS / 1000, 0 };
+    bufferevent_set_max_single_write(bev, WRITE_ONCE_BYTES);
+    bufferevent_set_timeouts(bev, NULL, &standstill);
+}
+
+void http_connection_restore(struct evhttp_connection *connection)
+{
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+    struct timeval idle = { IDLE_MAX_S, 0 };
+    bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX_BYTES);
+    bufferevent_set_timeouts(bev, &idle, &idle);
+}
+
+/* The connection ends with the answer, for nobody can be sure where the next request would begin. */
+static void refuse_head(struct request *request, const char *why)
+{
+    struct problem problem;
+    problem_init(&problem, "bad-request", "The request could be read in more than one way: %s.", why);
+    request->closes = true;
+    request_problem(request, &problem);
+}
+
+static void on_request(struct evhttp_request *http, void *arg)
+{
+    struct front *front = arg;
+    struct request *request = request_new(front, http);
+    if (request == NULL) {
+        evhttp_connection_free(evhttp_request_get_connection(http));
+        return;
+    }
+    bufferevent_setwatermark(evhttp_connection_get_bufferevent(request->connection), EV_READ, 0, EARLY_MAX_BYTES);
+    const char *why = head_fault(http);
+    if (why != NULL) {
+        refuse_head(request, why);
+        return;
+    }
+    prefer_parse(request_header(request, "Prefer"), &request->prefer);
+    evidence_collect(request);
+    routes_dispatch(request);
+}
+
+/* Without this evhttp would spin: a full table of descriptors fails accept, and the listener stays readable. */
+static void on_accept_failed(struct evconnlistener *listener, void *arg)
+{
+    struct front *front = arg;
+    struct timeval rest = { ACCEPT_REST_S, 0 };
+    (void)listener;
+    log_warn("no connection can be accepted: %s; trying again in %d s", strerror(errno), ACCEPT_REST_S);
+    for (unsigned i = 0; i < front->listener_count; i++)
+        evconnlistener_disable(evhttp_bound_socket_get_listener(front->listeners[i]));
+    evtimer_add(front->accept_again, &rest);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct front *front = arg;
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < front->listener_count; i++)
+        evconnlistener_enable(evhttp_bound_socket_get_listener(front->listeners[i]));
+}
+
+static int listener_open(struct front *front, int fd, struct error *err)
+{
+    /* Accepted connections inherit it; without it a stream's lines would wait for the peer's acknowledgements. A unix
+     * socket has no such thing. */
+    int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (evutil_make_socket_nonblocking(fd) < 0)
+        return fail(err, errno, "make listener non-blocking");
+    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(front->http, fd);
+    if (bound == NULL)
+        return fail(err, ENOMEM, "serve listener");
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
+    front->listeners[front->listener_count++] = bound;
+    return 0;
+}
+
+int http_open(struct front *front, struct error *err)
+{
+    front->http = evhttp_new(front->base);
+    front->accept_again = evtimer_new(front->base, on_accept_again, front);
+    if (front->http == NULL || front->accept_again == NULL)
+        return fail(err, ENOMEM, "make HTTP server");
+    evhttp_set_max_headers_size(front->http, REQUEST_HEAD_MAX_BYTES);
+    evhttp_set_max_body_size(front->http, BODY_MAX_BYTES);
+    evhttp_set_timeout(front->http, IDLE_MAX_S);
+    evhttp_set_default_content_type(front->http, NULL);
+    /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */
+    evhttp_set_allowed_methods(front->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                                EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(front->http, on_accepted, front);
+    evhttp_set_gencb(front->http, on_request, front);
+    while (front->unbound_count > 0) {
+        int done = listener_open(front, front->unbound_listeners[front->unbound_count - 1], err);
+        if (done < 0)
+            return done;
+        front->unbound_count--;
+    }
+    return 0;
+}
+
+void http_close(struct front *front)
+{
+    while (front->requests != NULL)
+        request_abort(front->requests);
+    if (front->http != NULL)
+        evhttp_free(front->http);
+    if (front->accept_again != NULL)
+        event_free(front->accept_again);
+    front->http = NULL;
+    front->accept_again = NULL;
+    while (front->unbound_count > 0)
+        close(front->unbound_listeners[--front->unbound_count]);
+}

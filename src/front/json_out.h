@@ -1,0 +1,35 @@
+/*
+ * Messages of the keeper as JSON of the API. Text that is not UTF-8 is made so; nothing here fails but for memory, and
+ * then the answer is NULL.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "sallyport/base/record.h"
+
+struct msg_identity;
+struct msg_job;
+
+/* Every byte that is not UTF-8 becomes U+FFFD; NUL too. */
+json_t *json_text(const char *text);
+json_t *json_text_span(struct span text);
+
+json_t *json_identity(const struct msg_identity *identity);
+
+/* The job object (API "Job object"). */
+json_t *json_job(const struct msg_job *job);
+
+/* {id, url, state} */
+json_t *json_job_minimal(const struct msg_job *job);
+
+/* What a stream tells at a change of state, and at the end. `type` is the record's: "state", "end". */
+json_t *json_job_state(const struct msg_job *job, const char *type);
+json_t *json_job_end(const struct msg_job *job, const char *type);
+
+#define JOB_URL_BYTES  48
+#define JOB_ETAG_BYTES 32
+const char *job_url(const struct job_id *job_id, char url[JOB_URL_BYTES]);
+const char *job_etag(const struct msg_job *job, char etag[JOB_ETAG_BYTES]);

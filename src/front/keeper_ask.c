@@ -1,0 +1,177 @@
+#include "keeper_ask.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+#include "sallyport/proto/channel.h"
+
+#include "front.h"
+#include "problem.h"
+#include "request.h"
+
+#define ANSWER_MAX_MS     10000     /* the keeper's slowest answer is a group commit */
+
+#define BIT(type) (1ull << (type))
+static_assert(MSG_COUNT <= 64, "ask.expects has a bit for each message");
+
+void refuse_keeper_down(struct request *request, const char *detail)
+{
+    struct problem problem;
+    problem_init(&problem, "keeper-down", "%s", detail);
+    problem.retry_after_s = 1;
+    request_problem(request, &problem);
+}
+
+static void on_no_answer(struct request *request)
+{
+    if (request->hears_all) {
+        ask_answered answered = request->asks[ASK_MAIN].number != 0 ? request->asks[ASK_MAIN].answered : request->asks[ASK_OUTPUT].answered;
+        answered(request, NULL);
+        return;
+    }
+    refuse_keeper_down(request, "The keeper did not answer in time. The same request may be sent again; with an "
+                                "Idempotency-Key it cannot start a second job.");
+}
+
+static struct ask **bucket_of(struct asks *asks, uint32_t number)
+{
+    return &asks->buckets[number % ASK_BUCKETS];
+}
+
+struct ask *asks_find(struct asks *asks, uint32_t number)
+{
+    for (struct ask *ask = *bucket_of(asks, number); ask != NULL; ask = ask->next)
+        if (ask->number == number)
+            return ask;
+    return NULL;
+}
+
+static uint32_t asks_new_number(struct asks *asks)
+{
+    do
+        asks->last_number++;
+    while (asks->last_number == 0 || asks_find(asks, asks->last_number) != NULL);
+    return asks->last_number;
+}
+
+struct question {
+    enum msg_type type;
+    const void *body;
+    int extra_fd;               /* besides the evidence's; -1 for none */
+    bool is_watch;
+    uint64_t expects;
+    ask_answered answered;
+};
+
+static bool ask(struct request *request, struct ask *ask, const struct question *question)
+{
+    struct front *front = request->front;
+    int fds[2];
+    unsigned fd_count = 0;
+    if (request->evidence.kind == EVIDENCE_PEER)
+        fds[fd_count++] = request->peer_fd;
+    if (question->extra_fd >= 0)
+        fds[fd_count++] = question->extra_fd;
+
+    ask_forget(ask);
+    uint32_t number = asks_new_number(&front->asks);
+    struct error err = { 0 };
+    int done = channel_send(&front->keeper, question->type, number, question->body, fds, fd_count, &err);
+    if (done < 0) {
+        if (done != -EPIPE)
+            log_warn("request=%s could not be put to the keeper: %s", request->id, err.text);
+        if (request->has_started || request->hears_all)
+            question->answered(request, NULL);
+        else
+            refuse_keeper_down(request, "The keeper is not there at the moment. Try again.");
+        return false;
+    }
+    ask->number = number;
+    ask->answered = question->answered;
+    ask->expects = question->expects | BIT(MSG_REFUSED);
+    ask->is_watch = question->is_watch;
+    ask->next = *bucket_of(&front->asks, number);
+    *bucket_of(&front->asks, number) = ask;
+    front->asks.count++;
+    if (!request->has_started)
+        request_set_timer(request, ANSWER_MAX_MS, on_no_answer);
+    return true;
+}
+
+void ask_expect_more(struct request *request)
+{
+    request_set_timer(request, ANSWER_MAX_MS, on_no_answer);
+}
+
+void ask_forget(struct ask *ask)
+{
+    if (ask->number == 0)
+        return;
+    struct front *front = ask->request->front;
+    struct ask **link = bucket_of(&front->asks, ask->number);
+    while (*link != ask)
+        link = &(*link)->next;
+    *link = ask->next;
+    front->asks.count--;
+    if (ask->is_watch && front->keeper.fd >= 0) {
+        struct error err = { 0 };
+        if (channel_send(&front->keeper, MSG_UNWATCH, ask->number, &(struct msg_empty){ 0 }, NULL, 0, &err) < 0)
+            log_warn("a watch could not be taken back: %s; its news will be ignored", err.text);
+    }
+    ask->number = 0;
+}
+
+bool ask_whoami(struct request *request, ask_answered answered)
+{
+    struct msg_whoami whoami = { .evidence = request->evidence };
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_WHOAMI, &whoami, -1, false, BIT(MSG_IDENTITY), answered });
+}
+
+bool ask_list_commands(struct request *request, ask_answered answered)
+{
+    struct msg_whoami list = { .evidence = request->evidence };
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_LIST_COMMANDS, &list, -1, false, BIT(MSG_COMMANDS), answered });
+}
+
+bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered)
+{
+    submit->evidence = request->evidence;
+    submit->has_stdin = stdin_fd >= 0;
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, BIT(MSG_SUBMITTED), answered });
+}
+
+bool ask_read_job(struct request *request, bool watch, ask_answered answered)
+{
+    struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_READ_JOB, &read, -1, watch, BIT(MSG_JOB), answered });
+}
+
+bool ask_read_output(struct request *request, bool watch, ask_answered answered)
+{
+    struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
+    uint64_t expects = BIT(MSG_OUTPUT) | BIT(MSG_GROWN) | BIT(MSG_JOB);
+    return ask(request, &request->asks[ASK_OUTPUT], &(struct question){ MSG_READ_OUTPUT, &read, -1, watch, expects, answered });
+}
+
+bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered)
+{
+    list->evidence = request->evidence;
+    uint64_t expects = BIT(MSG_JOB) | BIT(MSG_JOBS_END);
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_LIST_JOBS, list, -1, false, expects, answered });
+}
+
+bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered)
+{
+    cancel->evidence = request->evidence;
+    cancel->job_id = request->path.job_id;
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_CANCEL, cancel, -1, false, BIT(MSG_CANCELLED), answered });
+}
+
+bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered)
+{
+    signal->evidence = request->evidence;
+    signal->job_id = request->path.job_id;
+    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_SIGNAL, signal, -1, false, BIT(MSG_SIGNALLED), answered });
+}

@@ -1,0 +1,67 @@
+/*
+ * The questions put to the keeper, one function for each message, and the way back of its answers.
+ *
+ * A question lives inside the request that asks it and is known to the keeper by a number. The first answer of a kind that
+ * was not asked for is a breach of the protocol: the keeper is dropped, and the bootstrap hands over a new one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/proto/messages.h"
+
+struct ask;
+struct channel;
+struct front;
+struct message;
+struct request;
+
+/*
+ * Takes one answer, and the descriptors that it wants out of it. The request may be gone when it returns. For a request that
+ * hears all (has_started, hears_all) `message` is NULL when the keeper is gone or silent, and may be MSG_REFUSED; for all
+ * others these are a 503 and the problem document of the refusal, and nothing comes here.
+ */
+typedef void (*ask_answered)(struct request *request, struct message *message);
+
+struct ask {
+    struct ask *next;           /* of the same bucket */
+    struct request *request;
+    ask_answered answered;
+    uint64_t expects;           /* bit n: message type n may answer */
+    uint32_t number;            /* 0: not asked */
+    bool is_watch;
+};
+
+#define ASK_BUCKETS 1024
+
+struct asks {
+    struct ask *buckets[ASK_BUCKETS];
+    uint32_t last_number;
+    unsigned count;
+};
+
+/*
+ * Each asks with the evidence of its request, through request->asks[0] (output: asks[1], so that a stream watches both).
+ * False if the keeper is not there: it was told as above, so the request is gone or handled: return at once.
+ */
+bool ask_whoami(struct request *request, ask_answered answered);
+bool ask_list_commands(struct request *request, ask_answered answered);
+bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered);
+bool ask_read_job(struct request *request, bool watch, ask_answered answered);
+bool ask_read_output(struct request *request, bool watch, ask_answered answered);
+bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered);
+bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered);
+bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered);
+
+/* After one part of an answer in parts: the keeper's time for the next part starts now. */
+void ask_expect_more(struct request *request);
+
+/* Later answers mean nothing any more; a watch is taken back. Takes one that was never asked. */
+void ask_forget(struct ask *ask);
+
+/* The question with this number, or NULL. */
+struct ask *asks_find(struct asks *asks, uint32_t number);
+
+/* 503; the request is gone. */
+void refuse_keeper_down(struct request *request, const char *detail);

@@ -1,0 +1,172 @@
+#include "problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/text.h"
+#include "sallyport/proto/channel.h"
+#include "sallyport/proto/entries.h"
+#include "sallyport/proto/messages.h"
+
+#include "json_out.h"
+#include "request.h"
+#include "routes.h"
+
+/* Names, not places: RFC 9457 lets a type be any URI, and the daemon itself serves the text at /v1/problems/CODE. */
+#define TYPE_PREFIX "urn:sallyport:problem:"
+
+static const struct kind {
+    const char *code;
+    unsigned status;
+    const char *title;
+} kinds[] = {
+    { "bad-request", 400, "The request is not well-formed" },
+    { "bad-json", 400, "The body is not the JSON that was expected" },
+    { "unknown-member", 400, "The body has a member that nobody knows" },
+    { "bad-query", 400, "The query has a key or value that nobody knows" },
+    { "unauthenticated", 401, "No valid credentials" },
+    { "forbidden", 403, "The caller lacks the right" },
+    { "param-not-allowed", 403, "The caller may not use this value" },
+    { "not-found", 404, "Not found" },
+    { "method-not-allowed", 405, "The method does not fit the path" },
+    { "not-acceptable", 406, "None of the accepted media types is on offer" },
+    { "idempotency-mismatch", 422, "The idempotency key was used with another request" },
+    { "job-not-active", 409, "The job has ended or has not started" },
+    { "command-paused", 409, "The command is paused" },
+    { "output-expired", 410, "The output was removed" },
+    { "etag-mismatch", 412, "The resource has changed" },
+    { "body-too-large", 413, "The body is too large" },
+    { "unsupported-media-type", 415, "The body has the wrong media type" },
+    { "range-not-satisfiable", 416, "The range lies outside the output" },
+    { "params-invalid", 422, "Values are not what the command allows" },
+    { "head-too-large", 431, "The head of the request is too large" },
+    { "rate-limited", 429, "Too many requests" },
+    { "concurrency-full", 429, "As many jobs of this command as may run are running" },
+    { "internal", 500, "Internal error" },
+    { "queue-full", 503, "The queue is full" },
+    { "draining", 503, "The service is stopping" },
+    { "store-full", 503, "There is no room for another record" },
+    { "launcher-down", 503, "The launcher is not there" },
+    { "keeper-down", 503, "The keeper is not there" },
+    { "reloading", 503, "A new configuration is being taken over" },
+};
+
+static const struct kind *kind_find(const char *code)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].code, code) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+const char *problem_title(const char *code, unsigned *ret_status)
+{
+    const struct kind *kind = kind_find(code);
+    if (kind == NULL)
+        return NULL;
+    *ret_status = kind->status;
+    return kind->title;
+}
+
+void problem_init(struct problem *problem, const char *code, const char *format, ...)
+{
+    const struct kind *kind = kind_find(code);
+    *problem = (struct problem){ .status = kind != NULL ? kind->status : 500 };
+    text_copy(problem->code, sizeof problem->code, code);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(problem->detail, sizeof problem->detail, format, args);
+    va_end(args);
+}
+
+void problem_done(struct problem *problem)
+{
+    json_decref(problem->errors);
+    problem->errors = NULL;
+}
+
+static void add_error(struct problem *problem, json_t *pointer, json_t *code, json_t *detail)
+{
+    if (problem->errors == NULL)
+        problem->errors = json_array();
+    json_t *error = json_object();
+    json_object_set_new(error, "pointer", pointer);
+    json_object_set_new(error, "code", code);
+    json_object_set_new(error, "detail", detail);
+    json_array_append_new(problem->errors, error);
+}
+
+void problem_add_error(struct problem *problem, const char *pointer, const char *code, const char *detail)
+{
+    add_error(problem, json_text(pointer), json_text(code), json_text(detail));
+}
+
+void problem_from_refusal(struct problem *problem, const struct msg_refused *refused)
+{
+    *problem = (struct problem){ .status = refused->status, .retry_after_s = refused->retry_after_s };
+    if (refused->status < 400 || refused->status > 599)
+        problem->status = 500;
+    text_copy(problem->code, sizeof problem->code, refused->code);
+    text_copy(problem->detail, sizeof problem->detail, refused->detail);
+    struct reader in = { refused->errors.data, refused->errors.size };
+    struct entry entry;
+    while (entries_next(&in, &entry) > 0)
+        if (entry.kind == ENTRY_ERROR)
+            add_error(problem, json_text_span(entry.name), json_text_span(entry.value), json_text_span(entry.extra));
+}
+
+json_t *problem_json(const struct problem *problem, const struct request *request)
+{
+    char type[sizeof TYPE_PREFIX + sizeof problem->code];
+    snprintf(type, sizeof type, "%s%s", TYPE_PREFIX, problem->code);
+    const struct kind *kind = kind_find(problem->code);
+    json_t *json = json_object();
+    json_object_set_new(json, "type", json_text(type));
+    json_object_set_new(json, "title", json_text(kind != NULL ? kind->title : problem->code));
+    json_object_set_new(json, "status", json_integer(problem->status));
+    json_object_set_new(json, "detail", json_text(problem->detail));
+    json_object_set_new(json, "instance", json_text(routes_instance(request)));
+    json_object_set_new(json, "code", json_text(problem->code));
+    json_object_set_new(json, "request_id", json_text(request->id));
+    if (problem->errors != NULL)
+        json_object_set(json, "errors", problem->errors);
+    if (problem->retry_after_s > 0)
+        json_object_set_new(json, "retry_after", json_integer(problem->retry_after_s));
+    return json;
+}
+
+void request_problem(struct request *request, struct problem *problem)
+{
+    json_t *json = problem_json(problem, request);
+    unsigned status = problem->status;
+    if (status == 401)
+        request_add_header(request, "WWW-Authenticate", "Bearer realm=\"sallyport\"");
+    if (problem->retry_after_s > 0)
+        request_add_header_number(request, "Retry-After", problem->retry_after_s);
+    problem_done(problem);
+    request_reply_json(request, status, "application/problem+json", json);
+}
+
+static void on_known(struct request *request, struct message *message)
+{
+    (void)message;
+    request_problem(request, request->held);
+}
+
+void request_refuse(struct request *request, struct problem *problem)
+{
+    if (request->is_known || (request->route != NULL && request->route->is_open)) {
+        request_problem(request, problem);
+        return;
+    }
+    request->held = malloc(sizeof *request->held);
+    if (request->held == NULL) {
+        problem_done(problem);
+        request_abort(request);
+        return;
+    }
+    *request->held = *problem;
+    ask_whoami(request, on_known);
+}

@@ -1,0 +1,103 @@
+#include "public_settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+
+/* All public descriptions together; each is a few hundred bytes to a few KiB. */
+#define SETTINGS_MAX_BYTES (64 * 1024 * 1024)
+
+static int take_front(struct public_settings *settings, const struct setting_front *front)
+{
+    settings->max_wait_ms = front->max_wait_ms;
+    memcpy(settings->version, front->version, sizeof settings->version);
+    return 0;
+}
+
+static int take_command(struct public_settings *settings, const struct setting_public_command *setting, struct error *err)
+{
+    if (settings->command_count >= COMMAND_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d commands", COMMAND_COUNT_MAX);
+    size_t count = settings->command_count + 1;
+    struct public_command *commands = realloc(settings->commands, count * sizeof *commands);
+    if (commands == NULL)
+        return fail(err, ENOMEM, "keep command '%s'", setting->name);
+    settings->commands = commands;
+
+    json_error_t where;
+    json_t *json = json_loadb((const char *)setting->json.data, setting->json.size, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return fail_plain(err, EBADMSG, "the description of command '%s' is no JSON object", setting->name);
+    }
+    struct public_command *command = &commands[settings->command_count++];
+    *command = (struct public_command){ .json = json, .is_sync = setting->mode == 1 };
+    memcpy(command->name, setting->name, sizeof command->name);
+    return 0;
+}
+
+static int take_records(struct public_settings *settings, struct reader *in, struct error *err)
+{
+    union any_setting setting;
+    uint32_t type;
+    int done;
+    while ((done = record_file_next(in, setting_defs, SETTING_COUNT, &type, &setting, sizeof setting, err)) > 0) {
+        if (type == SETTING_FRONT)
+            done = take_front(settings, &setting.front);
+        else if (type == SETTING_PUBLIC_COMMAND)
+            done = take_command(settings, &setting.public_command, err);
+        else
+            done = fail_plain(err, EBADMSG, "a record that is not the front's (type %u)", (unsigned)type);
+        if (done < 0)
+            return done;
+    }
+    return done;
+}
+
+int public_settings_load(struct public_settings *settings, int fd, uint32_t generation, struct error *err)
+{
+    uint64_t sealed_size;
+    int done = memfd_check_sealed(fd, SETTINGS_MAX_BYTES, &sealed_size, err);
+    if (done < 0)
+        return fail_in(err, "read settings");
+    auto_free uint8_t *data = malloc((size_t)sealed_size + 1);
+    if (data == NULL)
+        return fail(err, ENOMEM, "read settings");
+    /* By position: the same open file description may be handed to the next front, too. */
+    for (size_t at = 0; at < sealed_size;) {
+        ssize_t got = pread(fd, data + at, (size_t)sealed_size - at, (off_t)at);
+        if (got <= 0)
+            return fail(err, got < 0 ? errno : EIO, "read settings");
+        at += (size_t)got;
+    }
+
+    struct public_settings fresh = { .generation = generation, .max_wait_ms = WAIT_MAX_MS_DEFAULT };
+    struct reader in = { data, (size_t)sealed_size };
+    done = take_records(&fresh, &in, err);
+    if (done < 0) {
+        public_settings_done(&fresh);
+        return fail_in(err, "read settings");
+    }
+    public_settings_done(settings);
+    *settings = fresh;
+    return 0;
+}
+
+void public_settings_done(struct public_settings *settings)
+{
+    for (uint32_t i = 0; i < settings->command_count; i++)
+        json_decref(settings->commands[i].json);
+    free(settings->commands);
+    *settings = (struct public_settings){ 0 };
+}
+
+int public_settings_find(const struct public_settings *settings, const char *name)
+{
+    for (uint32_t i = 0; i < settings->command_count; i++)
+        if (strcmp(settings->commands[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}

@@ -1,0 +1,161 @@
+#include "routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/http.h>
+
+#include "sallyport/base/text.h"
+
+#include "handlers.h"
+#include "problem.h"
+#include "request.h"
+
+#define GET  EVHTTP_REQ_GET
+#define POST EVHTTP_REQ_POST
+
+static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
+static const char *const job_list_keys[] = { "command", "state", "actor", "label", "since", "until", "limit", "cursor", NULL };
+static const char *const job_read_keys[] = { "wait", NULL };
+static const char *const output_keys[] = { "follow", "offset", "tail", "stream", NULL };
+
+static const struct route routes[] = {
+    { GET, "/healthz", .run = route_healthz, .is_open = true },
+    { GET, "/readyz", .run = route_readyz, .is_open = true },
+    { GET, "/version", .run = route_version },
+    { GET, "/v1/whoami", .run = route_whoami },
+    { GET, "/v1/problems/{name}", .run = route_problem_read },
+    { GET, "/v1/commands", .run = route_command_list, .query_keys = command_list_keys },
+    { GET, "/v1/commands/{name}", .run = route_command_read },
+    { POST, "/v1/commands/{name}/jobs", .run = route_job_create },
+    { GET, "/v1/jobs", .run = route_job_list, .query_keys = job_list_keys },
+    { GET, "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
+    { GET, "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys },
+    { POST, "/v1/jobs/{id}/cancel", .run = route_job_cancel },
+    { POST, "/v1/jobs/{id}/signal", .run = route_job_signal },
+};
+
+/* Names that are taken, and mean something in a later release. */
+static const char *const later_paths[] = {
+    "/v1/commands/{name}/validate",
+    "/v1/jobs/{id}/stdin",
+    "/v1/jobs/{id}/rerun",
+    "/v1/jobs/{id}/approval",
+    "/v1/jobs/{id}/artifacts",
+    "/v1/jobs/{id}/artifacts/{rest}",
+    "/v1/events",
+    "/v1/queue",
+    "/v1/schedules",
+    "/v1/schedules/{rest}",
+    "/v1/tokens",
+    "/v1/tokens/{rest}",
+    "/v1/hooks/{rest}",
+    "/v1/callbacks",
+    "/v1/callbacks/{rest}",
+    "/v1/nodes",
+    "/v1/nodes/{rest}",
+    "/v1/audit",
+    "/v1/config",
+    "/v1/config/{rest}",
+    "/v1/openapi.json",
+    "/openapi.json",
+    "/metrics",
+    "/hooks/{rest}",
+    "/r/{rest}",
+};
+
+const char *routes_instance(const struct request *request)
+{
+    static char instance[PATH_MAX_BYTES];
+    const char *target = evhttp_request_get_uri(request->http);
+    size_t size = target != NULL ? strcspn(target, "?#") : 0;
+    if (!text_copy_bytes(instance, sizeof instance, target, size))
+        text_copy(instance, sizeof instance, "/");
+    return instance;
+}
+
+static void refuse(struct request *request, const char *code, const char *detail)
+{
+    struct problem problem;
+    problem_init(&problem, code, "%s", detail);
+    request_refuse(request, &problem);
+}
+
+static void refuse_no_route(struct request *request, const struct path *path)
+{
+    struct path_match match;
+    for (size_t i = 0; i < sizeof later_paths / sizeof later_paths[0]; i++)
+        if (path_matches(path, later_paths[i], &match)) {
+            refuse(request, "not-found", "This is not in this release.");
+            return;
+        }
+    refuse(request, "not-found", "There is nothing at this path, or it is not yours to see.");
+}
+
+static void refuse_method(struct request *request, unsigned allowed)
+{
+    char allow[32];
+    snprintf(allow, sizeof allow, "%s%s%s", (allowed & GET) != 0 ? "GET, HEAD" : "", allowed == (GET | POST) ? ", " : "",
+             (allowed & POST) != 0 ? "POST" : "");
+    request_add_header(request, "Allow", allow);
+    struct problem problem;
+    problem_init(&problem, "method-not-allowed", "This path takes %s.", allow);
+    request_refuse(request, &problem);
+}
+
+static bool query_fits(const struct query *query, const struct route *route, const char **ret_unknown)
+{
+    for (unsigned i = 0; i < query->count; i++) {
+        const char *const *key = route->query_keys;
+        while (key != NULL && *key != NULL && strcmp(*key, query->pairs[i].key) != 0)
+            key++;
+        if (key == NULL || *key == NULL) {
+            *ret_unknown = query->pairs[i].key;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_route(struct request *request, const char *raw_query)
+{
+    const char *why, *unknown;
+    struct problem problem;
+    if (!query_parse(raw_query, &request->query, &why)) {
+        problem_init(&problem, "bad-query", "%s.", why);
+        request_refuse(request, &problem);
+    } else if (!query_fits(&request->query, request->route, &unknown)) {
+        problem_init(&problem, "bad-query", "The query key '%.64s' is not known here.", unknown);
+        request_refuse(request, &problem);
+    } else {
+        request->route->run(request);
+    }
+}
+
+void routes_dispatch(struct request *request)
+{
+    struct path path;
+    const char *raw_query, *why;
+    if (!path_parse(evhttp_request_get_uri(request->http), &path, &raw_query, &why)) {
+        refuse(request, "bad-request", why);
+        return;
+    }
+    unsigned method = evhttp_request_get_command(request->http);
+    if (method == EVHTTP_REQ_HEAD)
+        method = GET;
+    unsigned allowed = 0;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (!path_matches(&path, routes[i].path, &request->path))
+            continue;
+        allowed |= routes[i].methods;
+        if ((routes[i].methods & method) == 0)
+            continue;
+        request->route = &routes[i];
+        run_route(request, raw_query);
+        return;
+    }
+    if (allowed != 0)
+        refuse_method(request, allowed);
+    else
+        refuse_no_route(request, &path);
+}

@@ -1,0 +1,262 @@
+/*
+ * The life of a stream: on_job says how the job stands (formats of records only), on_output brings the two descriptors and
+ * later the news that they grew, the head goes out, and from then on pump() and on_drained() take turns: read a chunk,
+ * wait until the client has it. News that come meanwhile only move marks in struct stream.
+ *
+ * Whatever ends early is shown to be early: a record of type "error", or a connection that breaks in the middle.
+ */
+#include "stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+
+#include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
+#include "sallyport/job/job.h"
+#include "sallyport/limits.h"
+#include "sallyport/proto/channel.h"
+
+#include "http.h"
+#include "problem.h"
+#include "request.h"
+#include "stream_state.h"
+#include "wait.h"
+
+static void on_job(struct request *request, struct message *message);
+static void on_output(struct request *request, struct message *message);
+static void on_drained(struct evhttp_connection *connection, void *arg);
+static void on_ping(struct request *request);
+
+static const char *const content_types[] = {
+    [FORMAT_TEXT] = "text/plain; charset=utf-8",
+    [FORMAT_BYTES] = "application/octet-stream",
+    [FORMAT_NDJSON] = "application/x-ndjson",
+    [FORMAT_SSE] = "text/event-stream",
+};
+
+static void stream_free(void *state)
+{
+    struct stream *stream = state;
+    if (stream->has_log)
+        output_log_done(&stream->log);
+    json_decref(stream->hello);
+    json_decref(stream->news);
+    json_decref(stream->end);
+    free(stream);
+}
+
+void stream_open(struct request *request, const struct output_view *view)
+{
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL) {
+        request_abort(request);
+        return;
+    }
+    stream->view = *view;
+    request->state = stream;
+    request->free_state = stream_free;
+    if (stream_has_records(stream))
+        ask_read_job(request, view->follows, on_job);
+    else
+        ask_read_output(request, view->follows, on_output);
+}
+
+void stream_new_job(struct request *request, enum stream_format format)
+{
+    stream_open(request, &(struct output_view){ .format = format, .follows = true });
+}
+
+static void send_chunk(struct request *request, struct evbuffer *chunk)
+{
+    struct stream *stream = request->state;
+    stream->is_writing = true;
+    evhttp_send_reply_chunk_with_cb(request->http, chunk, on_drained, request);
+}
+
+/* The request may be gone afterwards. */
+static void pump(struct request *request)
+{
+    struct stream *stream = request->state;
+    if (stream->is_writing)
+        return;
+    struct evbuffer *chunk = evbuffer_new();
+    int done = chunk != NULL ? stream_fill(stream, chunk) : -ENOMEM;
+    if (done < 0) {
+        log_error("request=%s output cannot be read: %s; the connection is closed", request->id, strerror(-done));
+        request_abort(request);
+    } else if (evbuffer_get_length(chunk) > 0) {
+        send_chunk(request, chunk);
+    } else if (stream_is_finished(stream)) {
+        request_finish(request);
+    }
+    if (chunk != NULL)
+        evbuffer_free(chunk);
+}
+
+static void on_drained(struct evhttp_connection *connection, void *arg)
+{
+    struct request *request = arg;
+    struct stream *stream = request->state;
+    (void)connection;
+    stream->is_writing = false;
+    request_set_timer(request, STREAM_PING_MS, on_ping);
+    pump(request);
+}
+
+static void on_ping(struct request *request)
+{
+    struct stream *stream = request->state;
+    struct evbuffer *chunk = evbuffer_new();
+    if (chunk != NULL && !stream->is_writing) {
+        stream_add_ping(stream, chunk);
+        if (evbuffer_get_length(chunk) > 0)
+            send_chunk(request, chunk);
+    }
+    if (chunk != NULL)
+        evbuffer_free(chunk);
+}
+
+/* The keeper takes back what it gave, or is gone. */
+static void stream_break(struct request *request, struct problem *problem)
+{
+    struct stream *stream = request->state;
+    if (!request->has_started) {
+        problem_done(problem);
+        answer_accepted(request);
+        return;
+    }
+    struct evbuffer *chunk = evbuffer_new();
+    if (chunk == NULL || stream->is_writing || !stream_has_records(stream)) {
+        problem_done(problem);
+        request_abort(request);
+    } else {
+        stream_add_error(stream, chunk, problem_json(problem, request));
+        problem_done(problem);
+        evhttp_send_reply_chunk(request->http, chunk);
+        request_finish(request);
+    }
+    if (chunk != NULL)
+        evbuffer_free(chunk);
+}
+
+/* True if the message is no answer but the end of answers; the request is gone then. */
+static bool is_broken(struct request *request, const struct message *message)
+{
+    struct problem problem;
+    if (message != NULL && message->type != MSG_REFUSED)
+        return false;
+    if (message != NULL) {
+        problem_from_refusal(&problem, &message->body.refused);
+    } else {
+        problem_init(&problem, "keeper-down", "The keeper went away. Go on from the last offset with a new request.");
+        problem.retry_after_s = 1;
+    }
+    stream_break(request, &problem);
+    return true;
+}
+
+static void refuse_outside(struct request *request, const char *content_range)
+{
+    struct problem problem;
+    problem_init(&problem, "range-not-satisfiable", "The output has no bytes there yet.");
+    request_add_header(request, "Content-Range", content_range);
+    request_problem(request, &problem);
+}
+
+static void start(struct request *request, const struct place_head *head)
+{
+    struct stream *stream = request->state;
+    if (!stream_has_records(stream) && !stream->view.follows)
+        request_add_header(request, "Accept-Ranges", "bytes");
+    if (head->content_range[0] != '\0')
+        request_add_header(request, "Content-Range", head->content_range);
+    if (head->has_length)
+        request_add_header_number(request, "Content-Length", head->length);
+    if (request->is_head) {
+        request_add_header(request, "Content-Type", content_types[stream->view.format]);
+        request_reply_empty(request, head->status);
+        return;
+    }
+    http_connection_stream(request->connection);
+    request_start(request, head->status, content_types[stream->view.format]);
+    request_set_timer(request, STREAM_PING_MS, on_ping);
+    if (stream->view.format == FORMAT_SSE) {
+        struct evbuffer *hint = evbuffer_new();
+        if (hint != NULL) {
+            evbuffer_add_printf(hint, "retry: 2000\n\n");
+            evhttp_send_reply_chunk(request->http, hint);
+            evbuffer_free(hint);
+        }
+    }
+    pump(request);
+}
+
+static void take_log(struct request *request, struct message *message)
+{
+    struct stream *stream = request->state;
+    const struct msg_output *output = &message->body.output;
+    if (stream->has_log)
+        return;
+    output_log_init(&stream->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
+    stream->has_log = true;
+    output_log_grow(&stream->log, output->bytes, output->records, output->is_complete);
+
+    struct place_head head;
+    struct problem problem;
+    switch (stream_place(stream, &head)) {
+    case PLACE_OK:
+        start(request, &head);
+        break;
+    case PLACE_OUTSIDE:
+        refuse_outside(request, head.content_range);
+        break;
+    case PLACE_NOTHING_MORE:
+        request_reply_empty(request, 204);
+        break;
+    case PLACE_FAILED:
+        problem_init(&problem, "internal", "The output cannot be read. The operator finds the reason in the log.");
+        log_error("request=%s the index of its output contradicts itself; the request is refused", request->id);
+        request_problem(request, &problem);
+        break;
+    }
+}
+
+static void on_job(struct request *request, struct message *message)
+{
+    struct stream *stream = request->state;
+    if (is_broken(request, message))
+        return;
+    bool is_first = !stream->has_job;
+    stream_take_job(stream, &message->body.job);
+    if (is_first)
+        ask_read_output(request, stream->view.follows, on_output);
+    else if (request->has_started)
+        pump(request);
+}
+
+static void on_output(struct request *request, struct message *message)
+{
+    struct stream *stream = request->state;
+    if (is_broken(request, message))
+        return;
+    if (message->type == MSG_OUTPUT) {
+        take_log(request, message);
+        return;
+    }
+    if (message->type == MSG_JOB) {
+        stream_take_job(stream, &message->body.job);
+    } else if (stream->has_log) {
+        const struct msg_grown *grown = &message->body.grown;
+        if (!output_log_grow(&stream->log, grown->bytes, grown->records, grown->is_complete)) {
+            log_error("request=%s its output shrank; the connection is closed", request->id);
+            request_abort(request);
+            return;
+        }
+    }
+    if (request->has_started)
+        pump(request);
+}

@@ -1,0 +1,38 @@
+/*
+ * A job's output to a client, in one of four formats, from any offset, once or following. The log is the buffer: the next
+ * chunk is read only when the last one has left, so a slow reader costs one chunk and a reader that stands still for
+ * STREAM_IDLE_READER_MS is closed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fields.h"
+
+struct request;
+
+enum stream_format {
+    FORMAT_TEXT,        /* the bytes, said to be text */
+    FORMAT_BYTES,       /* the bytes */
+    FORMAT_NDJSON,      /* a JSON record a line: job, output..., state..., end */
+    FORMAT_SSE,         /* the same as events: hello, output, state, end */
+};
+
+struct output_view {
+    enum stream_format format;
+    uint32_t only;              /* enum output_stream; 0: both */
+    bool follows;
+    bool has_offset, has_tail;
+    uint64_t offset;            /* of the log; of the stream for the bytes of one stream */
+    uint64_t tail;              /* lines */
+    struct range range;         /* honoured for bytes, when not following */
+    bool is_resumed;            /* by Last-Event-ID: at the end of an ended job there is nothing more to say (204) */
+    bool has_heard_end;         /* and it was said */
+};
+
+/* Answers with the output of request->path.job_id. */
+void stream_open(struct request *request, const struct output_view *view);
+
+/* The same for a job that was just accepted: all of it, to its end. */
+void stream_new_job(struct request *request, enum stream_format format);

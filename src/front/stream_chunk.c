@@ -1,0 +1,186 @@
+#include "stream_state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "sallyport/job/job.h"
+#include "sallyport/limits.h"
+#include "sallyport/proto/messages.h"
+
+#include "json_out.h"
+
+/* Names of the events of SSE; a record of NDJSON names itself in its type. */
+static void add_record(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id, const char *json, size_t size)
+{
+    if (stream->view.format == FORMAT_SSE) {
+        if (id != NULL)
+            evbuffer_add_printf(chunk, "id: %s\n", id);
+        evbuffer_add_printf(chunk, "event: %s\ndata: ", event);
+    }
+    evbuffer_add(chunk, json, size);
+    evbuffer_add(chunk, "\n\n", stream->view.format == FORMAT_SSE ? 2 : 1);
+}
+
+/* json is taken over. */
+static void add_json(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id, json_t *json)
+{
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    if (text != NULL)
+        add_record(stream, chunk, event, id, text, strlen(text));
+    free(text);
+    json_decref(json);
+}
+
+static json_t *take(json_t **record)
+{
+    json_t *taken = *record;
+    *record = NULL;
+    return taken;
+}
+
+static int fill_records(struct stream *stream, struct evbuffer *chunk, uint64_t to, bool grows)
+{
+    while (evbuffer_get_length(chunk) + OUTPUT_JSON_MAX <= STREAM_CHUNK_BYTES) {
+        struct output_piece piece;
+        int done = output_piece_next(&stream->log, &stream->cursor, to, grows, &piece);
+        if (done <= 0)
+            return done;
+        char id[24];
+        size_t size;
+        snprintf(id, sizeof id, "%" PRIu64, stream->cursor.at);
+        const char *json = output_piece_json(&piece, &size);
+        add_record(stream, chunk, "output", id, json, size);
+    }
+    return 0;
+}
+
+/* Straight from the file into the chunk's own memory. */
+static int add_bytes(struct stream *stream, struct evbuffer *chunk, size_t size)
+{
+    struct evbuffer_iovec room;
+    if (evbuffer_reserve_space(chunk, (ev_ssize_t)size, &room, 1) != 1)
+        return -ENOMEM;
+    int done = output_log_read(&stream->log, stream->cursor.at, room.iov_base, size);
+    if (done < 0)
+        return done;
+    room.iov_len = size;
+    evbuffer_commit_space(chunk, &room, 1);
+    stream->cursor.at += size;
+    if (stream->left != UINT64_MAX)
+        stream->left -= size;
+    return 0;
+}
+
+static int fill_bytes(struct stream *stream, struct evbuffer *chunk, uint64_t to)
+{
+    for (;;) {
+        size_t room = STREAM_CHUNK_BYTES - evbuffer_get_length(chunk), size;
+        if (stream->left < room)
+            room = (size_t)stream->left;
+        if (room == 0)
+            return 0;
+        int done = output_stretch_next(&stream->log, &stream->cursor, to, room, &size);
+        if (done > 0)
+            done = add_bytes(stream, chunk, size);
+        else if (done == 0)
+            return 0;
+        if (done < 0)
+            return done;
+    }
+}
+
+static uint64_t view_end(const struct stream *stream)
+{
+    return stream->view.follows ? stream->log.bytes : stream->to;
+}
+
+static bool has_all_output(const struct stream *stream)
+{
+    if (stream->left == 0)
+        return true;
+    bool is_whole = !stream->view.follows || stream->log.is_complete;
+    return is_whole && stream->cursor.at >= view_end(stream);
+}
+
+int stream_fill(struct stream *stream, struct evbuffer *chunk)
+{
+    uint64_t to = view_end(stream);
+    if (!stream_has_records(stream)) {
+        int done = fill_bytes(stream, chunk, to);
+        /* A view of one stream ends where only the other one is left. */
+        if (done == 0 && evbuffer_get_length(chunk) == 0 && (!stream->view.follows || stream->log.is_complete)) {
+            if (stream->left != UINT64_MAX && stream->left > 0)
+                return -EBADMSG;        /* a length was promised */
+            stream->cursor.at = to;
+        }
+        return done;
+    }
+    if (stream->hello != NULL)
+        add_json(stream, chunk, "hello", NULL, take(&stream->hello));
+    if (stream->news != NULL)
+        add_json(stream, chunk, "state", NULL, take(&stream->news));
+    bool grows = stream->view.follows && !stream->log.is_complete;
+    int done = fill_records(stream, chunk, to, grows);
+    if (done < 0)
+        return done;
+    if (has_all_output(stream) && stream->end != NULL && stream->log.is_complete)
+        add_json(stream, chunk, "end", "end", take(&stream->end));
+    return 0;
+}
+
+bool stream_is_finished(const struct stream *stream)
+{
+    if (!has_all_output(stream))
+        return false;
+    if (!stream_has_records(stream))
+        return true;
+    bool has_said_all = stream->hello == NULL && stream->news == NULL && (stream->end == NULL || !stream->log.is_complete);
+    return has_said_all && (!stream->view.follows || stream->has_ended);
+}
+
+bool stream_take_job(struct stream *stream, const struct msg_job *job)
+{
+    if (stream->has_job && job->version <= stream->job_version)
+        return false;
+    bool is_first = !stream->has_job;
+    bool is_news = !is_first && (job->state != stream->job_state || job->position != stream->job_position);
+    stream->has_job = true;
+    stream->job_version = job->version;
+    stream->job_state = job->state;
+    stream->job_position = job->position;
+    if (!stream_has_records(stream))
+        return true;
+    if (is_first) {
+        stream->hello = json_job(job);
+        json_object_set_new(stream->hello, "type", json_string("job"));
+    }
+    if (job_has_ended(job->state)) {
+        json_decref(stream->end);
+        stream->end = json_job_end(job, "end");
+        stream->has_ended = true;
+    } else if (is_news) {
+        json_decref(stream->news);
+        stream->news = json_job_state(job, "state");
+    }
+    return true;
+}
+
+void stream_add_error(struct stream *stream, struct evbuffer *chunk, json_t *json)
+{
+    if (json != NULL)
+        json_object_set_new(json, "type", json_string("error"));
+    add_json(stream, chunk, "error", NULL, json);
+}
+
+void stream_add_ping(struct stream *stream, struct evbuffer *chunk)
+{
+    if (stream->view.format == FORMAT_SSE)
+        evbuffer_add_printf(chunk, ": ping\n\n");
+    else if (stream->view.format == FORMAT_NDJSON)
+        evbuffer_add_printf(chunk, "{\"type\":\"ping\"}\n");
+}
