@@ -114,7 +114,7 @@ int memfd_sealed(const char *name, const void *data, size_t size, bool executabl
         fd = memfd_create(name, flags);
     if (fd < 0)
         return fail(err, errno, "create memory file '%s'", name);
-    if (fchmod(fd, executable ? 0500 : 0400) < 0)
+    if (fchmod(fd, executable ? 0555 : 0400) < 0)
         return fail(err, errno, "set mode of memory file '%s'", name);
     if (fd_write_all(fd, data, size, err) < 0)
         return fail_in(err, "fill memory file '%s'", name);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bootstrap.h"
@@ -93,19 +94,54 @@ failed:
     _exit(127);
 }
 
-/* Children of the outer pid namespace are still our own children: pid_for_children changes, we do not. */
-static int enter_outer_namespace(const struct bootstrap *bootstrap, int *ret_own, struct error *err)
+/*
+ * Makes a child of ours inside the outer pid namespace. A middleman enters it and clones with CLONE_PARENT, because the way back
+ * out of a pid namespace is closed to a rootless bootstrap. Returns the child's pid, or -1 with errno.
+ */
+static pid_t clone_in_outer_namespace(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd)
 {
-    *ret_own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    if (*ret_own < 0 || setns(bootstrap->outer_pid_namespace, CLONE_NEWPID) < 0)
-        return fail(err, errno, "enter the outer pid namespace");
-    return 0;
+    int answer[2];
+    if (pipe2(answer, O_CLOEXEC) < 0)
+        return -1;
+    struct {
+        pid_t pid;
+        int code;
+    } made = { -1, EIO };
+    pid_t middleman = fork();
+    if (middleman == 0) {
+        struct clone_args args = { .flags = CLONE_PARENT };
+        made.code = 0;
+        if (setns(bootstrap->outer_pid_namespace, CLONE_NEWPID) == 0)
+            made.pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+        if (made.pid == 0)
+            run_child(bootstrap, what, program_fd);
+        if (made.pid < 0)
+            made.code = errno;
+        ssize_t put = write(answer[1], &made, sizeof made);
+        _exit(put == (ssize_t)sizeof made ? 0 : 1);
+    }
+    close(answer[1]);
+    if (read(answer[0], &made, sizeof made) != (ssize_t)sizeof made)
+        made.code = EIO;
+    close(answer[0]);
+    if (middleman > 0)
+        waitpid(middleman, NULL, 0);
+    errno = made.code;
+    return made.pid;
+}
+
+static pid_t clone_here(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd)
+{
+    struct clone_args args = { .flags = what->makes_outer_namespace ? CLONE_NEWPID : 0, .exit_signal = SIGCHLD };
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0)
+        run_child(bootstrap, what, program_fd);
+    return pid;
 }
 
 int spawn(struct bootstrap *bootstrap, const struct spawn *what, pid_t *ret_pid, struct error *err)
 {
     auto_fd int opened = -1;
-    auto_fd int own = -1;
     int program_fd = what->program_fd;
     if (program_fd < 0) {
         char path[PATH_MAX_BYTES + NAME_MAX_BYTES];
@@ -114,18 +150,10 @@ int spawn(struct bootstrap *bootstrap, const struct spawn *what, pid_t *ret_pid,
         if (opened < 0)
             return fail(err, errno, "open '%s'", path);
     }
-    int done = what->is_in_outer_namespace ? enter_outer_namespace(bootstrap, &own, err) : 0;
-    if (done < 0)
-        return done;
-    struct clone_args args = { .flags = what->makes_outer_namespace ? CLONE_NEWPID : 0, .exit_signal = SIGCHLD };
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-    if (pid == 0)
-        run_child(bootstrap, what, program_fd);
-    int code = errno;
-    if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
-        return fail(err, errno, "return to our own pid namespace");
+    pid_t pid = what->is_in_outer_namespace ? clone_in_outer_namespace(bootstrap, what, program_fd)
+                                            : clone_here(bootstrap, what, program_fd);
     if (pid < 0)
-        return fail(err, code, "start '%s'", what->name);
+        return fail(err, errno, "start '%s'", what->name);
     *ret_pid = pid;
     return 0;
 }

@@ -14,17 +14,19 @@
 static int make_directories(const char *path, struct error *err)
 {
     char part[PATH_MAX_BYTES];
-    if (strlen(path) >= sizeof part)
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof part)
         return fail(err, ENAMETOOLONG, "state directory '%s'", path);
-    for (const char *slash = path; (slash = strchr(slash + 1, '/')) != NULL || true;) {
-        size_t length = slash != NULL ? (size_t)(slash - path) : strlen(path);
-        memcpy(part, path, length);
-        part[length] = '\0';
+    memcpy(part, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        part[i] = '\0';
         if (mkdir(part, 0711) < 0 && errno != EEXIST)
             return fail(err, errno, "make state directory '%s'", part);
-        if (slash == NULL)
-            return 0;
+        part[i] = path[i];
     }
+    return 0;
 }
 
 int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)

@@ -98,17 +98,17 @@ int world_start(struct bootstrap *bootstrap, struct error *err)
     return done < 0 ? fail_in(err, "start the launcher and its slots") : 0;
 }
 
-/* The kernel ends the whole namespace when its reaper is killed; all that is left is to wait for our children in it. */
+/*
+ * The kernel ends the whole namespace when its reaper is killed. The reaper's own end waits until every process in the
+ * namespace was reaped, those of ours too: so it is waited for last.
+ */
 void world_end(struct bootstrap *bootstrap)
 {
+    struct child *launcher = &bootstrap->children[PROCESS_LAUNCHER];
     bootstrap->is_worldless = true;
     fd_close(&bootstrap->reaper_lifeline);
-    if (bootstrap->reaper > 0) {
+    if (bootstrap->reaper > 0)
         kill(bootstrap->reaper, SIGKILL);
-        waitpid(bootstrap->reaper, NULL, 0);
-    }
-    bootstrap->reaper = 0;
-    struct child *launcher = &bootstrap->children[PROCESS_LAUNCHER];
     if (launcher->pid > 0)
         waitpid(launcher->pid, NULL, 0);
     launcher->pid = 0;
@@ -117,5 +117,8 @@ void world_end(struct bootstrap *bootstrap)
             waitpid(bootstrap->slots[i].supervisor, NULL, 0);
         bootstrap->slots[i].supervisor = 0;
     }
+    if (bootstrap->reaper > 0)
+        waitpid(bootstrap->reaper, NULL, 0);
+    bootstrap->reaper = 0;
     fd_close(&bootstrap->outer_pid_namespace);
 }
