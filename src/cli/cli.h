@@ -1,0 +1,49 @@
+/*
+ * What every subcommand shares: the options common to all, the exit codes, and the row by which main.c knows it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct client;
+struct option_row;
+struct words;
+
+enum {
+    CODE_TROUBLE = 125, /* our own: usage, network, refused, lost (the convention of container tools) */
+    CODE_LAUNCH_FAILED = 126,
+    CODE_TIMED_OUT = 124,
+    CODE_CANCELLED = 130,
+    CODE_BAD_CONFIG = 78, /* EX_CONFIG of sysexits.h, as sallyportd */
+};
+
+enum output_format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_NDJSON, FORMAT_YAML, FORMAT_NAME };
+
+struct cli {
+    const char *url, *token_file; /* as given, or NULL */
+    bool allows_insecure_http;
+    unsigned format; /* enum output_format */
+    bool is_quiet, is_plain;
+    unsigned exit_codes; /* 0: the job's own; 1: strict, only 0 and 1 */
+    bool wants_help;
+    struct client *client; /* NULL for what needs no server */
+};
+
+struct subcommand {
+    const char *name;    /* one word or two: "run", "token create" */
+    const char *summary; /* one line */
+    const char *usage;   /* what follows the name */
+    const char *details; /* prose and examples; lines of at most 80 characters */
+    const struct option_row *options;
+    size_t option_count;
+    size_t option_bytes; /* of the struct that the options fill */
+    bool needs_server;
+    bool has_job_codes; /* --help explains the exit codes of jobs */
+    size_t words_min, words_max;
+    int (*run)(struct cli *cli, void *options, const struct words *words); /* returns the exit code */
+};
+
+extern const struct subcommand cmd_run, cmd_logs, cmd_attach, cmd_wait, cmd_ls, cmd_show, cmd_cancel, cmd_signal,
+    cmd_commands, cmd_describe, cmd_token_create, cmd_token_ls, cmd_config_check, cmd_config_reference, cmd_doctor,
+    cmd_version;

@@ -1,0 +1,244 @@
+/* sallyport token: both need no server. What is made here works once its lines stand in the configuration. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "options.h"
+#include "render.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
+#include "sallyport/config/config.h"
+#include "say.h"
+#include "token.h"
+#include "when.h"
+
+#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
+
+struct create_options {
+    const char *name, *expires, *save;
+    struct words allow;
+};
+
+static const struct option_row create_rows[] = {
+    { '\0', "name", OPTION_TEXT, offsetof(struct create_options, name), "NAME",
+      "what logs and reports call its holder (default: my-token)", NULL },
+    { '\0', "allow", OPTION_TEXTS, offsetof(struct create_options, allow), "SCOPES",
+      "run:GLOB, read:own, read:all, cancel:own, cancel:all,\nadmin; with commas, or given again\n(default: "
+      "run:*,read:own,cancel:own)",
+      NULL },
+    { '\0', "expires", OPTION_TEXT, offsetof(struct create_options, expires), "WHEN",
+      "a day such as 2027-01-31, or a time from now such as 90d", NULL },
+    { '\0', "save", OPTION_TEXT, offsetof(struct create_options, save), "FILE",
+      "write the token to this new file (mode 0600), not to stdout", NULL },
+};
+
+/* Splits what --allow was given at its commas into scopes, each checked. */
+static int read_scopes(const struct words *allow, json_t *scopes, struct error *err)
+{
+    static const char *const usual[] = { "run:*", "read:own", "cancel:own" };
+    for (size_t i = 0; i < allow->count; i++)
+        for (const char *at = allow->items[i];;) {
+            char scope[NAME_MAX_BYTES + 8];
+            size_t length = strcspn(at, ",");
+            if (!text_copy_bytes(scope, sizeof scope, at, length) || !token_scope_is_sound(scope))
+                return fail_plain(
+                    err, EINVAL,
+                    "'%.*s' is no scope; --allow takes run:GLOB, read:own, read:all, cancel:own, cancel:all, admin",
+                    (int)length, at);
+            json_array_append_new(scopes, json_string(scope));
+            if (at[length] == '\0')
+                break;
+            at += length + 1;
+        }
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0] && allow->count == 0; i++)
+        json_array_append_new(scopes, json_string(usual[i]));
+    return 0;
+}
+
+/* The day on which it ends; of a time from now the day after, so that it is never shorter than asked for. */
+static int read_expiry(const char *text, char day[16], struct error *err)
+{
+    uint64_t ahead_ms, unix_ms;
+    char written[CLOCK_TEXT_BYTES];
+    day[0] = '\0';
+    if (text == NULL)
+        return 0;
+    if (text_duration_ms(text, &ahead_ms))
+        unix_ms = clock_unix_ms() + ahead_ms + 86400000 - 1;
+    else if (strlen(text) != 10 || !when_parse_since(text, 0, &unix_ms))
+        return fail_plain(err, EINVAL,
+                          "--expires takes a day such as 2027-01-31 or a time from now such as 90d, not '%s'", text);
+    if (unix_ms <= clock_unix_ms())
+        return fail_plain(err, EINVAL, "--expires: %s is over", text);
+    snprintf(day, 16, "%.10s", clock_text(unix_ms, written));
+    return 0;
+}
+
+static int save_token(const char *path, const char *token, struct error *err)
+{
+    auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(err, errno, "create token file '%s'", path);
+    char line[TOKEN_TEXT_BYTES + 1];
+    snprintf(line, sizeof line, "%s\n", token);
+    return fd_write_all(fd, line, strlen(line), err) < 0 ? fail_in(err, "token file '%s'", path) : 0;
+}
+
+/* The lines to paste: written by hand, in the form that the documentation shows. */
+static void print_lines(const char *name, const char *hash, const json_t *scopes, const char *day)
+{
+    size_t i;
+    const json_t *scope;
+    printf("tokens:\n  %s:\n    hash: \"%s\"\n    allow: [", name, hash);
+    json_array_foreach(scopes, i, scope) printf("%s\"%s\"", i == 0 ? "" : ", ", json_string_value(scope));
+    printf("]\n");
+    if (day[0] != '\0')
+        printf("    expires: %s\n", day);
+}
+
+static void print_token(const struct cli *cli, const struct create_options *options, const char *name,
+                        const char *token, const json_t *scopes, const char *day)
+{
+    char hash[TOKEN_HASH_TEXT_BYTES];
+    token_hash(token, hash);
+    if (cli->format == FORMAT_JSON || cli->format == FORMAT_NDJSON) {
+        json_t *object =
+            json_pack("{s:s, s:s*, s:s, s:O, s:s*}", "name", name, "token", options->save == NULL ? token : NULL,
+                      "hash", hash, "allow", scopes, "expires", day[0] == '\0' ? NULL : day);
+        render_raw(cli, object);
+        json_decref(object);
+        return;
+    }
+    if (options->save == NULL && cli->format != FORMAT_YAML)
+        printf("%s\n", token);
+    if (cli->format == FORMAT_NAME)
+        return;
+    if (cli->format != FORMAT_YAML && !cli->is_quiet)
+        printf("\n%s Put these lines into sallyport.yaml and reload\n"
+               "(systemctl reload sallyport, or SIGHUP to sallyportd):\n\n",
+               options->save == NULL ? "The token is shown this once, and kept nowhere." : "The token is in its file.");
+    print_lines(name, hash, scopes, day);
+}
+
+static int token_create(struct cli *cli, void *values, const struct words *words)
+{
+    struct create_options *options = values;
+    const char *name = options->name == NULL ? "my-token" : options->name;
+    struct error err = { .code = 0 };
+    char token[TOKEN_TEXT_BYTES], day[16];
+    json_t *scopes = json_array();
+    (void)words;
+    int result = 0;
+    if (!text_is_name(name))
+        result = fail_plain(&err, EINVAL,
+                            "'%s' is no name for a token: lower-case letters, digits and dashes, a letter first", name);
+    else if (cli->format == FORMAT_YAML && options->save == NULL)
+        result =
+            fail_plain(&err, EINVAL, "-o yaml prints the lines to paste alone; say with --save where the token goes");
+    else if (read_scopes(&options->allow, scopes, &err) < 0 || read_expiry(options->expires, day, &err) < 0 ||
+             token_make(token, &err) < 0 || (options->save != NULL && save_token(options->save, token, &err) < 0))
+        result = -err.code;
+    if (result == 0)
+        print_token(cli, options, name, token, scopes, day);
+    else
+        say("%s", err.text);
+    explicit_bzero(token, sizeof token);
+    json_decref(scopes);
+    words_done(&options->allow);
+    return result == 0 ? 0 : CODE_TROUBLE;
+}
+
+struct ls_options {
+    const char *config;
+};
+
+static const struct option_row ls_rows[] = {
+    { 'c', "config", OPTION_TEXT, offsetof(struct ls_options, config), "FILE",
+      "the configuration (default " CONFIG_DEFAULT ")", NULL },
+};
+
+static const struct column columns[] = {
+    { .header = "NAME", .path = "name" },
+    { .header = "KIND", .path = "kind" },
+    { .header = "ALLOW", .path = "allow", .may_shrink = true },
+    { .header = "EXPIRES", .path = "expires", .kind = COLUMN_TIME },
+    { .header = "HASH", .path = "hash", .is_wide = true },
+};
+
+static json_t *identity_json(const struct config_identity *identity)
+{
+    static const char *const scopes[SCOPE_KIND_COUNT] = {
+        [SCOPE_READ_OWN] = "read:own",     [SCOPE_READ_ALL] = "read:all", [SCOPE_CANCEL_OWN] = "cancel:own",
+        [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",
+    };
+    json_t *allow = json_array();
+    char text[NAME_MAX_BYTES + 16], when[CLOCK_TEXT_BYTES];
+    for (uint32_t i = 0; i < identity->scope_count; i++) {
+        const struct setting_scope *scope = &identity->scopes[i];
+        snprintf(text, sizeof text, "run:%s", scope->glob);
+        json_array_append_new(allow, json_string(scope->kind == SCOPE_RUN ? text : scopes[scope->kind]));
+    }
+    bool is_token = identity->setting.kind == IDENTITY_TOKEN;
+    bool has_expiry = identity->setting.expires_unix_ms > 0;
+    char hash[TOKEN_HASH_TEXT_BYTES] = "sha256:";
+    text_hex(identity->token_sha256, sizeof identity->token_sha256, hash + 7);
+    snprintf(text, sizeof text, "peer, uid %u", identity->setting.uid);
+    return json_pack("{s:s, s:s, s:o, s:s*, s:s*}", "name", identity->setting.name, "kind", is_token ? "token" : text,
+                     "allow", allow, "expires", has_expiry ? clock_text(identity->setting.expires_unix_ms, when) : NULL,
+                     "hash", is_token ? hash : NULL);
+}
+
+static int token_ls(struct cli *cli, void *values, const struct words *words)
+{
+    const struct ls_options *options = values;
+    struct config *config = NULL;
+    struct error err = { .text = "the configuration has faults" };
+    const char *path = options->config == NULL ? CONFIG_DEFAULT : options->config;
+    (void)words;
+    if (config_load(path, CONFIG_OWNER_ANY, stderr, &config, &err) < 0) {
+        say("%s: %s", path, err.text);
+        return CODE_BAD_CONFIG;
+    }
+    json_t *items = json_array();
+    for (uint32_t i = 0; i < config->identity_count; i++)
+        json_array_append_new(items, identity_json(&config->identities[i]));
+    render_list(cli, items, columns, sizeof columns / sizeof columns[0], "name");
+    json_decref(items);
+    config_free(config);
+    return 0;
+}
+
+const struct subcommand cmd_token_create = {
+    .name = "token create",
+    .summary = "make a token and the lines that admit it",
+    .usage = "[--name NAME] [--allow SCOPES] [OPTION]...",
+    .details = "Works without a server. A token is sp_ and 256 random bits; the configuration\n"
+               "keeps only the SHA-256 of exactly this text (\"sha256:\" and 64 hex digits), so\n"
+               "whoever reads it there cannot use it. To revoke a token, take its lines out and\n"
+               "reload.\n"
+               "\n"
+               "  sallyport token create --name ci-web --allow run:deploy-web,read:own --expires 90d\n",
+    .options = create_rows,
+    .option_count = sizeof create_rows / sizeof create_rows[0],
+    .option_bytes = sizeof(struct create_options),
+    .run = token_create,
+};
+
+const struct subcommand cmd_token_ls = {
+    .name = "token ls",
+    .summary = "list the callers that a configuration admits",
+    .usage = "[-c FILE]",
+    .details = "Reads the configuration itself, so it needs the right to read that file.\n",
+    .options = ls_rows,
+    .option_count = sizeof ls_rows / sizeof ls_rows[0],
+    .option_bytes = sizeof(struct ls_options),
+    .run = token_ls,
+};

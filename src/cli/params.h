@@ -1,0 +1,30 @@
+/*
+ * Parameters from words of the command line, typed by the command's JSON Schema (`params_schema` of the API).
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct error;
+
+/*
+ * Adds one word to params: "name=value" is read as the schema says (text, number, true or false; another one of a list),
+ * "name:=json" is taken as JSON. -EINVAL names the parameter and what it takes; an unknown name, the nearest known one.
+ */
+int params_add(json_t *params, const json_t *schema, const char *word, struct error *err);
+
+/* The value that text means for a property of the schema; NULL with err filled. The caller owns it. */
+json_t *params_value(const json_t *property, const char *name, const char *text, struct error *err);
+
+/* Reads a file of parameters, one JSON object ("-" for stdin), into params; what is there already is replaced. */
+int params_read_file(json_t *params, const char *path, struct error *err);
+
+/* The schema's object of properties; NULL if it has none. */
+const json_t *params_properties(const json_t *schema);
+
+/* "string", "integer", "number", "boolean", "array", or "" where the schema does not say. */
+const char *params_type(const json_t *property);
+
+bool params_is_secret(const json_t *property);
+bool params_is_required(const json_t *schema, const char *name);

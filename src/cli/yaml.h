@@ -1,0 +1,7 @@
+/* JSON as YAML in block style. Text that YAML could read as anything else is quoted as JSON quotes it. */
+#pragma once
+
+#include <jansson.h>
+#include <stdio.h>
+
+void yaml_print(FILE *to, const json_t *value);
