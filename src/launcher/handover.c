@@ -116,7 +116,7 @@ static int take_policy(struct launcher *launcher, struct message *message, struc
         done = policy_read(data, size, &policy, err);
     if (done < 0)
         return fail_in(err, "policy");
-    if (policy->generation != message->body.generation.generation) {
+    if (policy == NULL || policy->generation != message->body.generation.generation) {
         policy_free(policy);
         return fail_plain(err, EPROTO, "the policy is not of the generation that was announced");
     }

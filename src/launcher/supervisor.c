@@ -7,6 +7,7 @@
  */
 #include "slot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -190,10 +191,13 @@ static void on_supervisor_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     int heard = supervisor_hear(slot, &type, &body, &err);
-    if (heard < 0)
+    if (heard < 0) {
         supervisor_lose(slot, err.text);
-    else if (heard > 0 && !takes[type](slot, &body))
-        supervisor_lose(slot, "it sent a message at the wrong time");
+    } else if (heard > 0) {
+        assert(takes[type] != NULL); /* supervisor_hear() let nothing else through */
+        if (!takes[type](slot, &body))
+            supervisor_lose(slot, "it sent a message at the wrong time");
+    }
 }
 
 void supervisor_listen(struct slot *slot)

@@ -25,6 +25,13 @@ static void end(void)
     close(parent);
 }
 
+/* A skipped test has no end of its own. */
+static void skip(const char *why)
+{
+    end();
+    SKIP(why);
+}
+
 static pid_t sleeper_in(const struct cgroup *group)
 {
     pid_t child = fork();
@@ -44,7 +51,7 @@ static pid_t sleeper_in(const struct cgroup *group)
 Test(cgroup, is_killed_whole_and_says_so, .init = begin, .fini = end)
 {
     if (parent < 0)
-        SKIP("needs a directory of cgroup version 2 in which groups can be made");
+        skip("needs a directory of cgroup version 2 in which groups can be made");
     struct cgroup group;
     struct error err = { 0 };
     struct cgroup_limits limits = { 0 };
@@ -84,7 +91,7 @@ Test(cgroup, is_killed_whole_and_says_so, .init = begin, .fini = end)
 Test(cgroup, has_one_job_under_a_name, .init = begin, .fini = end)
 {
     if (parent < 0)
-        SKIP("needs a directory of cgroup version 2 in which groups can be made");
+        skip("needs a directory of cgroup version 2 in which groups can be made");
     struct cgroup group, second;
     struct error err = { 0 };
     struct cgroup_limits limits = { 0 };
@@ -98,9 +105,9 @@ Test(cgroup, has_one_job_under_a_name, .init = begin, .fini = end)
 Test(cgroup, leaves_nothing_behind_when_a_limit_cannot_be_set, .init = begin, .fini = end)
 {
     if (parent < 0)
-        SKIP("needs a directory of cgroup version 2 in which groups can be made");
+        skip("needs a directory of cgroup version 2 in which groups can be made");
     if (faccessat(parent, "pids.max", F_OK, 0) == 0)
-        SKIP("needs a host whose groups have no pids controller");
+        skip("needs a host whose groups have no pids controller");
     struct cgroup group;
     struct error err = { 0 };
     struct cgroup_limits limits = { .has_pids = true, .pids_max = 5 };
@@ -113,7 +120,7 @@ Test(cgroup, leaves_nothing_behind_when_a_limit_cannot_be_set, .init = begin, .f
 Test(cgroup, applies_the_limits_that_it_can, .init = begin, .fini = end)
 {
     if (parent < 0 || faccessat(parent, "memory.max", F_OK, 0) < 0 || faccessat(parent, "pids.max", F_OK, 0) < 0)
-        SKIP("needs cgroup version 2 with the memory and pids controllers");
+        skip("needs cgroup version 2 with the memory and pids controllers");
     int fd = openat(parent, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
     cr_assert_geq(write(fd, "+memory +pids", 13), 0);
     close(fd);
