@@ -313,7 +313,7 @@ bool is_near(const char *wrong, const char *right, unsigned *best)
 {
     unsigned length = (unsigned)strlen(wrong), limit = length < 3 ? 1 : length < 6 ? 2 : 3;
     unsigned distance = text_distance(wrong, right);
-    if (distance > limit || distance >= strlen(right) || distance >= *best)
+    if (distance > limit || distance >= length || distance >= *best)
         return false;
     *best = distance;
     return true;

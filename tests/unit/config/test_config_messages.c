@@ -278,7 +278,7 @@ Test(config, tells_wrong_parameters)
           "c.yaml:1:44: commands.x.params.p: a list needs 'of', the rules for its items; write of: {type: string}\n" },
         { PARAM("{type: list, of: {type: int}, default: [1, x]}"),
           "c.yaml:1:90: commands.x.params.p.default[1]: breaks the parameter's own rules: it must be a whole "
-          "number\n" },
+          "number of 64 bits in plain decimal digits\n" },
         { PARAM("{type: list, of: {type: list}}"),
           "c.yaml:1:71: commands.x.params.p.of.type: must be one of string, int, "
           "number, bool, enum, not 'list'; did you mean 'int'?\n" },
