@@ -1,4 +1,84 @@
+/*
+ * The keeper decides who may do what, and keeps every record and every byte of output. It runs without privilege and
+ * without network, in a file system that is its own state directory.
+ *
+ * It is told what to be by the bootstrap over descriptor 3, one way, and believes it. It hears requests from the front,
+ * and believes none: each carries the evidence of whoever made it, and that is what counts. It gives orders to the
+ * launcher, and believes what that says about the jobs it was given, and nothing else. What the jobs write it moves from
+ * pipes to files without looking.
+ *
+ * In order: take over (control.c), lock down (lockdown.c), open the records and see what was under way (keeper.c,
+ * recover.c), serve. All that arrives in one turn of the loop is stored in one commit, and nobody hears of it before (turn.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "keeper.h"
+#include "lockdown.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
+
+#define CONTROL_FD  3
+#define EXIT_CONFIG 78          /* EX_CONFIG: starting us again would not help */
+
+/* The orderly stop comes over the control channel; a terminal's Ctrl-C is for the bootstrap alone. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = { SIGPIPE, SIGINT, SIGHUP, SIGQUIT };
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+}
+
+static int prepare(struct handover *handover, struct keeper **ret_keeper, struct error *err)
+{
+    int done = control_take_handover(CONTROL_FD, handover, err);
+    if (done < 0)
+        return done;
+    auto_fd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);  /* while there is one */
+    if (null_fd < 0)
+        return fail(err, errno, "open /dev/null");
+    auto_fd int root_fd = -1;
+    done = keeper_lockdown(&handover->become, handover->state_fd, &root_fd, err);
+    if (done < 0)
+        return done;
+    return keeper_new(fd_take(&root_fd), fd_take(&null_fd), fd_take(&handover->doorbell_fd), "/jobs.db", &handover->rules, ret_keeper, err);
+}
+
+static int serve(struct keeper *keeper, struct handover *handover, struct error *err)
+{
+    int done = control_serve(keeper, CONTROL_FD, err);
+    if (done < 0)
+        return done;
+    if (handover->front_fd >= 0)
+        keeper_connect(keeper, PROCESS_FRONT, fd_take(&handover->front_fd));
+    if (handover->launcher_fd >= 0)
+        keeper_connect(keeper, PROCESS_LAUNCHER, fd_take(&handover->launcher_fd));
+    log_info("serving generation %u", keeper->rules.generation);
+    event_base_dispatch(keeper->base);
+    return 0;
+}
+
 int main(void)
 {
-    return 1;
+    struct error err = { 0 };
+    struct handover handover = { .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1 };
+    struct keeper *keeper = NULL;
+    log_init("keeper");
+    ignore_signals();
+    int done = fd_sanitise_stdio(&err);
+    if (done == 0)
+        done = prepare(&handover, &keeper, &err);
+    if (done == 0)
+        done = serve(keeper, &handover, &err);
+    if (done < 0)
+        log_error("cannot start: %s", err.text);
+    int code = done < 0 ? (done == -EPROTO ? EXIT_CONFIG : EXIT_FAILURE) : keeper->exit_code;
+    handover_done(&handover);
+    keeper_free(keeper);
+    return code;
 }

@@ -1,0 +1,146 @@
+#include "authorize.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "sallyport/base/text.h"
+
+/* Every token is compared, also behind a hit: the time tells nothing. */
+static const struct caller *find_token(const struct rules *rules, struct span secret)
+{
+    const struct caller *found = NULL;
+    uint8_t digest[HASH_BYTES];
+    hash_sha256(secret.data, secret.size, digest);
+    for (uint32_t i = 0; i < rules->caller_count; i++) {
+        const struct caller *who = &rules->callers[i];
+        if (who->kind == IDENTITY_TOKEN && hash_equal(who->token_sha256, digest))
+            found = who;
+    }
+    return found;
+}
+
+static int socket_number(int fd, int option)
+{
+    int number = -1;
+    socklen_t size = sizeof number;
+    return getsockopt(fd, SOL_SOCKET, option, &number, &size) == 0 ? number : -1;
+}
+
+bool connection_uid(int fd, uint32_t *ret_uid)
+{
+    struct sockaddr_un name = { 0 };
+    socklen_t size = sizeof name;
+    struct ucred peer;
+    socklen_t peer_size = sizeof peer;
+    if (socket_number(fd, SO_DOMAIN) != AF_UNIX || socket_number(fd, SO_TYPE) != SOCK_STREAM || socket_number(fd, SO_ACCEPTCONN) != 0)
+        return false;
+    /* Accepted connections carry their listener's path; pairs and abstract sockets have none. */
+    if (getsockname(fd, (struct sockaddr *)&name, &size) < 0 || size <= offsetof(struct sockaddr_un, sun_path) || name.sun_path[0] == '\0')
+        return false;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0 || peer.pid <= 0 || peer.uid == (uid_t)-1)
+        return false;
+    *ret_uid = peer.uid;
+    return true;
+}
+
+static const struct caller *find_peer(const struct rules *rules, int connection_fd)
+{
+    uint32_t uid;
+    if (connection_fd < 0 || !connection_uid(connection_fd, &uid))
+        return NULL;
+    for (uint32_t i = 0; i < rules->caller_count; i++)
+        if (rules->callers[i].kind == IDENTITY_PEER && rules->callers[i].uid == uid)
+            return &rules->callers[i];
+    return NULL;
+}
+
+const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd, uint64_t now_unix_ms)
+{
+    const struct caller *who = NULL;
+    if (evidence->kind == EVIDENCE_BEARER && evidence->secret.size > 0)
+        who = find_token(rules, evidence->secret);
+    else if (evidence->kind == EVIDENCE_PEER)
+        who = find_peer(rules, connection_fd);
+    if (who != NULL && who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms)
+        return NULL;
+    return who;
+}
+
+uint8_t caller_via(const struct caller *who)
+{
+    return who->kind == IDENTITY_PEER ? EVIDENCE_PEER : EVIDENCE_BEARER;
+}
+
+static bool has_scope(const struct caller *who, enum scope_kind kind)
+{
+    for (uint32_t i = 0; i < who->scope_count; i++)
+        if (who->scopes[i].kind == kind || who->scopes[i].kind == SCOPE_ADMIN)
+            return true;
+    return false;
+}
+
+static bool is_own(const struct caller *who, const char *actor, uint8_t via)
+{
+    return caller_via(who) == via && strcmp(who->name, actor) == 0;
+}
+
+bool may_run(const struct caller *who, const char *command)
+{
+    for (uint32_t i = 0; i < who->scope_count; i++) {
+        const struct setting_scope *scope = &who->scopes[i];
+        if (scope->kind == SCOPE_ADMIN || (scope->kind == SCOPE_RUN && text_glob(scope->glob, command)))
+            return true;
+    }
+    return false;
+}
+
+bool may_see(const struct caller *who, const char *command)
+{
+    return may_run(who, command) || has_scope(who, SCOPE_READ_ALL);
+}
+
+bool may_read_all(const struct caller *who)
+{
+    return has_scope(who, SCOPE_READ_ALL);
+}
+
+bool may_read_own(const struct caller *who)
+{
+    return has_scope(who, SCOPE_READ_OWN) || has_scope(who, SCOPE_READ_ALL);
+}
+
+bool may_read(const struct caller *who, const char *actor, uint8_t via)
+{
+    return may_read_all(who) || (has_scope(who, SCOPE_READ_OWN) && is_own(who, actor, via));
+}
+
+bool may_cancel(const struct caller *who, const char *actor, uint8_t via)
+{
+    return has_scope(who, SCOPE_CANCEL_ALL) || (has_scope(who, SCOPE_CANCEL_OWN) && is_own(who, actor, via));
+}
+
+static const char *const scope_texts[SCOPE_KIND_COUNT] = {
+    [SCOPE_NONE] = "",
+    [SCOPE_RUN] = "run:",
+    [SCOPE_READ_OWN] = "read:own",
+    [SCOPE_READ_ALL] = "read:all",
+    [SCOPE_CANCEL_OWN] = "cancel:own",
+    [SCOPE_CANCEL_ALL] = "cancel:all",
+    [SCOPE_ADMIN] = "admin",
+};
+
+void caller_scopes_text(const struct caller *who, char *to, size_t room)
+{
+    size_t used = 0;
+    to[0] = '\0';
+    for (uint32_t i = 0; i < who->scope_count; i++) {
+        char scope[NAME_MAX_BYTES + 16];
+        int size = snprintf(scope, sizeof scope, "%s%s%s", used > 0 ? " " : "", scope_texts[who->scopes[i].kind], who->scopes[i].glob);
+        if (used + (size_t)size >= room)
+            return;
+        memcpy(to + used, scope, (size_t)size + 1);
+        used += (size_t)size;
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * Evidence to identity, identity to rights. No memory between calls: each request shows its evidence again, and a rule
+ * that was withdrawn holds for the next one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rules.h"
+#include "sallyport/proto/messages.h"
+
+/*
+ * Who showed this, or NULL: unknown and expired look the same to whoever asks. Takes the same time for every token.
+ *
+ *   connection_fd   for EVIDENCE_PEER: the accepted unix connection, else -1
+ */
+const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd, uint64_t now_unix_ms);
+
+/*
+ * The uid at the other end of a unix stream socket that is bound to a path and not listening: a listening socket or one
+ * end of our own pairs would show the uid of whoever made it, which is root.
+ */
+bool connection_uid(int fd, uint32_t *ret_uid);
+
+/* How the identity is known, as records name it: enum evidence_kind. */
+uint8_t caller_via(const struct caller *who);
+
+bool may_run(const struct caller *who, const char *command);
+bool may_see(const struct caller *who, const char *command);          /* that the command exists */
+bool may_read_all(const struct caller *who);
+bool may_read_own(const struct caller *who);
+bool may_read(const struct caller *who, const char *actor, uint8_t via);
+bool may_cancel(const struct caller *who, const char *actor, uint8_t via);
+
+/* "run:deploy-* read:own", as configured; what does not fit is left out. */
+void caller_scopes_text(const struct caller *who, char *to, size_t room);

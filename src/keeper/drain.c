@@ -1,0 +1,89 @@
+#include "drain.h"
+
+#include <errno.h>
+
+#include "keeper.h"
+#include "keeper_answer.h"
+#include "timer.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+
+#define LAST_WAIT_MS (GRACE_DEFAULT_MS + 10 * KILL_WAIT_MS)     /* for stopped jobs to be gone, when they did not ask for more */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+
+int drain_init(struct keeper *keeper, struct error *err)
+{
+    keeper->drain.timer = evtimer_new(keeper->base, on_timer, keeper);
+    return keeper->drain.timer != NULL ? 0 : fail(err, ENOMEM, "prepare to stop");
+}
+
+void drain_done(struct keeper *keeper)
+{
+    if (keeper->drain.timer != NULL)
+        event_free(keeper->drain.timer);
+    keeper->drain.timer = NULL;
+}
+
+void drain_begin(struct keeper *keeper, uint32_t grace_ms)
+{
+    if (keeper->drain.is_on)
+        return;
+    keeper->drain.is_on = true;
+    log_info("stopping: new jobs are refused, running ones have %u ms, the queue is kept", grace_ms);
+    timer_start(keeper->drain.timer, grace_ms);
+    front_tell_status(keeper);
+    turn_schedule(keeper);
+}
+
+static bool is_under_way(const struct job *job)
+{
+    return job->has_slot && !job->is_over;
+}
+
+static unsigned count_under_way(const struct keeper *keeper)
+{
+    unsigned count = 0;
+    const struct job *job;
+    for (unsigned i = 0; i < JOB_TABLE_BUCKETS; i++)
+        LIST_FOREACH(job, &keeper->jobs.buckets[i], in_table)
+            count += is_under_way(job);
+    return count;
+}
+
+static void stop_job(struct keeper *keeper, struct job *job)
+{
+    if (is_under_way(job))
+        job_stop(keeper, job, JOB_REASON_CANCELLED, "shutdown", false, 0);
+}
+
+/* The longest grace of any command that can be among them. */
+static uint64_t longest_grace_ms(const struct keeper *keeper)
+{
+    uint64_t longest = 0;
+    for (uint32_t i = 0; i < keeper->rules.policy->command_count; i++)
+        if (keeper->rules.policy->commands[i].grace_ms > longest)
+            longest = keeper->rules.policy->commands[i].grace_ms;
+    return longest;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct keeper *keeper = arg;
+    (void)fd;
+    (void)what;
+    if (keeper->drain.has_stopped_jobs) {
+        log_error("stopping: %u jobs are still not gone; they will be found as lost", count_under_way(keeper));
+        keeper_stop(keeper, 0);
+        return;
+    }
+    keeper->drain.has_stopped_jobs = true;
+    jobs_each(keeper, stop_job);
+    timer_start(keeper->drain.timer, longest_grace_ms(keeper) + LAST_WAIT_MS);
+}
+
+void drain_check(struct keeper *keeper)
+{
+    if (keeper->drain.is_on && !keeper->turn.is_scheduled && count_under_way(keeper) == 0 && TAILQ_EMPTY(&keeper->turn.changed))
+        keeper_stop(keeper, 0);
+}

@@ -1,0 +1,63 @@
+/*
+ * The keeper: decides who may do what, and keeps every record and every byte of output. One struct, one loop, one thread.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "drain.h"
+#include "job_life.h"
+#include "peer.h"
+#include "queue.h"
+#include "refusals.h"
+#include "rules.h"
+#include "turn.h"
+#include "watch.h"
+
+struct error;
+struct store;
+
+struct keeper {
+    struct event_base *base;
+    struct store *store;
+    int state_fd;                       /* "/", which is the state directory */
+    int null_fd;                        /* where output beyond the limit goes: there is no /dev in our root */
+    int doorbell_fd;
+    struct rules rules, draft;          /* draft: a new policy whose settings have not come yet */
+    struct channel control;
+    struct event *control_readable;
+    struct event *tick;                 /* once a second: expiry, held back refusals, old keys */
+    unsigned ticks;
+    struct peer front, launcher;
+    uint64_t incarnation;               /* of the launcher that said hello last; 0: none yet */
+    uint32_t held_left;                 /* jobs that it has not named yet */
+    bool has_hello;
+    struct turn turn;
+    struct job_table jobs;
+    struct queue queue;
+    struct watches watches;
+    struct refusals refusals;
+    struct drain drain;
+    int exit_code;
+};
+
+/*
+ * Everything but the peers. Takes over the three descriptors (doorbell_fd may be -1) and the rules.
+ *
+ *   database_path   "/jobs.db" when locked down
+ */
+int keeper_new(int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
+               struct keeper **ret_keeper, struct error *err);
+void keeper_free(struct keeper *keeper);
+
+/* New rules take the place of the old: effective for the next request, and for every open watch. */
+void keeper_change_rules(struct keeper *keeper, struct rules *draft);
+
+/* A new peer from the bootstrap. Takes over fd. */
+void keeper_connect(struct keeper *keeper, enum process process, int fd);
+
+/* Ends the loop with this exit code. */
+void keeper_stop(struct keeper *keeper, int exit_code);

@@ -1,0 +1,170 @@
+#include "launcher_answer.h"
+
+#include <errno.h>
+
+#include "keeper.h"
+#include "keeper_answer.h"
+#include "launcher_ask.h"
+#include "output.h"
+#include "recover.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
+
+#define BUSY_PAUSE_MS 250
+
+bool launcher_is_up(const struct keeper *keeper)
+{
+    return keeper->launcher.is_connected && !keeper->launcher.is_lost && keeper->has_hello && keeper->held_left == 0;
+}
+
+void launcher_is_gone(struct keeper *keeper)
+{
+    keeper->has_hello = false;
+    keeper->held_left = 0;
+    front_tell_status(keeper);
+}
+
+static void take_hello(struct keeper *keeper, struct message *message)
+{
+    const struct msg_hello *hello = &message->body.hello;
+    if (keeper->has_hello || hello->incarnation == 0) {
+        peer_break(&keeper->launcher, "a hello out of order");
+        return;
+    }
+    keeper->has_hello = true;
+    keeper->held_left = hello->held;
+    recover_hello(keeper, hello->incarnation);
+    if (keeper->held_left == 0)
+        recover_unheard(keeper);
+}
+
+/* A job that the launcher holds was named. */
+static void count_held(struct keeper *keeper)
+{
+    if (keeper->held_left == 0)
+        return;
+    keeper->held_left--;
+    if (keeper->held_left == 0)
+        recover_unheard(keeper);
+}
+
+/* A job that we know to have ended, or do not know at all, has nothing to run for. */
+static void stop_stranger(struct keeper *keeper, const struct job_id *id)
+{
+    char text[JOB_ID_TEXT_BYTES];
+    struct msg_stop stop = { .job_id = *id, .reason = JOB_REASON_CANCELLED, .has_grace = true };
+    log_warn("job=%s runs, but its record has ended or is not there; stopping it", job_id_text(id, text));
+    peer_send(&keeper->launcher, MSG_STOP, 0, &stop, NULL, 0);
+}
+
+static void follow_output(struct keeper *keeper, struct job *job, struct message *message)
+{
+    struct error err = { 0 };
+    if (job->output != NULL && job->output->is_attached)
+        return;                     /* our own ends are as good as the fresh ones, which the message closes */
+    int done = 0;
+    if (job->output == NULL) {      /* after our restart */
+        int index = policy_find_command(keeper->rules.policy, job->record.command);
+        const struct command *command = index >= 0 ? &keeper->rules.policy->commands[index] : NULL;
+        done = output_open(keeper, job, command != NULL ? command->output_max_bytes : (uint64_t)OUTPUT_MAX_DEFAULT_BYTES,
+                           command == NULL || command->output_when_full == OUTPUT_KILL, &job->output, &err);
+    }
+    if (done == 0) {
+        int stdout_fd = fd_take(&message->fds[0]), stderr_fd = fd_take(&message->fds[1]);
+        done = output_attach(job->output, stdout_fd, stderr_fd, &err);
+    }
+    if (done < 0) {
+        log_error("the output of a job of '%s' cannot be kept (%s); stopping it", job->record.command, err.text);
+        job_stop(keeper, job, JOB_REASON_CANCELLED, "output failure", false, 0);
+    }
+}
+
+static void take_launched(struct keeper *keeper, struct message *message)
+{
+    const struct msg_launched *launched = &message->body.launched;
+    struct job *job = job_find(keeper, &launched->job_id);
+    if (job == NULL || job->is_over || job_has_ended(job->record.state)) {
+        stop_stranger(keeper, &launched->job_id);
+    } else if (job->record.state == JOB_STARTING || job->record.state == JOB_STOPPING) {
+        bool was_starting = job->record.state == JOB_STARTING;
+        job->record.degraded = launched->degraded;
+        job->record.started_unix_ms = launched->started_unix_ms;
+        job->is_unheard = false;
+        job->was_ordered = true;
+        job_change(keeper, job, JOB_LAUNCHED);
+        follow_output(keeper, job, message);
+        if (!was_starting && keeper->held_left > 0)
+            job->must_stop = true;  /* asked for before our restart, or the launcher's silence: said again after the list */
+    } else if (job->record.state == JOB_RUNNING && job->is_unheard) {
+        job->is_unheard = false;
+        follow_output(keeper, job, message);
+    } else {
+        peer_break(&keeper->launcher, "a job was launched that nobody ordered");
+        return;
+    }
+    count_held(keeper);
+}
+
+static void take_not_launched(struct keeper *keeper, struct message *message)
+{
+    const struct msg_not_launched *refused = &message->body.not_launched;
+    struct job *job = job_find(keeper, &refused->job_id);
+    if (job == NULL || !job->was_ordered || refused->why == NOT_LAUNCHED_NONE ||
+        (job->record.state != JOB_STARTING && job->record.state != JOB_STOPPING)) {
+        peer_break(&keeper->launcher, "a refusal of what nobody ordered");
+        return;
+    }
+    job->was_ordered = false;
+    if (job->record.state == JOB_STOPPING) {
+        job_end_by_keeper(keeper, job, JOB_REASON_CANCELLED, "");
+    } else if (refused->why == NOT_LAUNCHED_INVALID) {
+        job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, refused->detail);
+    } else {
+        log_info("a job of '%s' waits again: %s", job->record.command, refused->detail);
+        job_change(keeper, job, JOB_REQUEUE);
+        queue_pause(keeper, BUSY_PAUSE_MS);
+    }
+}
+
+static bool is_evidence(const struct msg_exited *exited)
+{
+    return exited->reason != JOB_REASON_NONE && exited->reason != JOB_REASON_REJECTED;
+}
+
+static void take_exited(struct keeper *keeper, struct message *message)
+{
+    const struct msg_exited *exited = &message->body.exited;
+    struct job *job = job_find(keeper, &exited->job_id);
+    if (job == NULL || job->is_over) {
+        /* Recorded before, and our word was lost with one of us. */
+        ask_exited_seen(keeper, &exited->job_id);
+    } else if (!is_evidence(exited) || job->record.state == JOB_QUEUED) {
+        peer_break(&keeper->launcher, "an end that cannot be");
+        return;
+    } else {
+        job->is_unheard = false;
+        job->is_exit_reported = true;
+        if (job_has_ended(job->record.state))
+            job->due |= DUE_SEEN;
+        job_end(keeper, job, exited);
+    }
+    count_held(keeper);
+}
+
+static void (*const answers[MSG_COUNT])(struct keeper *keeper, struct message *message) = {
+    [MSG_HELLO] = take_hello,
+    [MSG_LAUNCHED] = take_launched,
+    [MSG_NOT_LAUNCHED] = take_not_launched,
+    [MSG_EXITED] = take_exited,
+};
+
+void launcher_take(struct keeper *keeper, struct message *message)
+{
+    if (answers[message->type] == NULL || (message->type != MSG_HELLO && !keeper->has_hello)) {
+        peer_break(&keeper->launcher, "a message that it may not send");
+        return;
+    }
+    answers[message->type](keeper, message);
+    turn_schedule(keeper);
+}

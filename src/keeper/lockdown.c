@@ -1,0 +1,60 @@
+#include "lockdown.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
+#include "sallyport/confine/confine.h"
+#include "sallyport/proto/messages.h"
+
+#define OPEN_FILES_MAX 16384    /* four for each running job, one for each answer that waits, and the database's */
+
+static const char *const keeper_calls[] = {
+    "splice",                           /* pipes to logs */
+    "sendfile", "memfd_create",         /* standard input to its file and back */
+    "getsockname",                      /* who sits behind a unix connection */
+    "pwritev", "preadv", "fallocate", "sync_file_range",
+    NULL,
+};
+
+static const char *const *call_groups[] = { confine_calls_base, confine_calls_loop, confine_calls_files, keeper_calls };
+
+/* Before the ids change: only root may raise the hard limit. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    struct rlimit wanted = { OPEN_FILES_MAX, limit.rlim_max > OPEN_FILES_MAX ? limit.rlim_max : OPEN_FILES_MAX };
+    if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+        return;
+    wanted = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+    if (setrlimit(RLIMIT_NOFILE, &wanted) < 0)
+        log_warn("the limit of open files stays at %llu; many jobs at once may meet it", (unsigned long long)limit.rlim_cur);
+}
+
+int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct error *err)
+{
+    uint32_t landlock_abi = 0;
+    raise_open_files();
+    int done = confine_root(state_fd, err);                 /* the state directory is all there is */
+    if (done == 0)
+        done = confine_become(become->uid, become->gid, become->keeps_ids, err);
+    if (done < 0)
+        return done;
+    auto_fd int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        return fail(err, errno, "open the state directory as '/'");
+    done = confine_landlock(root_fd, &landlock_abi, err);   /* files there, and nothing else: no network, no other process */
+    if (done == 0)
+        done = confine_syscalls(call_groups, sizeof call_groups / sizeof call_groups[0], err);
+    if (done == 0)
+        done = confine_verify(become->uid, become->gid, become->keeps_ids, err);
+    if (done < 0)
+        return done;
+    *ret_root_fd = fd_take(&root_fd);
+    return 0;
+}

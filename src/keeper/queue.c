@@ -1,0 +1,245 @@
+#include "queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keeper.h"
+#include "launcher_answer.h"
+#include "output.h"
+#include "timer.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+#include "sallyport/base/text.h"
+
+#define DISK_PAUSE_MS 1000
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    turn_schedule(arg);
+}
+
+int queue_init(struct keeper *keeper, struct error *err)
+{
+    keeper->queue.again = evtimer_new(keeper->base, on_again, keeper);
+    return keeper->queue.again != NULL ? 0 : fail(err, ENOMEM, "prepare the queue");
+}
+
+static void kinds_free(struct slot_kind *kind)
+{
+    while (kind != NULL) {
+        struct slot_kind *next = kind->next;
+        free(kind);
+        kind = next;
+    }
+}
+
+void queue_done(struct keeper *keeper)
+{
+    if (keeper->queue.again != NULL)
+        event_free(keeper->queue.again);
+    keeper->queue.again = NULL;
+    kinds_free(keeper->queue.kinds);
+    keeper->queue.kinds = NULL;
+}
+
+void queue_pause(struct keeper *keeper, unsigned ms)
+{
+    keeper->queue.not_before_ms = clock_monotonic_ms() + ms;
+    timer_start(keeper->queue.again, ms);
+}
+
+/* --- kinds of slots ------------------------------------------------------------------------------------------------- */
+
+/* The kind of this account; made without slots when the rules do not know it any more, for those that still run. */
+static struct slot_kind *kind_of(struct keeper *keeper, const char *account)
+{
+    struct slot_kind **at = &keeper->queue.kinds;
+    for (; *at != NULL; at = &(*at)->next)
+        if (strcmp((*at)->account, account) == 0)
+            return *at;
+    struct slot_kind *kind = calloc(1, sizeof *kind);
+    if (kind == NULL) {
+        log_error("there is no memory for a queue; ending, to be started anew");
+        abort();
+    }
+    text_copy(kind->account, sizeof kind->account, account);
+    TAILQ_INIT(&kind->waiting);
+    *at = kind;
+    return kind;
+}
+
+static const struct command *command_of(const struct keeper *keeper, const struct job *job)
+{
+    int index = policy_find_command(keeper->rules.policy, job->record.command);
+    return index < 0 ? NULL : &keeper->rules.policy->commands[index];
+}
+
+static const char *account_name(const struct keeper *keeper, const struct command *command)
+{
+    return command->account == ACCOUNT_NONE ? "" : keeper->rules.policy->accounts[command->account].name;
+}
+
+/* Slots of a kind that is gone are 0; the kind itself stays while anybody points to it, which is as long as we live. */
+static void count_slots(struct keeper *keeper)
+{
+    const struct rules *rules = &keeper->rules;
+    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
+        kind->slots = 0;
+    kind_of(keeper, "")->slots = rules->settings.slot_count;
+    for (uint32_t i = 0; i < rules->policy->account_count; i++)
+        kind_of(keeper, rules->policy->accounts[i].name)->slots = rules->settings.slots_per_account;
+}
+
+static void renew_job(struct keeper *keeper, struct job *job)
+{
+    if (!job->is_queued)
+        return;
+    queue_remove(keeper, job);
+    queue_add(keeper, job);
+}
+
+void queue_renew(struct keeper *keeper)
+{
+    count_slots(keeper);
+    jobs_each(keeper, renew_job);
+    keeper->queue.not_before_ms = 0;
+    turn_schedule(keeper);
+}
+
+/* --- waiting -------------------------------------------------------------------------------------------------------- */
+
+void queue_add(struct keeper *keeper, struct job *job)
+{
+    const struct command *command = command_of(keeper, job);
+    if (command == NULL) {
+        job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, "rejected: the configuration does not list its command any more");
+        return;
+    }
+    job->kind = kind_of(keeper, account_name(keeper, command));
+    struct job *after = TAILQ_LAST(&job->kind->waiting, slot_kind_jobs);
+    while (after != NULL && after->record.sequence > job->record.sequence)
+        after = TAILQ_PREV(after, slot_kind_jobs, in_queue);
+    if (after != NULL)
+        TAILQ_INSERT_AFTER(&job->kind->waiting, after, job, in_queue);
+    else
+        TAILQ_INSERT_HEAD(&job->kind->waiting, job, in_queue);
+    job->is_queued = true;
+    keeper->queue.waiting++;
+    turn_schedule(keeper);
+}
+
+void queue_remove(struct keeper *keeper, struct job *job)
+{
+    if (!job->is_queued)
+        return;
+    TAILQ_REMOVE(&job->kind->waiting, job, in_queue);
+    job->is_queued = false;
+    keeper->queue.waiting--;
+}
+
+void queue_free_slot(struct keeper *keeper, struct job *job)
+{
+    if (!job->has_slot)
+        return;
+    job->has_slot = false;
+    job->kind->used--;
+    turn_schedule(keeper);
+}
+
+void queue_take_slot(struct keeper *keeper, struct job *job)
+{
+    const struct command *command = command_of(keeper, job);
+    job->kind = kind_of(keeper, command != NULL ? account_name(keeper, command) : "");
+    job->kind->used++;
+    job->has_slot = true;
+}
+
+uint32_t queue_position(const struct job *job)
+{
+    if (!job->is_queued)
+        return 0;
+    uint32_t position = 1;
+    const struct job *before = job;
+    while ((before = TAILQ_PREV(before, slot_kind_jobs, in_queue)) != NULL)
+        position++;
+    return position < QUEUE_MAX ? position : QUEUE_MAX;
+}
+
+const char *queue_reason(const struct keeper *keeper, const struct job *job)
+{
+    if (!job->is_queued)
+        return "";
+    if (keeper->drain.is_on)
+        return "the service is stopping; the job starts when it is back";
+    if (!launcher_is_up(keeper))
+        return "waiting for the launcher";
+    if (job->kind->used >= job->kind->slots)
+        return job->kind->account[0] == '\0' ? "waiting for a free slot" : "waiting for a free slot of its user";
+    return "starting soon";
+}
+
+/* --- starting ------------------------------------------------------------------------------------------------------- */
+
+static void reject(struct keeper *keeper, struct job *job, const char *why)
+{
+    job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, why);
+}
+
+/* The rules may have changed since it was accepted, and secrets do not outlive a keeper. */
+static const char *why_not(struct keeper *keeper, const struct job *job, int command)
+{
+    struct span params, labels;
+    struct error err = { 0 };
+    if (job->record.has_secrets && job->secret_params == NULL)
+        return "rejected: its secret parameters were lost when the service restarted, because they are never stored; submit it again";
+    if (job->secret_params != NULL)
+        params = (struct span){ job->secret_params, job->secret_params_bytes };
+    else if (store_job_input(keeper->store, &job->record.id, &params, &labels, &err) <= 0)
+        return "rejected: its parameters cannot be read from the database";
+    if (matcher_check(keeper->rules.matcher, (uint32_t)command, params, NULL, &err) < 0)
+        return "rejected: its parameters do not fit the command's definition any more, which has changed since";
+    return NULL;
+}
+
+/* False when nothing can start now, whatever its kind. */
+static bool start(struct keeper *keeper, struct job *job)
+{
+    int index = policy_find_command(keeper->rules.policy, job->record.command);
+    if (index < 0) {
+        reject(keeper, job, "rejected: the configuration does not list its command any more");
+        return true;
+    }
+    const char *why = why_not(keeper, job, index);
+    if (why != NULL) {
+        reject(keeper, job, why);
+        return true;
+    }
+    const struct command *command = &keeper->rules.policy->commands[index];
+    struct error err = { 0 };
+    if (job->output == NULL && output_open(keeper, job, command->output_max_bytes, command->output_when_full == OUTPUT_KILL, &job->output, &err) < 0) {
+        log_error("no job is started: its output could not be kept (%s); trying again", err.text);
+        queue_pause(keeper, DISK_PAUSE_MS);
+        return false;
+    }
+    if (job->record.timeout_ms == 0 || job->record.timeout_ms > command->timeout_ms)
+        job->record.timeout_ms = command->timeout_ms;
+    queue_remove(keeper, job);
+    job->kind->used++;
+    job->has_slot = true;
+    job_change(keeper, job, JOB_ADMIT);
+    return true;
+}
+
+void queue_start_next(struct keeper *keeper)
+{
+    if (keeper->drain.is_on || !launcher_is_up(keeper) || clock_monotonic_ms() < keeper->queue.not_before_ms)
+        return;
+    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
+        while (kind->used < kind->slots && !TAILQ_EMPTY(&kind->waiting))
+            if (!start(keeper, TAILQ_FIRST(&kind->waiting)))
+                return;
+}

@@ -1,0 +1,107 @@
+#include "recover.h"
+
+#include <errno.h>
+
+#include "files.h"
+#include "keeper.h"
+#include "keeper_answer.h"
+#include "launcher_ask.h"
+#include "output.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+
+struct found {
+    struct keeper *keeper;
+    unsigned queued, under_way;
+    bool is_short_of_memory;
+};
+
+static bool take_record(void *arg, const struct job_record *record)
+{
+    struct found *found = arg;
+    struct job *job = job_remember(found->keeper, record);
+    if (job == NULL) {
+        found->is_short_of_memory = true;
+        return false;
+    }
+    if (record->state != JOB_QUEUED) {
+        found->under_way++;
+        queue_take_slot(found->keeper, job);
+        return true;
+    }
+    found->queued++;
+    return true;
+}
+
+static bool is_known(void *arg, const struct job_id *id)
+{
+    return job_find(arg, id) != NULL;
+}
+
+/* Only now: a job whose command is gone is ended by this, and that writes to the database which was being read. */
+static void enqueue(struct keeper *keeper, struct job *job)
+{
+    if (job->record.state == JOB_QUEUED)
+        queue_add(keeper, job);
+}
+
+int recover_jobs(struct keeper *keeper, struct error *err)
+{
+    struct found found = { .keeper = keeper };
+    int done = store_jobs_active(keeper->store, take_record, &found, err);
+    if (done < 0)
+        return fail_in(err, "read the jobs that have not ended");
+    if (found.is_short_of_memory)
+        return fail(err, ENOMEM, "read the jobs that have not ended");
+    files_sweep_stdin(keeper->state_fd, is_known, keeper);
+    jobs_each(keeper, enqueue);
+    if (found.queued + found.under_way > 0)
+        log_info("found %u waiting jobs and %u under way; the launcher knows what became of those", found.queued, found.under_way);
+    return 0;
+}
+
+static bool is_under_way(const struct job *job)
+{
+    return job->exited == NULL && (job->record.state == JOB_STARTING || job->record.state == JOB_RUNNING || job->record.state == JOB_STOPPING);
+}
+
+static void judge_incarnation(struct keeper *keeper, struct job *job)
+{
+    if (!is_under_way(job) || (job->due & DUE_LAUNCH) != 0)
+        return;
+    if (job->record.incarnation == keeper->incarnation) {
+        job->is_unheard = true;
+        return;
+    }
+    job_end_by_keeper(keeper, job, JOB_REASON_LOST, "lost: the launcher ended while the job was under way; it was not started again");
+}
+
+void recover_hello(struct keeper *keeper, uint64_t incarnation)
+{
+    keeper->incarnation = incarnation;
+    jobs_each(keeper, judge_incarnation);
+}
+
+/* The launcher lives, and has no slot for it. */
+static void judge_unheard(struct keeper *keeper, struct job *job)
+{
+    if (job->must_stop) {
+        job->must_stop = false;
+        ask_stop(keeper, job, job->is_over_limit ? JOB_REASON_OUTPUT_LIMIT : JOB_REASON_CANCELLED);
+    }
+    if (!job->is_unheard)
+        return;
+    job->is_unheard = false;
+    if (job->record.state == JOB_STARTING)
+        job_change(keeper, job, JOB_REQUEUE);       /* our order never reached it */
+    else if (job->record.state == JOB_STOPPING && job->record.started_unix_ms == 0)
+        job_end_by_keeper(keeper, job, JOB_REASON_CANCELLED, "");
+    else
+        job_end_by_keeper(keeper, job, JOB_REASON_LOST, "lost: the launcher does not know the job any more; it was not started again");
+}
+
+void recover_unheard(struct keeper *keeper)
+{
+    jobs_each(keeper, judge_unheard);
+    front_tell_status(keeper);
+}

@@ -1,0 +1,62 @@
+#include "refusals.h"
+
+#include <string.h>
+
+#include "keeper.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+#include "sallyport/base/text.h"
+#include "sallyport/store/store.h"
+
+static void write_down(struct keeper *keeper, const char *address, uint32_t count)
+{
+    struct error err = { 0 };
+    struct audit_entry entry = { .what = AUDIT_REFUSED, .address = address, .detail = "unauthenticated", .count = count };
+    int done = turn_write(keeper, &err);
+    if (done == 0)
+        done = audit_record(keeper->store, &entry, &err);
+    if (done < 0) {
+        log_error("a refusal could not be recorded: %s", err.text);
+        turn_spoil(keeper);
+    }
+}
+
+/* The row of this address, or a free one; the last one belongs to all who find no other. */
+static unsigned row_of(const struct refusals *refusals, const char *address)
+{
+    unsigned free_row = REFUSALS_ADDRESSES - 1;
+    for (unsigned i = 0; i < REFUSALS_ADDRESSES; i++) {
+        if (refusals->rows[i].since_ms != 0 && strcmp(refusals->rows[i].address, address) == 0)
+            return i;
+        if (refusals->rows[i].since_ms == 0 && free_row == REFUSALS_ADDRESSES - 1)
+            free_row = i;
+    }
+    return free_row;
+}
+
+void refusals_note(struct keeper *keeper, const char *address)
+{
+    struct refusals *refusals = &keeper->refusals;
+    unsigned at = row_of(refusals, address);
+    if (refusals->rows[at].since_ms != 0) {
+        refusals->rows[at].held_back++;
+        return;
+    }
+    refusals->rows[at].since_ms = clock_monotonic_ms();
+    refusals->rows[at].held_back = 0;
+    text_copy(refusals->rows[at].address, sizeof refusals->rows[at].address, at == REFUSALS_ADDRESSES - 1 ? "many" : address);
+    write_down(keeper, address, 1);
+}
+
+void refusals_flush(struct keeper *keeper)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    for (unsigned i = 0; i < REFUSALS_ADDRESSES; i++) {
+        if (keeper->refusals.rows[i].since_ms == 0 || now_ms - keeper->refusals.rows[i].since_ms < REFUSALS_WINDOW_MS)
+            continue;
+        if (keeper->refusals.rows[i].held_back > 0)
+            write_down(keeper, keeper->refusals.rows[i].address, keeper->refusals.rows[i].held_back);
+        keeper->refusals.rows[i].since_ms = 0;
+    }
+}

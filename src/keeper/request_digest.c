@@ -1,0 +1,104 @@
+#include "request_digest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/proto/entries.h"
+
+/* One parameter: its entry, and those of its items. */
+struct group {
+    struct span name, bytes;
+};
+
+static int compare_groups(const void *left, const void *right)
+{
+    const struct group *a = left, *b = right;
+    uint32_t shorter = a->name.size < b->name.size ? a->name.size : b->name.size;
+    int order = shorter > 0 ? memcmp(a->name.data, b->name.data, shorter) : 0;
+    if (order != 0)
+        return order;
+    return (a->name.size > b->name.size) - (a->name.size < b->name.size);
+}
+
+static bool is_item(const struct entry *entry)
+{
+    return (entry->kind & ENTRY_ITEM) != 0;
+}
+
+/* Groups point into params. Returns how many, or -EBADMSG. */
+static int group_params(struct span params, struct group *groups, size_t room)
+{
+    struct reader in = { params.data, params.size };
+    struct entry entry;
+    size_t count = 0;
+    int got;
+    for (;;) {
+        const uint8_t *begin = in.at;
+        got = entries_next(&in, &entry);
+        if (got <= 0)
+            break;
+        if (!is_item(&entry) || count == 0) {
+            if (count == room)
+                return -EBADMSG;
+            groups[count++] = (struct group){ .name = entry.name, .bytes = { begin, 0 } };
+        }
+        groups[count - 1].bytes.size = (uint32_t)(in.at - groups[count - 1].bytes.data);
+    }
+    return got < 0 ? got : (int)count;
+}
+
+static void add_part(struct hash *hash, const void *data, uint32_t size)
+{
+    uint8_t head[4] = { (uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24) };
+    hash_update(hash, head, sizeof head);
+    hash_update(hash, data, size);
+}
+
+static void add_text(struct hash *hash, const char *text)
+{
+    add_part(hash, text, (uint32_t)strlen(text));
+}
+
+static int add_stdin(struct hash *hash, int fd, uint64_t size, struct error *err)
+{
+    uint8_t piece[64 * 1024];
+    for (uint64_t at = 0; at < size;) {
+        ssize_t got = pread(fd, piece, sizeof piece, (off_t)at);
+        if (got <= 0)
+            return fail(err, got < 0 ? errno : EIO, "read standard input");
+        hash_update(hash, piece, (size_t)got);
+        at += (uint64_t)got;
+    }
+    return 0;
+}
+
+int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes, uint8_t ret_digest[HASH_BYTES],
+                   struct error *err)
+{
+    size_t room = params.size / 7 + 1;      /* no entry is smaller */
+    auto_free struct group *groups = calloc(room, sizeof *groups);
+    struct hash *hash = hash_new();
+    int count = -ENOMEM;
+    if (groups != NULL && hash != NULL)
+        count = group_params(params, groups, room);
+    if (count < 0) {
+        hash_free(hash);
+        return fail(err, -count, "compare requests");
+    }
+    qsort(groups, (size_t)count, sizeof *groups, compare_groups);
+    add_text(hash, submit->command);
+    for (int i = 0; i < count; i++)
+        add_part(hash, groups[i].bytes.data, groups[i].bytes.size);
+    add_part(hash, submit->labels.data, submit->labels.size);
+    add_text(hash, submit->reason);
+    add_part(hash, &submit->timeout_ms, sizeof submit->timeout_ms);
+    int done = stdin_fd >= 0 ? add_stdin(hash, stdin_fd, stdin_bytes, err) : 0;
+    if (done == 0)
+        hash_result(hash, ret_digest);
+    hash_free(hash);
+    return done;
+}

@@ -1,0 +1,137 @@
+#include "rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
+#include "sallyport/policy/policy_records.h"
+
+#define RULES_MAX_BYTES (64u * 1024 * 1024)     /* far above what CONFIG_FILE_MAX_BYTES can turn into */
+
+/* By pread(2): the bootstrap hands the same file to our successor, and the two share its position. */
+static int read_sealed(int fd, uint8_t **ret_data, size_t *ret_size, struct error *err)
+{
+    uint64_t size = 0;
+    int done = memfd_check_sealed(fd, RULES_MAX_BYTES, &size, err);
+    if (done < 0)
+        return done;
+    auto_free uint8_t *data = malloc(size + 1);
+    if (data == NULL)
+        return fail(err, ENOMEM, "read rules");
+    for (size_t at = 0; at < size;) {
+        ssize_t got = pread(fd, data + at, size - at, (off_t)at);
+        if (got <= 0)
+            return fail(err, got < 0 ? errno : EIO, "read rules");
+        at += (size_t)got;
+    }
+    *ret_data = data;
+    *ret_size = size;
+    data = NULL;
+    return 0;
+}
+
+int rules_read_policy(struct rules *draft, int fd, uint32_t generation, struct error *err)
+{
+    auto_free uint8_t *data = NULL;
+    size_t size = 0;
+    rules_free(draft);
+    int done = read_sealed(fd, &data, &size, err);
+    if (done == 0)
+        done = policy_read(data, size, &draft->policy, err);
+    if (done == 0)
+        done = matcher_new(draft->policy, &draft->matcher, err);
+    if (done < 0) {
+        rules_free(draft);
+        return fail_in(err, "policy of generation %u", generation);
+    }
+    draft->generation = generation;
+    return 0;
+}
+
+static int add_caller(struct rules *draft, const struct setting_identity *setting, struct error *err)
+{
+    if (draft->caller_count >= TOKEN_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
+    if (setting->kind == IDENTITY_NONE || (setting->kind == IDENTITY_TOKEN) != (setting->token_sha256.size == HASH_BYTES))
+        return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
+    struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    draft->callers = larger;
+    struct caller *caller = &larger[draft->caller_count++];
+    *caller = (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
+    text_copy(caller->name, sizeof caller->name, setting->name);
+    if (setting->kind == IDENTITY_TOKEN)
+        memcpy(caller->token_sha256, setting->token_sha256.data, HASH_BYTES);
+    return 0;
+}
+
+static int add_scope(struct rules *draft, const struct setting_scope *scope, struct error *err)
+{
+    if (draft->caller_count == 0)
+        return fail_plain(err, EBADMSG, "a scope without an identity before it");
+    struct caller *caller = &draft->callers[draft->caller_count - 1];
+    if (caller->scope_count >= SCOPE_COUNT_MAX || scope->kind == SCOPE_NONE)
+        return fail_plain(err, EBADMSG, "identity '%s' has a scope too many, or an empty one", caller->name);
+    struct setting_scope *larger = realloc(caller->scopes, (caller->scope_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    caller->scopes = larger;
+    larger[caller->scope_count++] = *scope;
+    return 0;
+}
+
+static int add_setting(struct rules *draft, uint32_t type, const union any_setting *setting, struct error *err)
+{
+    switch (type) {
+    case SETTING_KEEPER:
+        draft->settings = setting->keeper;
+        return 0;
+    case SETTING_IDENTITY:
+        return add_caller(draft, &setting->identity, err);
+    case SETTING_SCOPE:
+        return add_scope(draft, &setting->scope, err);
+    default:
+        return fail_plain(err, EBADMSG, "a record that is not for the keeper: %s", setting_defs[type].name);
+    }
+}
+
+int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct error *err)
+{
+    auto_free uint8_t *data = NULL;
+    size_t size = 0;
+    if (draft->policy == NULL || draft->generation != generation)
+        return fail_plain(err, EBADMSG, "settings of generation %u without the policy of it", generation);
+    if (read_sealed(fd, &data, &size, err) < 0)
+        return fail_in(err, "settings of generation %u", generation);
+    struct reader in = { data, size };
+    union any_setting setting;
+    uint32_t type;
+    int got;
+    while ((got = record_file_next(&in, setting_defs, SETTING_COUNT, &type, &setting, sizeof setting, err)) > 0)
+        if (add_setting(draft, type, &setting, err) < 0)
+            return fail_in(err, "settings of generation %u", generation);
+    if (got < 0)
+        return fail_in(err, "settings of generation %u", generation);
+    if (draft->settings.slot_count == 0)
+        return fail_plain(err, EBADMSG, "settings of generation %u name no slots", generation);
+    return 0;
+}
+
+bool rules_are_whole(const struct rules *draft)
+{
+    return draft->policy != NULL && draft->matcher != NULL && draft->settings.slot_count > 0;
+}
+
+void rules_free(struct rules *rules)
+{
+    matcher_free(rules->matcher);       /* before the policy, which it reads */
+    policy_free(rules->policy);
+    for (uint32_t i = 0; i < rules->caller_count; i++)
+        free(rules->callers[i].scopes);
+    free(rules->callers);
+    *rules = (struct rules){ 0 };
+}

@@ -1,0 +1,44 @@
+/*
+ * The keeper's copy of the configuration: what may run (policy and matcher), and who may do what (callers). A draft is
+ * read from two sealed files of the same generation, and replaces the old rules as a whole.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/base/hash.h"
+#include "sallyport/policy/policy.h"
+#include "sallyport/policy/policy_match.h"
+#include "sallyport/proto/settings.h"
+
+struct error;
+
+struct caller {
+    char name[NAME_MAX_BYTES];
+    enum identity_kind kind;
+    uint8_t token_sha256[HASH_BYTES];   /* IDENTITY_TOKEN */
+    uint32_t uid;                       /* IDENTITY_PEER */
+    uint64_t expires_unix_ms;           /* 0: never */
+    struct setting_scope *scopes;
+    uint32_t scope_count;
+};
+
+struct rules {
+    uint32_t generation;                /* 0: none yet */
+    struct policy *policy;
+    struct matcher *matcher;
+    struct setting_keeper settings;
+    struct caller *callers;
+    uint32_t caller_count;
+};
+
+/* Each takes one sealed file into the draft; the descriptor stays the caller's. -EBADMSG for what does not fit. */
+int rules_read_policy(struct rules *draft, int fd, uint32_t generation, struct error *err);
+int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct error *err);
+
+/* Whether both parts are there. */
+bool rules_are_whole(const struct rules *draft);
+
+/* Takes NULL members. */
+void rules_free(struct rules *rules);

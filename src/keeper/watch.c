@@ -1,0 +1,202 @@
+#include "watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authorize.h"
+#include "keeper.h"
+#include "report.h"
+#include "timer.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/text.h"
+
+#define LATER_MS 20
+
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    watches_tell(arg);
+}
+
+int watches_init(struct keeper *keeper, struct error *err)
+{
+    TAILQ_INIT(&keeper->watches.news);
+    keeper->watches.later = evtimer_new(keeper->base, on_later, keeper);
+    return keeper->watches.later != NULL ? 0 : fail(err, ENOMEM, "prepare watches");
+}
+
+void watches_done(struct keeper *keeper)
+{
+    watches_clear(keeper);
+    if (keeper->watches.later != NULL)
+        event_free(keeper->watches.later);
+    keeper->watches.later = NULL;
+}
+
+static struct watch *watch_find(struct keeper *keeper, uint32_t request_id)
+{
+    struct watch *watch;
+    LIST_FOREACH(watch, &keeper->watches.buckets[request_id % WATCH_BUCKETS], in_table)
+        if (watch->request_id == request_id)
+            return watch;
+    return NULL;
+}
+
+static void watch_free(struct keeper *keeper, struct watch *watch)
+{
+    LIST_REMOVE(watch, in_job);
+    LIST_REMOVE(watch, in_table);
+    keeper->watches.count--;
+    free(watch);
+}
+
+int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job, const struct caller *who,
+              struct error *err)
+{
+    if (watch_find(keeper, request_id) != NULL)
+        return fail_plain(err, EEXIST, "request %u is open already", request_id);
+    if (keeper->watches.count >= WATCH_COUNT_MAX)
+        return fail_plain(err, ENOSPC, "%u streams are open", keeper->watches.count);
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL)
+        return fail(err, ENOMEM, "open a stream");
+    *watch = (struct watch){ .request_id = request_id, .kind = kind, .job = job, .via = caller_via(who), .uid = who->uid,
+                             .expires_unix_ms = who->expires_unix_ms };
+    text_copy(watch->actor, sizeof watch->actor, who->name);
+    memcpy(watch->token_sha256, who->token_sha256, HASH_BYTES);
+    LIST_INSERT_HEAD(&job->watches, watch, in_job);
+    LIST_INSERT_HEAD(&keeper->watches.buckets[request_id % WATCH_BUCKETS], watch, in_table);
+    keeper->watches.count++;
+    return 0;
+}
+
+void watch_remove(struct keeper *keeper, uint32_t request_id)
+{
+    struct watch *watch = watch_find(keeper, request_id);
+    if (watch != NULL)
+        watch_free(keeper, watch);
+}
+
+void watches_clear(struct keeper *keeper)
+{
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++)
+        while (!LIST_EMPTY(&keeper->watches.buckets[i]))
+            watch_free(keeper, LIST_FIRST(&keeper->watches.buckets[i]));
+}
+
+void watches_forget_job(struct keeper *keeper, struct job *job)
+{
+    while (!LIST_EMPTY(&job->watches))
+        watch_free(keeper, LIST_FIRST(&job->watches));
+    if (job->has_news)
+        TAILQ_REMOVE(&keeper->watches.news, job, in_news);
+    job->has_news = false;
+}
+
+void watch_news(struct keeper *keeper, struct job *job, bool is_output)
+{
+    if (LIST_EMPTY(&job->watches))
+        return;
+    if (is_output)
+        job->has_grown = true;
+    else
+        job->has_report = true;
+    if (!job->has_news)
+        TAILQ_INSERT_TAIL(&keeper->watches.news, job, in_news);
+    job->has_news = true;
+    turn_schedule(keeper);
+}
+
+/* --- telling ---------------------------------------------------------------------------------------------------- */
+
+static void tell_report(struct keeper *keeper, struct job *job, struct watch *watch)
+{
+    struct msg_job report;
+    struct error err = { 0 };
+    if (report_job(keeper, &job->record, &report, &err) == 0)
+        peer_send(&keeper->front, MSG_JOB, watch->request_id, &report, NULL, 0);
+}
+
+static void tell_grown(struct keeper *keeper, struct job *job, struct watch *watch)
+{
+    struct msg_grown grown;
+    report_grown(job, &grown);
+    peer_send(&keeper->front, MSG_GROWN, watch->request_id, &grown, NULL, 0);
+}
+
+static void tell_job(struct keeper *keeper, struct job *job)
+{
+    struct watch *watch;
+    LIST_FOREACH(watch, &job->watches, in_job) {
+        if (watch->kind == WATCH_JOB && job->has_report)
+            tell_report(keeper, job, watch);
+        else if (watch->kind == WATCH_OUTPUT && (job->has_grown || job->is_over))
+            tell_grown(keeper, job, watch);
+    }
+    job->has_report = job->has_grown = job->has_news = false;
+}
+
+void watches_tell(struct keeper *keeper)
+{
+    TAILQ_HEAD(rest, job) rest = TAILQ_HEAD_INITIALIZER(rest);
+    struct job *job;
+    while ((job = TAILQ_FIRST(&keeper->watches.news)) != NULL && !peer_is_slow(&keeper->front)) {
+        TAILQ_REMOVE(&keeper->watches.news, job, in_news);
+        if (job->is_changed) {          /* the commit failed: what is not stored is not told */
+            TAILQ_INSERT_TAIL(&rest, job, in_news);
+            continue;
+        }
+        tell_job(keeper, job);
+        if (job->is_over)
+            job_forget(keeper, job);    /* and with it every watch: nothing more will come */
+    }
+    if (!TAILQ_EMPTY(&keeper->watches.news))
+        timer_start(keeper->watches.later, LATER_MS);
+    TAILQ_CONCAT(&keeper->watches.news, &rest, in_news);
+}
+
+/* --- rights that end --------------------------------------------------------------------------------------------- */
+
+static const struct caller *watch_owner(const struct keeper *keeper, const struct watch *watch, uint64_t now_unix_ms)
+{
+    for (uint32_t i = 0; i < keeper->rules.caller_count; i++) {
+        const struct caller *who = &keeper->rules.callers[i];
+        bool is_same = caller_via(who) == watch->via && strcmp(who->name, watch->actor) == 0 &&
+                       hash_equal(who->token_sha256, watch->token_sha256) && who->uid == watch->uid;
+        bool is_over = who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms;
+        if (is_same && !is_over)
+            return who;
+    }
+    return NULL;
+}
+
+static void check_watch(struct keeper *keeper, struct watch *watch, uint64_t now_unix_ms)
+{
+    const struct caller *who = watch_owner(keeper, watch, now_unix_ms);
+    if (who != NULL && may_read(who, watch->job->record.actor, watch->job->record.via)) {
+        watch->expires_unix_ms = who->expires_unix_ms;
+        return;
+    }
+    struct msg_refused refused = { .status = who == NULL ? 401 : 403 };
+    text_copy(refused.code, sizeof refused.code, who == NULL ? "unauthenticated" : "forbidden");
+    text_copy(refused.detail, sizeof refused.detail,
+              who == NULL ? "the credential was withdrawn or has expired" : "the right to read this job was withdrawn");
+    peer_send(&keeper->front, MSG_REFUSED, watch->request_id, &refused, NULL, 0);
+    watch_free(keeper, watch);
+}
+
+void watches_check(struct keeper *keeper)
+{
+    uint64_t now_unix_ms = clock_unix_ms();
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+        struct watch *watch = LIST_FIRST(&keeper->watches.buckets[i]);
+        while (watch != NULL) {
+            struct watch *next = LIST_NEXT(watch, in_table);
+            check_watch(keeper, watch, now_unix_ms);
+            watch = next;
+        }
+    }
+}

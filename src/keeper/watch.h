@@ -1,0 +1,62 @@
+/*
+ * Who wants to hear more: requests of the front that stay open on a job that has not ended. News is gathered in a turn
+ * and told at its end, once per watch; a front that is slow hears less often, never less.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "sallyport/base/hash.h"
+#include "sallyport/limits.h"
+
+struct error;
+struct caller;
+struct job;
+struct keeper;
+
+enum watch_kind { WATCH_JOB, WATCH_OUTPUT };
+
+struct watch {
+    LIST_ENTRY(watch) in_job, in_table;
+    uint32_t request_id;
+    enum watch_kind kind;
+    struct job *job;
+    /* Who it was, to ask again whether they may: after a reload, and when the token expires. */
+    char actor[NAME_MAX_BYTES];
+    uint8_t via;
+    uint8_t token_sha256[HASH_BYTES];
+    uint32_t uid;
+    uint64_t expires_unix_ms;
+};
+
+#define WATCH_BUCKETS   1024
+#define WATCH_COUNT_MAX 4096            /* more is no front of ours */
+
+struct watches {
+    LIST_HEAD(, watch) buckets[WATCH_BUCKETS];
+    unsigned count;
+    TAILQ_HEAD(, job) news;             /* jobs with something to tell */
+    struct event *later;                /* the front is slow */
+};
+
+int watches_init(struct keeper *keeper, struct error *err);
+void watches_done(struct keeper *keeper);
+
+/* -EEXIST for a number in use, -ENOSPC above WATCH_COUNT_MAX. */
+int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job, const struct caller *who,
+              struct error *err);
+void watch_remove(struct keeper *keeper, uint32_t request_id);      /* an unknown number is no fault: ends cross on the way */
+void watches_clear(struct keeper *keeper);
+void watches_forget_job(struct keeper *keeper, struct job *job);
+
+/* Something to tell about the job; is_output: only that its log has grown. */
+void watch_news(struct keeper *keeper, struct job *job, bool is_output);
+
+/* Tells all news; called at the end of a turn. */
+void watches_tell(struct keeper *keeper);
+
+/* Ends the watches of those who may not look any more, with 401 or 403. */
+void watches_check(struct keeper *keeper);
