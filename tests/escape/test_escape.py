@@ -6,6 +6,7 @@ Needs a dev build: only that knows `test_layers_off: [...]` of a command. Two in
 every layer, so that the supervisors have their filter too, and one whose commands leave layers out.
 """
 
+import ctypes
 import os
 import platform
 import re
@@ -16,12 +17,27 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "service"))
 
 import harness
-from corpus import CONTROL_BARE, CONTROL_LAYERS, CONTROL_NONE, CONTROL_ROOT, ROWS, VIOLATION
-from harness import BIN, PROBE, Instance, Process, probe_command, probe_directory, skip
+from corpus import CONTROL_LAYERS, CONTROL_NONE, CONTROL_ROOT, ROWS, VIOLATION
+from harness import BIN, PROBE, Instance, probe_command, probe_directory, skip
 from stages import CARELESS_ENVIRONMENT, STAGES, Scene, be_careless
 
 WORKED, BLOCKED, CANNOT = 0, 10, 77
-SYSTEM_CALL_KILLED = 31     # SIGSYS
+
+# Why a row that needs it is skipped where it is not.
+NEEDS = {
+    "root": "needs root",
+    "ia32": "needs a kernel with 32-bit system calls",
+    "x32": "needs a kernel with x32 system calls",
+    "vsock": "needs a kernel with AF_VSOCK",
+    "perf": "needs a kernel whose perf_event_paranoid lets users count their own events",
+    "tiocsti": "needs a kernel with dev.tty.legacy_tiocsti=1",
+    "core-file": "needs kernel.core_pattern to be a plain file name",
+    "cgroup-path": "needs to run below the root of a cgroup",
+    "no-pids-cgroup": "the cgroup v2 pids controller is there and stands before the rlimit that is switched off",
+    "no-memory-cgroup": "the cgroup v2 memory controller is there and stands before the rlimit that is switched off",
+    "landlock-scope": "needs Landlock ABI 6",
+    "two-ids": "needs a slot of two ids",
+}
 
 
 def read_number(path, fallback):
@@ -33,8 +49,7 @@ def read_number(path, fallback):
 
 
 def landlock_abi():
-    libc = __import__("ctypes").CDLL(None)
-    return libc.syscall(444, 0, 0, 1)
+    return ctypes.CDLL(None).syscall(444, 0, 0, 1)      # landlock_create_ruleset, LANDLOCK_CREATE_RULESET_VERSION
 
 
 def kernel_facts():
@@ -145,7 +160,7 @@ class Escape(unittest.TestCase):
     def need(self, row):
         for need in row.needs:
             if not self.facts[need]:
-                skip(self, f"this machine lacks: {need}")
+                skip(self, NEEDS[need])
 
     def stage(self, row):
         return STAGES[row.stage](Scene(self.probes, self.job_uid))
@@ -165,7 +180,9 @@ class Escape(unittest.TestCase):
             answer = outcome.reason if outcome.reason in row.blocked else None
         self.assertIn(answer, row.blocked, f"{outcome}")
 
-    def assert_worked(self, row, status, output, stage, detail):
+    def assert_worked(self, status, output, stage, detail):
+        if status is None and b": worked " in output:
+            status = WORKED     # the report itself was the victim
         escaped = stage.has_escaped(output)
         self.assertIsNot(escaped, False, f"the host saw nothing of it: {detail}")
         if status == CANNOT:
@@ -188,7 +205,7 @@ def minus_test(row):
         self.need(row)
         with self.stage(row) as stage:
             outcome = self.attempt(self.minus, row, "minus", stage)
-            self.assert_worked(row, outcome.exit_code, outcome.stdout, stage, outcome)
+            self.assert_worked(outcome.exit_code, outcome.stdout, stage, outcome)
     return test
 
 
@@ -206,7 +223,7 @@ def bare_test(row, as_root):
         with self.stage(row) as stage:
             words = [word.format(**stage.words) for word in row.control_probe or row.probe]
             status, output = stage.run_bare(words, as_root)
-            self.assert_worked(row, status, output, stage, (status, output))
+            self.assert_worked(status, output, stage, (status, output))
     return test
 
 
