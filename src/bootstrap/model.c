@@ -83,9 +83,19 @@ static int settle_accounts(const struct bootstrap *bootstrap, struct policy *pol
     return 0;
 }
 
+/* The program is the first element of the argv template: literal, absolute and short enough, the validator has seen to it. */
+static void name_programs(struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->command_count; i++) {
+        struct command *command = &policy->commands[i];
+        snprintf(command->program, sizeof command->program, "%s", command->arguments[0].pieces[0].literal);
+    }
+}
+
 static int prepare(struct bootstrap *bootstrap, struct config *config, uint32_t generation, struct next *next,
                    struct error *err)
 {
+    name_programs(config->policy);
     int done = settle_accounts(bootstrap, config->policy, next, err);
     if (done == 0)
         done = filters_compile(bootstrap, config->policy, err);

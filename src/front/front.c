@@ -156,9 +156,6 @@ static void on_drain_check(evutil_socket_t fd, short what, void *arg)
 static int serve(struct front *front, int keeper_fd, struct error *err)
 {
     struct timeval check = { 0, DRAIN_CHECK_MS * 1000 };
-    front->base = event_base_new();
-    if (front->base == NULL)
-        return fail(err, ENOMEM, "make event loop");
     int done = http_open(front, err);
     if (done < 0)
         return done;
@@ -204,6 +201,8 @@ int front_run(int control_fd, front_lockdown lockdown, struct error *err)
     int done = channel_init(&front->control, NULL, control_fd, err);
     if (done == 0)
         done = read_orders(front, &become, &keeper_fd, err);
+    if (done == 0 && (front->base = event_base_new()) == NULL) /* makes a socket pair, which the filter refuses later */
+        done = fail(err, ENOMEM, "make event loop");
     if (done == 0)
         done = lockdown(&become, err);
     if (done == 0)

@@ -22,9 +22,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg);
 static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
-    keeper->base = event_base_new();
-    if (keeper->base == NULL)
-        return fail(err, ENOMEM, "make the event loop");
     int (*const steps[])(struct keeper *, struct error *) = { turn_init, queue_init, watches_init, drain_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
@@ -37,12 +34,13 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     return 0;
 }
 
-int keeper_new(int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
                struct keeper **ret_keeper, struct error *err)
 {
     struct keeper *keeper = calloc(1, sizeof *keeper);
     if (keeper == NULL)
         return fail(err, ENOMEM, "make the keeper");
+    keeper->base = base;
     keeper->state_fd = state_fd;
     keeper->null_fd = null_fd;
     keeper->doorbell_fd = doorbell_fd;

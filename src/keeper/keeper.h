@@ -47,9 +47,10 @@ struct keeper {
 /*
  * Everything but the peers. Takes over the three descriptors (doorbell_fd may be -1) and the rules.
  *
+ *   base            taken over; made before the lockdown, because making one needs a socket pair
  *   database_path   "/jobs.db" when locked down
  */
-int keeper_new(int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
                struct keeper **ret_keeper, struct error *err);
 void keeper_free(struct keeper *keeper);
 
