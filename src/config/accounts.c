@@ -19,7 +19,7 @@ static bool check_account(struct reading *reading, const char *name, const struc
     else if (strncmp(name, "sallyport-", 10) == 0)
         fault_below(reading, "user", -1,
                     "'%.40s' is an account of sallyport's own processes, whose files no job may reach", name);
-    else if (entry->pw_uid >= first && entry->pw_uid < past)
+    else if (first > 0 && entry->pw_uid >= first && entry->pw_uid < past)
         fault_below(reading, "user", -1,
                     "uid %u of '%.40s' is among the ids of slots, %llu to %llu; set slots.first_uid elsewhere",
                     (unsigned)entry->pw_uid, name, (unsigned long long)first, (unsigned long long)past - 1);

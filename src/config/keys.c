@@ -134,8 +134,7 @@ const struct key keys[] = {
     { "defaults", KEY_GROUP, .hint = "{timeout: 10m}", .help = "What every command has unless it says otherwise." },
     LIMIT_KEYS("defaults", struct server_draft, OURS),
 
-    { "tokens", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &token_life,
-      .hint = "{ci: {hash: ..., allow: [...]}}",
+    { "tokens", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &token_life, .hint = "{ci: {hash: ..., allow: [...]}}",
       .help = "Who may call over the network. Revoke a token by removing its lines and reloading." },
     { "tokens.*", KEY_GROUP, .hint = "{hash: ..., allow: [\"run:*\", read:own]}",
       .help = "The name under which the caller appears in records." },

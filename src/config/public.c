@@ -100,10 +100,12 @@ static json_t *example_value(const struct param *param)
 {
     if (param->rule.type != PARAM_LIST)
         return typed(param->rule.type, param->example);
-    json_t *spelled = json_loads(param->example, 0, NULL), *items = json_array(), *item;
-    size_t i;
-    json_array_foreach(spelled, i, item) json_array_append_new(
-        items, json_is_string(item) ? typed(param->item.type, json_string_value(item)) : json_incref(item));
+    json_t *spelled = json_loads(param->example, 0, NULL), *items = json_array();
+    for (size_t i = 0; i < json_array_size(spelled); i++) {
+        json_t *item = json_array_get(spelled, i);
+        bool is_text = json_is_string(item);
+        json_array_append_new(items, is_text ? typed(param->item.type, json_string_value(item)) : json_incref(item));
+    }
     json_decref(spelled);
     return items;
 }

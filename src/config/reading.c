@@ -85,12 +85,12 @@ void *grow(struct reading *reading, void *array_pointer, uint32_t count, size_t 
 {
     char *array = *(void **)array_pointer;
     if ((count & (count - 1)) == 0) { /* 0, or a power of two: full */
-        array = reallocarray(array, count > 0 ? 2 * (size_t)count : 1, element_bytes);
-        if (array == NULL) {
+        char *larger = reallocarray(array, count > 0 ? 2 * (size_t)count : 1, element_bytes);
+        if (larger == NULL) {
             reading->report->is_out_of_memory = true;
             return NULL;
         }
-        *(void **)array_pointer = array;
+        *(void **)array_pointer = array = larger;
     }
     return memset(array + count * element_bytes, 0, element_bytes);
 }

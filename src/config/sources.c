@@ -44,7 +44,7 @@ static int read_file(const char *path, enum config_owner_check check, struct tre
     char remark[ERROR_TEXT_BYTES];
     auto_fd int fd = -1;
     auto_free uint8_t *data = NULL;
-    size_t size;
+    size_t size = 0;
     int done = owner_open(path, false, check, &fd, remark, err);
     if (done == 0)
         done = fd_read_file(fd, CONFIG_FILE_MAX_BYTES, &data, &size, err);

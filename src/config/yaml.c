@@ -132,6 +132,8 @@ static size_t put(struct yaml *yaml, json_t *value, struct place place)
     struct place key_place = place;
     size_t length = yaml->path.length;
     int done = 0;
+    if (++yaml->node_count > CONFIG_NODES_MAX)
+        stop(yaml, place, "more than 100000 values in one file");
     if (parent == NULL) {
         source_of(yaml)->root = value;
     } else if (json_is_array(parent->container)) {
@@ -207,10 +209,6 @@ static void take_document(struct yaml *yaml, const yaml_event_t *event, struct p
 static void take_event(struct yaml *yaml, const yaml_event_t *event)
 {
     struct place place = place_of(yaml, &event->start_mark);
-    if (++yaml->node_count > 2 * CONFIG_NODES_MAX) { /* an event each for key and value, start and end */
-        stop(yaml, place, "more than 100000 nodes");
-        return;
-    }
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
         take_document(yaml, event, place);

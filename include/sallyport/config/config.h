@@ -53,13 +53,21 @@ enum config_owner_check {
 };
 
 /*
- * Reads and validates. Faults are written to `report`, one a line; returns 0, or -EINVAL when there was any, or -errno
- * with err when the file itself could not be read. Frees with config_free().
+ * Reads the file and the drop-ins of conf.d beside it, and validates them. Faults are written to `report`, one a line, and
+ * so are warnings ("...: warning: ..."), which refuse nothing. Returns 0, or -EINVAL when there was a fault (err counts
+ * them), or -errno with err when the file itself could not be read or could be changed by others (-EPERM, with the command
+ * that mends it; which ownership is asked for stands in src/config/owner.h). Frees with config_free().
+ *
+ * Accounts are looked up in the user database, and files of token hashes are read, here and now; nothing else of the host
+ * is asked: whether programs and paths exist is the bootstrap's to find out.
  */
 int config_load(const char *path, enum config_owner_check check, FILE *report, struct config **ret_config,
                 struct error *err);
 
-/* The same from memory, without ownership: for tests and the fuzzer. `path` only names it in messages. */
+/*
+ * The same from memory, without ownership and drop-ins: for tests and the fuzzer. `path` only names it in messages. No file
+ * is read: a token with `hash: file:PATH` is a fault here.
+ */
 int config_parse(const char *path, const uint8_t *data, size_t size, FILE *report, struct config **ret_config,
                  struct error *err);
 

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sallyport/base/error.h"
@@ -364,4 +365,38 @@ Test(config, tells_a_hundred_faults_and_counts_the_rest)
     fclose(report);
     cr_expect_not_null(strstr(said, "\nand 150 more faults\n"));
     cr_expect_str_eq(err.text, "the configuration has 250 faults");
+}
+
+static void expect_refusal(const char *text, size_t size, const char *part)
+{
+    char said[4096] = "";
+    FILE *report = fmemopen(said, sizeof said, "w");
+    struct config *config = NULL;
+    struct error err = { 0 };
+    cr_expect_eq(config_parse("c.yaml", (const uint8_t *)text, size, report, &config, &err), -EINVAL);
+    fclose(report);
+    cr_expect_not_null(strstr(said, part), "%s", said);
+}
+
+Test(config, refuses_what_is_too_deep_too_long_or_too_much)
+{
+    size_t room = CONFIG_FILE_MAX_BYTES + 1;
+    char *text = malloc(room);
+    memset(text, '[', 60000);
+    expect_refusal(text, 60000, "c.yaml:1:33: [0][0]");
+    expect_refusal(text, 60000, ": more than 32 levels deep\n");
+
+    memset(text, 'k', 129);
+    memcpy(text + 129, ": 1\n", 4);
+    expect_refusal(text, 133, "c.yaml:1:1: a key of more than 128 characters\n");
+
+    size_t used = (size_t)sprintf(text, "a: [");
+    for (int i = 0; i < CONFIG_NODES_MAX; i++)
+        used += (size_t)sprintf(text + used, "1,");
+    used += (size_t)sprintf(text + used, "]\n");
+    expect_refusal(text, used, ": more than 100000 values in one file\n");
+
+    memset(text, '#', room);
+    expect_refusal(text, room, "c.yaml: the file is larger than 4 MiB\n");
+    free(text);
 }
