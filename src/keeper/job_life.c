@@ -172,6 +172,8 @@ static void take_evidence(struct job_record *record, const struct msg_exited *ex
     record->memory_peak_bytes = exited->memory_peak_bytes;
     text_copy(record->step, sizeof record->step, exited->step);
     text_copy(record->message, sizeof record->message, exited->message);
+    if (record->reason == JOB_REASON_LAUNCH_FAILED)
+        record->started_unix_ms = 0;    /* its pipes may have come early, but no program ran */
     settle_stopped_by(record);
 }
 
