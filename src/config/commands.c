@@ -9,6 +9,7 @@
 #include "placeholders.h"
 #include "reading.h"
 #include "roots.h"
+#include "scripts.h"
 #include "words.h"
 #include "sallyport/base/text.h"
 
@@ -194,6 +195,7 @@ void command_close(struct reading *reading)
     take_texts(reading, command);
     take_limits(command, &draft->limits);
     take_templates(reading, command);
+    scripts_check(reading);
     check_delivery(reading, command);
     take_input(reading, command);
     command->account = draft->user != NULL ? account_find(reading, draft->user) : ACCOUNT_NONE;

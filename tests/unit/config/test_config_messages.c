@@ -250,6 +250,22 @@ Test(config, tells_wrong_programs_and_templates)
     EXPECT_REPORTS(mistakes);
 }
 
+Test(config, tells_of_parameters_inside_code)
+{
+    static const struct mistake mistakes[] = {
+        { EXEC("[/bin/sh, -ec, \"echo {p}\"]", "{p: {type: string, default: a}}"),
+          "c.yaml:1:37: commands.x.exec[2]: {p} would become part of the code that this program reads, whatever a "
+          "caller "
+          "sends; pass it as an argument: [/bin/sh, -c, 'echo \"$1\"', sh, \"{p}\"]\n" },
+        { EXEC("[/usr/bin/python3, -c, \"{p}\"]", "{p: {type: string, default: a, min: 1}}"),
+          "c.yaml:1:45: commands.x.exec[2]: warning: all of the code comes from the caller, who can run anything\n"
+          "c.yaml:1:92: commands.x.params.p.min: means nothing for type string; remove it\n" },
+        { EXEC("[/bin/sh, -c, \"sleep {p}\"]", "{p: {type: int, default: 1, pattern: a}}"),
+          "c.yaml:1:86: commands.x.params.p.pattern: means nothing for type int; remove it\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
 Test(config, tells_wrong_parameters)
 {
     static const struct mistake mistakes[] = {
