@@ -15,14 +15,16 @@ bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_si
     size_t size = evbuffer_get_length(body);
     struct problem problem;
     if (size > REQUEST_JSON_MAX_BYTES) {
-        problem_init(&problem, "body-too-large", "A JSON body may have %d KiB, this one has more.", REQUEST_JSON_MAX_BYTES / 1024);
+        problem_init(&problem, "body-too-large", "A JSON body may have %d KiB, this one has more.",
+                     REQUEST_JSON_MAX_BYTES / 1024);
         request_refuse(request, &problem);
         return false;
     }
     const char *coding = request_header(request, "Content-Encoding");
     if (size > 0 && (coding != NULL || !content_type_is(request_header(request, "Content-Type"), "application/json"))) {
         request_add_header(request, "Accept-Post", "application/json");
-        problem_init(&problem, "unsupported-media-type", "The body must be sent as Content-Type: application/json, in UTF-8 and not compressed.");
+        problem_init(&problem, "unsupported-media-type",
+                     "The body must be sent as Content-Type: application/json, in UTF-8 and not compressed.");
         request_refuse(request, &problem);
         return false;
     }

@@ -73,7 +73,8 @@ static void answer_list(struct request *request, const struct msg_commands *comm
         }
         json_array_append_new(items, command_json(&settings->commands[i], bit_is_set(commands->runnable, i)));
     }
-    json_t *json = json_pack("{s:o,s:o}", "items", items, "next_cursor", next[0] != '\0' ? json_string(next) : json_null());
+    json_t *json =
+        json_pack("{s:o,s:o}", "items", items, "next_cursor", next[0] != '\0' ? json_string(next) : json_null());
     request_reply_json(request, 200, "application/json", json);
 }
 

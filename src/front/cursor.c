@@ -12,14 +12,14 @@ static bool is_filter(const char *key)
 static uint32_t digest_add(uint32_t digest, const char *text)
 {
     do {
-        digest = (digest ^ (unsigned char)*text) * 16777619u;   /* FNV-1a */
+        digest = (digest ^ (unsigned char)*text) * 16777619u; /* FNV-1a */
     } while (*text++ != '\0');
     return digest;
 }
 
 static uint32_t filters_digest(const struct query *query)
 {
-    uint32_t sum = 0;       /* of the pairs, so their order does not count */
+    uint32_t sum = 0; /* of the pairs, so their order does not count */
     for (unsigned i = 0; i < query->count; i++)
         if (is_filter(query->pairs[i].key))
             sum += digest_add(digest_add(2166136261u, query->pairs[i].key), query->pairs[i].value);

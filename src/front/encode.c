@@ -61,8 +61,8 @@ struct utf8_scan utf8_scan(const uint8_t *data, size_t size)
 
 /* 0: stands for itself; 'u': \u00XX; else the letter behind the backslash. */
 static const char escapes[256] = {
-    [0x00 ... 0x07] = 'u', ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',  [0x0b] = 'u',   ['\f'] = 'f',
-    ['\r'] = 'r',          [0x0e ... 0x1f] = 'u', ['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
+    [0x00 ... 0x07] = 'u', ['\b'] = 'b',          ['\t'] = 't', ['\n'] = 'n',  [0x0b] = 'u', ['\f'] = 'f',
+    ['\r'] = 'r',          [0x0e ... 0x1f] = 'u', ['"'] = '"',  ['\\'] = '\\', [0x7f] = 'u',
 };
 
 size_t encode_json_text(const uint8_t *data, size_t size, char *to)
@@ -93,7 +93,8 @@ size_t encode_base64(const uint8_t *data, size_t size, char *to)
     char *at = to;
     for (size_t i = 0; i < size; i += 3) {
         size_t left = size - i;
-        uint32_t bits = (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
+        uint32_t bits =
+            (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
         *at++ = digits[bits >> 18];
         *at++ = digits[bits >> 12 & 63];
         *at++ = left > 1 ? digits[bits >> 6 & 63] : '=';

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct utf8_scan {
-    bool is_text;       /* all but the open end is UTF-8 without NUL */
-    size_t open;        /* bytes at the end that may be the start of a sequence; 0 when not is_text */
+    bool is_text; /* all but the open end is UTF-8 without NUL */
+    size_t open;  /* bytes at the end that may be the start of a sequence; 0 when not is_text */
 };
 
 struct utf8_scan utf8_scan(const uint8_t *data, size_t size);

@@ -57,8 +57,8 @@ void evidence_collect(struct request *request)
         ev_uint16_t port = 0;
         evhttp_connection_get_peer(request->connection, &host, &port);
         bool is_v6 = host != NULL && strchr(host, ':') != NULL;
-        snprintf(evidence->address, sizeof evidence->address, is_v6 ? "[%.50s]:%u" : "%.50s:%u", host != NULL ? host : "",
-                 (unsigned)port);
+        snprintf(evidence->address, sizeof evidence->address, is_v6 ? "[%.50s]:%u" : "%.50s:%u",
+                 host != NULL ? host : "", (unsigned)port);
     }
     const char *authorization = request_header(request, "Authorization");
     if (authorization != NULL) {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REQUEST_ID_BYTES 65     /* 64 characters and the closing NUL */
+#define REQUEST_ID_BYTES 65 /* 64 characters and the closing NUL */
 
 /*
  * The offer that an Accept header likes best (RFC 9110 section 12.5.1: most specific range decides, then q, then our own
@@ -27,10 +27,10 @@ struct prefer {
 void prefer_parse(const char *header, struct prefer *ret_prefer);
 
 enum range_kind {
-    RANGE_NONE,             /* no header, or one that a server is free to ignore: other units, several ranges, bad syntax */
-    RANGE_FROM,             /* first- */
-    RANGE_FROM_TO,          /* first-last */
-    RANGE_SUFFIX,           /* -last: that many bytes from the end */
+    RANGE_NONE,    /* no header, or one that a server is free to ignore: other units, several ranges, bad syntax */
+    RANGE_FROM,    /* first- */
+    RANGE_FROM_TO, /* first-last */
+    RANGE_SUFFIX,  /* -last: that many bytes from the end */
 };
 
 struct range {

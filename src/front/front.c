@@ -159,7 +159,8 @@ static int serve(struct front *front, int keeper_fd, struct error *err)
     int done = http_open(front, err);
     if (done < 0)
         return done;
-    front->control_readable = event_new(front->base, front->control.fd, EV_READ | EV_PERSIST, on_control_readable, front);
+    front->control_readable =
+        event_new(front->base, front->control.fd, EV_READ | EV_PERSIST, on_control_readable, front);
     struct event *drain = event_new(front->base, -1, EV_PERSIST, on_drain_check, front);
     if (front->control_readable == NULL || drain == NULL || event_add(front->control_readable, NULL) < 0 ||
         event_add(drain, &check) < 0)

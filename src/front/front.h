@@ -24,21 +24,21 @@ struct request;
 struct front {
     struct event_base *base;
     struct evhttp *http;
-    struct channel control;             /* from the bootstrap; its end is our end */
+    struct channel control; /* from the bootstrap; its end is our end */
     struct channel keeper;
     struct event *control_readable, *keeper_readable;
-    struct event *accept_again;         /* pending while descriptors ran out and the listeners rest */
+    struct event *accept_again; /* pending while descriptors ran out and the listeners rest */
     struct evhttp_bound_socket *listeners[LISTENER_COUNT_MAX];
     unsigned listener_count;
-    int unbound_listeners[LISTENER_COUNT_MAX];  /* handed over and not yet served */
+    int unbound_listeners[LISTENER_COUNT_MAX]; /* handed over and not yet served */
     unsigned unbound_count;
     struct public_settings settings;
     struct asks asks;
-    struct request *requests;           /* every open one */
-    struct msg_status status;           /* what the keeper said last */
+    struct request *requests; /* every open one */
+    struct msg_status status; /* what the keeper said last */
     bool has_status;
-    bool is_draining;                   /* the bootstrap asked for an orderly stop */
-    bool is_broken;                     /* the loop ended for a reason worth an exit status */
+    bool is_draining; /* the bootstrap asked for an orderly stop */
+    bool is_broken;   /* the loop ended for a reason worth an exit status */
 };
 
 /* How the process gives up its rights; tests pass one that keeps them. */

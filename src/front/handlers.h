@@ -3,16 +3,16 @@
 
 struct request;
 
-void route_healthz(struct request *request);            /* service.c */
+void route_healthz(struct request *request); /* service.c */
 void route_readyz(struct request *request);
 void route_version(struct request *request);
 void route_whoami(struct request *request);
 void route_problem_read(struct request *request);
-void route_command_list(struct request *request);       /* commands.c */
+void route_command_list(struct request *request); /* commands.c */
 void route_command_read(struct request *request);
-void route_job_create(struct request *request);         /* job_create.c */
-void route_job_list(struct request *request);           /* job_list.c */
-void route_job_read(struct request *request);           /* wait.c */
-void route_output_read(struct request *request);        /* output_read.c */
-void route_job_cancel(struct request *request);         /* job_stop.c */
+void route_job_create(struct request *request);  /* job_create.c */
+void route_job_list(struct request *request);    /* job_list.c */
+void route_job_read(struct request *request);    /* wait.c */
+void route_output_read(struct request *request); /* output_read.c */
+void route_job_cancel(struct request *request);  /* job_stop.c */
 void route_job_signal(struct request *request);

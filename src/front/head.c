@@ -17,13 +17,22 @@
 
 /* Fields that mean something to us and have one value: twice is two opinions. */
 static const char *const single_fields[] = {
-    "Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization", "Idempotency-Key", "Range", "Expect",
+    "Host",  "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization", "Idempotency-Key",
+    "Range", "Expect",
 };
 #define SINGLE_COUNT (sizeof single_fields / sizeof single_fields[0])
 
 struct request_line head_line(struct evhttp_request *http)
 {
     return (struct request_line){ http->major, http->minor };
+}
+
+void head_mend_line(struct evhttp_request *http)
+{
+    if (http->major != 1 || http->minor != 0) {
+        http->major = 1;
+        http->minor = 1;
+    }
 }
 
 /* RFC 9110 section 5.6.2 */
@@ -85,6 +94,7 @@ const char *head_fault(struct evhttp_request *http)
     if (http->minor == 0 && evhttp_find_header(fields, "Transfer-Encoding") != NULL)
         return "HTTP/1.0 knows no Transfer-Encoding";
     /* evhttp does not read a body behind HEAD (nor OPTIONS): it would become the next request. */
-    bool has_no_body = http->type == EVHTTP_REQ_HEAD || http->type == EVHTTP_REQ_OPTIONS || http->type == EVHTTP_REQ_TRACE;
+    bool has_no_body =
+        http->type == EVHTTP_REQ_HEAD || http->type == EVHTTP_REQ_OPTIONS || http->type == EVHTTP_REQ_TRACE;
     return framing_fault(fields, has_no_body);
 }

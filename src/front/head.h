@@ -8,10 +8,13 @@
 struct evhttp_request;
 
 struct request_line {
-    int major, minor;       /* of HTTP */
+    int major, minor; /* of HTTP */
 };
 
 struct request_line head_line(struct evhttp_request *http);
+
+/* evhttp answers in the version that it was asked in, whatever that is; 1.1 for all but 1.0. */
+void head_mend_line(struct evhttp_request *http);
 
 /* NULL, or what is wrong as half a sentence. */
 const char *head_fault(struct evhttp_request *http);

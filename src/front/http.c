@@ -32,17 +32,17 @@
 #include "request.h"
 #include "routes.h"
 
-#define IDLE_MAX_S          60
-#define BODY_MAX_BYTES      (2 * REQUEST_JSON_MAX_BYTES)    /* a little too large still gets a problem document */
-#define INPUT_MAX_BYTES     (BODY_MAX_BYTES + REQUEST_HEAD_MAX_BYTES + 4096)
-#define EARLY_MAX_BYTES     4096                            /* what a client may send ahead while we answer */
-#define WRITE_ONCE_BYTES    (1024 * 1024)                   /* libevent's 16 KiB would cost a factor of four */
-#define ACCEPT_REST_S       1
+#define IDLE_MAX_S       60
+#define BODY_MAX_BYTES   (2 * REQUEST_JSON_MAX_BYTES) /* a little too large still gets a problem document */
+#define INPUT_MAX_BYTES  (BODY_MAX_BYTES + REQUEST_HEAD_MAX_BYTES + 4096)
+#define EARLY_MAX_BYTES  4096          /* what a client may send ahead while we answer */
+#define WRITE_ONCE_BYTES (1024 * 1024) /* libevent's 16 KiB would cost a factor of four */
+#define ACCEPT_REST_S    1
 
-static struct bufferevent *on_accepted(struct event_base *base, void *arg);             /* before there is a descriptor */
-static void on_request(struct evhttp_request *http, void *arg);                         /* head and body are there */
-static void on_accept_failed(struct evconnlistener *listener, void *arg);               /* descriptors ran out */
-static void on_accept_again(evutil_socket_t fd, short what, void *arg);                 /* a rest later */
+static struct bufferevent *on_accepted(struct event_base *base, void *arg); /* before there is a descriptor */
+static void on_request(struct evhttp_request *http, void *arg);             /* head and body are there */
+static void on_accept_failed(struct evconnlistener *listener, void *arg);   /* descriptors ran out */
+static void on_accept_again(evutil_socket_t fd, short what, void *arg);     /* a rest later */
 
 static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
@@ -59,18 +59,32 @@ bool http_is_old(struct evhttp_request *http)
     return line.major < 1 || (line.major == 1 && line.minor < 1);
 }
 
-void http_connection_stream(struct evhttp_connection *connection)
+/* Bytes that come while we stream are not read by anybody. Enough of them would hide that the client left, for its end
+ * stands behind them; so that much is taken as its end. Not here, in the middle of a read, but from the loop. */
+static void on_early_bytes(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+    struct request *request = arg;
+    (void)info;
+    if (evbuffer_get_length(input) >= EARLY_MAX_BYTES)
+        event_active(request->gone, EV_CLOSED, 0);
+}
+
+void http_connection_stream(struct request *request)
+{
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
     struct timeval standstill = { STREAM_IDLE_READER_MS / 1000, 0 };
     bufferevent_set_max_single_write(bev, WRITE_ONCE_BYTES);
     bufferevent_set_timeouts(bev, NULL, &standstill);
+    request->early = evbuffer_add_cb(bufferevent_get_input(bev), on_early_bytes, request);
 }
 
-void http_connection_restore(struct evhttp_connection *connection)
+void http_connection_restore(struct request *request)
 {
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
     struct timeval idle = { IDLE_MAX_S, 0 };
+    if (request->early != NULL)
+        evbuffer_remove_cb_entry(bufferevent_get_input(bev), request->early);
+    request->early = NULL;
     bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX_BYTES);
     bufferevent_set_timeouts(bev, &idle, &idle);
 }
@@ -81,6 +95,7 @@ static void refuse_head(struct request *request, const char *why)
     struct problem problem;
     problem_init(&problem, "bad-request", "The request could be read in more than one way: %s.", why);
     request->closes = true;
+    head_mend_line(request->http);
     request_problem(request, &problem);
 }
 
@@ -152,7 +167,8 @@ int http_open(struct front *front, struct error *err)
     evhttp_set_default_content_type(front->http, NULL);
     /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */
     evhttp_set_allowed_methods(front->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
-                                                EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
+                                                EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                                EVHTTP_REQ_PATCH);
     evhttp_set_bevcb(front->http, on_accepted, front);
     evhttp_set_gencb(front->http, on_request, front);
     while (front->unbound_count > 0) {

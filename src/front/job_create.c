@@ -28,7 +28,7 @@ enum { ANSWER_JSON, ANSWER_NDJSON, ANSWER_SSE };
 static void on_submitted(struct request *request, struct message *message)
 {
     char id[JOB_ID_TEXT_BYTES], url[JOB_URL_BYTES];
-    request->hears_all = true;      /* the job is accepted, whatever goes wrong from here on */
+    request->hears_all = true; /* the job is accepted, whatever goes wrong from here on */
     request->path.job_id = message->body.submitted.job_id;
     request_add_header(request, "Sallyport-Job", job_id_text(&request->path.job_id, id));
     request_add_header(request, "Location", job_url(&request->path.job_id, url));
@@ -50,7 +50,8 @@ static bool take_idempotency_key(struct request *request, struct msg_submit *sub
     if (key == NULL || idempotency_key_parse(key, submit->idempotency_key, sizeof submit->idempotency_key))
         return true;
     struct problem problem;
-    problem_init(&problem, "bad-request", "Idempotency-Key must have 1 to %d printable characters without blanks.", IDEMPOTENCY_KEY_MAX_BYTES);
+    problem_init(&problem, "bad-request", "Idempotency-Key must have 1 to %d printable characters without blanks.",
+                 IDEMPOTENCY_KEY_MAX_BYTES);
     request_refuse(request, &problem);
     return false;
 }
@@ -86,7 +87,8 @@ void route_job_create(struct request *request)
     if (!body_json(request, &body, &size))
         return;
     if (accept_choose(request_header(request, "Accept"), answer_types, 3) < 0) {
-        problem_init(&problem, "not-acceptable", "On offer are application/json, application/x-ndjson and text/event-stream.");
+        problem_init(&problem, "not-acceptable",
+                     "On offer are application/json, application/x-ndjson and text/event-stream.");
         request_refuse(request, &problem);
         return;
     }

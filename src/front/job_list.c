@@ -63,7 +63,8 @@ static void on_jobs(struct request *request, struct message *message)
 /* The readers below: NULL, or what is wrong. */
 static const char *read_names(const struct query *query, struct msg_list_jobs *list)
 {
-    const char *command = query_get(query, "command"), *actor = query_get(query, "actor"), *state = query_get(query, "state");
+    const char *command = query_get(query, "command"), *actor = query_get(query, "actor"),
+               *state = query_get(query, "state");
     enum job_state number;
     if (command != NULL && (!text_is_name(command) || !text_copy(list->command, sizeof list->command, command)))
         return "'command' must be the name of a command.";
@@ -72,7 +73,8 @@ static const char *read_names(const struct query *query, struct msg_list_jobs *l
     if (state == NULL)
         return NULL;
     if (!job_state_parse(state, &number))
-        return "'state' must be one of queued, starting, running, stopping, succeeded, failed, timed_out, cancelled, rejected, lost, "
+        return "'state' must be one of queued, starting, running, stopping, succeeded, failed, timed_out, cancelled, "
+               "rejected, lost, "
                "launch_failed.";
     list->state = (uint8_t)number;
     return NULL;

@@ -10,7 +10,7 @@
 #include "problem.h"
 #include "signals.h"
 
-#define POINTER_BYTES 320   /* of a name that is cut for the answer */
+#define POINTER_BYTES 320 /* of a name that is cut for the answer */
 
 /* A member of a body: who reads it into the target. A row without reader is a name that a later release has. */
 struct member {
@@ -27,14 +27,10 @@ static bool is_too_deep(const json_t *value, unsigned depth)
     const char *key;
     json_t *child;
     size_t i;
-    json_array_foreach(value, i, child)
-        if (is_too_deep(child, depth - 1))
-            return true;
+    json_array_foreach(value, i, child) if (is_too_deep(child, depth - 1)) return true;
     /* jansson's iterators take no const, and change nothing. */
     json_t *object = (json_t *)(uintptr_t)value;
-    json_object_foreach(object, key, child)
-        if (is_too_deep(child, depth - 1))
-            return true;
+    json_object_foreach(object, key, child) if (is_too_deep(child, depth - 1)) return true;
     return false;
 }
 
@@ -91,13 +87,15 @@ static void fault(struct problem *problem, const char *parent, const char *key, 
     problem_add_error(problem, pointer, code, detail);
 }
 
-static int take_members(json_t *object, const struct member *members, size_t member_count, void *target, struct problem *problem)
+static int take_members(json_t *object, const struct member *members, size_t member_count, void *target,
+                        struct problem *problem)
 {
     bool has_unknown = false;
     const char *key;
     json_t *value;
     problem_init(problem, "params-invalid", "%s", "");
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         size_t i = 0;
         while (i < member_count && strcmp(members[i].name, key) != 0)
             i++;
@@ -112,8 +110,8 @@ static int take_members(json_t *object, const struct member *members, size_t mem
         return 0;
     json_t *errors = problem->errors;
     size_t count = json_array_size(errors);
-    problem_init(problem, has_unknown ? "unknown-member" : "params-invalid", "The body has %zu fault%s, see errors.", count,
-                 count == 1 ? "" : "s");
+    problem_init(problem, has_unknown ? "unknown-member" : "params-invalid", "The body has %zu fault%s, see errors.",
+                 count, count == 1 ? "" : "s");
     problem->errors = errors;
     return -EINVAL;
 }
@@ -181,7 +179,8 @@ static bool add_scalar(struct writer *out, const char *name, json_t *value, uint
     } else {
         return false;
     }
-    if (entries_add(out, (uint8_t)(kind_base + kind), span_of(name, strlen(name)), span_of(from, size), (struct span){ 0 }))
+    if (entries_add(out, (uint8_t)(kind_base + kind), span_of(name, strlen(name)), span_of(from, size),
+                    (struct span){ 0 }))
         return true;
     *is_full = true;
     return false;
@@ -198,7 +197,8 @@ static void add_param(struct writer *out, const char *name, json_t *value, bool 
         *is_full = true;
     size_t i;
     json_t *item;
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         if (add_scalar(out, name, item, ENTRY_ITEM, is_full) || *is_full)
             continue;
         char parent[POINTER_BYTES] = "/params", index[24];
@@ -219,10 +219,10 @@ static void take_params(json_t *value, void *target, struct problem *problem)
     bool is_full = false;
     const char *name;
     json_t *param;
-    json_object_foreach(value, name, param)
-        add_param(&out, name, param, &is_full, problem);
+    json_object_foreach(value, name, param) add_param(&out, name, param, &is_full, problem);
     if (is_full)
-        fault(problem, "/params", NULL, "too_large", "all parameters together are above 48 KiB; larger data goes by stdin");
+        fault(problem, "/params", NULL, "too_large",
+              "all parameters together are above 48 KiB; larger data goes by stdin");
     submission->submit.params = (struct span){ submission->params, (uint32_t)(sizeof submission->params - out.left) };
 }
 
@@ -236,7 +236,8 @@ static void take_labels(json_t *value, void *target, struct problem *problem)
     }
     const char *name;
     json_t *label;
-    json_object_foreach(value, name, label) {
+    json_object_foreach(value, name, label)
+    {
         if (!json_is_string(label))
             fault(problem, "/labels", name, "type", "must be a string");
         else if (!entries_add_text(&out, ENTRY_LABEL, name, json_string_value(label), ""))
@@ -271,8 +272,10 @@ static void take_timeout(json_t *value, void *target, struct problem *problem)
 int json_in_submit(const void *body, size_t size, struct submission *ret_submission, struct problem *problem)
 {
     static const struct member members[] = {
-        { "params", take_params },   { "stdin", take_stdin }, { "labels", take_labels },
-        { "reason", take_submit_reason }, { "timeout", take_timeout }, { "target", NULL }, { "callback", NULL },
+        { "params", take_params },   { "stdin", take_stdin },
+        { "labels", take_labels },   { "reason", take_submit_reason },
+        { "timeout", take_timeout }, { "target", NULL },
+        { "callback", NULL },
     };
     ret_submission->submit = (struct msg_submit){ 0 };
     ret_submission->stdin_text = NULL;

@@ -17,8 +17,8 @@ struct problem;
 
 /* What a submit message borrows: the lists that its spans point into. */
 struct submission {
-    struct msg_submit submit;           /* command, evidence and idempotency key are the caller's to fill */
-    json_t *stdin_text;                 /* NULL without stdin; owned */
+    struct msg_submit submit; /* command, evidence and idempotency key are the caller's to fill */
+    json_t *stdin_text;       /* NULL without stdin; owned */
     uint8_t params[PARAMS_MAX_BYTES];
     uint8_t labels[4096];
 };

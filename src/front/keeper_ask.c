@@ -11,7 +11,7 @@
 #include "problem.h"
 #include "request.h"
 
-#define ANSWER_MAX_MS     10000     /* the keeper's slowest answer is a group commit */
+#define ANSWER_MAX_MS 10000 /* the keeper's slowest answer is a group commit */
 
 #define BIT(type) (1ull << (type))
 static_assert(MSG_COUNT <= 64, "ask.expects has a bit for each message");
@@ -27,7 +27,8 @@ void refuse_keeper_down(struct request *request, const char *detail)
 static void on_no_answer(struct request *request)
 {
     if (request->hears_all) {
-        ask_answered answered = request->asks[ASK_MAIN].number != 0 ? request->asks[ASK_MAIN].answered : request->asks[ASK_OUTPUT].answered;
+        ask_answered answered =
+            request->asks[ASK_MAIN].number != 0 ? request->asks[ASK_MAIN].answered : request->asks[ASK_OUTPUT].answered;
         answered(request, NULL);
         return;
     }
@@ -59,7 +60,7 @@ static uint32_t asks_new_number(struct asks *asks)
 struct question {
     enum msg_type type;
     const void *body;
-    int extra_fd;               /* besides the evidence's; -1 for none */
+    int extra_fd; /* besides the evidence's; -1 for none */
     bool is_watch;
     uint64_t expects;
     ask_answered answered;
@@ -126,52 +127,60 @@ void ask_forget(struct ask *ask)
 bool ask_whoami(struct request *request, ask_answered answered)
 {
     struct msg_whoami whoami = { .evidence = request->evidence };
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_WHOAMI, &whoami, -1, false, BIT(MSG_IDENTITY), answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_WHOAMI, &whoami, -1, false, BIT(MSG_IDENTITY), answered });
 }
 
 bool ask_list_commands(struct request *request, ask_answered answered)
 {
     struct msg_whoami list = { .evidence = request->evidence };
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_LIST_COMMANDS, &list, -1, false, BIT(MSG_COMMANDS), answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_COMMANDS, &list, -1, false, BIT(MSG_COMMANDS), answered });
 }
 
 bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered)
 {
     submit->evidence = request->evidence;
     submit->has_stdin = stdin_fd >= 0;
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, BIT(MSG_SUBMITTED), answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, BIT(MSG_SUBMITTED), answered });
 }
 
 bool ask_read_job(struct request *request, bool watch, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_READ_JOB, &read, -1, watch, BIT(MSG_JOB), answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_READ_JOB, &read, -1, watch, BIT(MSG_JOB), answered });
 }
 
 bool ask_read_output(struct request *request, bool watch, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
     uint64_t expects = BIT(MSG_OUTPUT) | BIT(MSG_GROWN) | BIT(MSG_JOB);
-    return ask(request, &request->asks[ASK_OUTPUT], &(struct question){ MSG_READ_OUTPUT, &read, -1, watch, expects, answered });
+    return ask(request, &request->asks[ASK_OUTPUT],
+               &(struct question){ MSG_READ_OUTPUT, &read, -1, watch, expects, answered });
 }
 
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered)
 {
     list->evidence = request->evidence;
     uint64_t expects = BIT(MSG_JOB) | BIT(MSG_JOBS_END);
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_LIST_JOBS, list, -1, false, expects, answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_JOBS, list, -1, false, expects, answered });
 }
 
 bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered)
 {
     cancel->evidence = request->evidence;
     cancel->job_id = request->path.job_id;
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_CANCEL, cancel, -1, false, BIT(MSG_CANCELLED), answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_CANCEL, cancel, -1, false, BIT(MSG_CANCELLED), answered });
 }
 
 bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered)
 {
     signal->evidence = request->evidence;
     signal->job_id = request->path.job_id;
-    return ask(request, &request->asks[ASK_MAIN], &(struct question){ MSG_SIGNAL, signal, -1, false, BIT(MSG_SIGNALLED), answered });
+    return ask(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_SIGNAL, signal, -1, false, BIT(MSG_SIGNALLED), answered });
 }

@@ -25,11 +25,11 @@ struct request;
 typedef void (*ask_answered)(struct request *request, struct message *message);
 
 struct ask {
-    struct ask *next;           /* of the same bucket */
+    struct ask *next; /* of the same bucket */
     struct request *request;
     ask_answered answered;
-    uint64_t expects;           /* bit n: message type n may answer */
-    uint32_t number;            /* 0: not asked */
+    uint64_t expects; /* bit n: message type n may answer */
+    uint32_t number;  /* 0: not asked */
     bool is_watch;
 };
 

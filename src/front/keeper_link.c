@@ -13,7 +13,7 @@
 #include "problem.h"
 #include "request.h"
 
-#define MESSAGES_PER_TURN 256       /* then the clients have their turn */
+#define MESSAGES_PER_TURN 256 /* then the clients have their turn */
 
 static void take_refusal(struct request *request, struct message *message)
 {
@@ -34,12 +34,12 @@ static int keeper_take(struct front *front, struct message *message)
         return -EBADMSG;
     struct ask *ask = asks_find(&front->asks, message->request_id);
     if (ask == NULL)
-        return 0;       /* its client left meanwhile */
+        return 0; /* its client left meanwhile */
     if ((ask->expects & 1ull << message->type) == 0)
         return -EBADMSG;
     struct request *request = ask->request;
     if (message->type == MSG_REFUSED)
-        ask->is_watch = false;      /* over on the keeper's side: nothing to take back */
+        ask->is_watch = false; /* over on the keeper's side: nothing to take back */
     if (!request->has_started)
         request_set_timer(request, 0, NULL);
     if (message->type == MSG_REFUSED && !request->has_started && !request->hears_all) {

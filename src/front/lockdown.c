@@ -18,15 +18,15 @@ int front_lock_down(const struct msg_become *become, struct error *err)
     tzset();
     json_object_seed(0);
 
-    int done = confine_root(-1, err);                           /* an empty root: needs power, so it comes first */
+    int done = confine_root(-1, err); /* an empty root: needs power, so it comes first */
     if (done == 0)
         done = confine_become(become->uid, become->gid, become->keeps_ids, err);
     uint32_t landlock_abi = 0;
     if (done == 0)
-        done = confine_landlock(-1, &landlock_abi, err);        /* no file, no connection out, no signal to others */
+        done = confine_landlock(-1, &landlock_abi, err); /* no file, no connection out, no signal to others */
     const char *const *groups[] = { confine_calls_base, confine_calls_loop, confine_calls_listener, front_calls };
     if (done == 0)
-        done = confine_syscalls(groups, sizeof groups / sizeof groups[0], err);     /* last: the steps above need more */
+        done = confine_syscalls(groups, sizeof groups / sizeof groups[0], err); /* last: the steps above need more */
     if (done == 0)
         done = confine_verify(become->uid, become->gid, become->keeps_ids, err);
     if (done < 0)

@@ -6,8 +6,8 @@
 
 #include "sallyport/base/fd.h"
 
-#define TAIL_MAX_BYTES  (16 * 1024 * 1024)
-#define TAIL_BLOCK      (64 * 1024)
+#define TAIL_MAX_BYTES (16 * 1024 * 1024)
+#define TAIL_BLOCK     (64 * 1024)
 
 void output_log_init(struct output_log *log, int bytes_fd, int index_fd)
 {
@@ -63,7 +63,8 @@ static int record_at(struct output_log *log, uint32_t record, struct output_reco
             from = record >= OUTPUT_LOG_CACHE - 2 ? record - (OUTPUT_LOG_CACHE - 2) : 0;
         uint32_t count = log->records - from < OUTPUT_LOG_CACHE ? log->records - from : OUTPUT_LOG_CACHE;
         log->cache_count = 0;
-        int done = read_at(log->index_fd, (uint64_t)from * OUTPUT_RECORD_BYTES, log->cache, (size_t)count * OUTPUT_RECORD_BYTES);
+        int done = read_at(log->index_fd, (uint64_t)from * OUTPUT_RECORD_BYTES, log->cache,
+                           (size_t)count * OUTPUT_RECORD_BYTES);
         if (done < 0)
             return done;
         log->cache_from = from;
@@ -81,7 +82,8 @@ int output_log_extent(struct output_log *log, uint32_t record, struct output_ext
         done = record_at(log, record + 1, &next);
     if (done < 0)
         return done;
-    if (this.offset > next.offset || next.offset > log->bytes || (this.stream != OUTPUT_STDOUT && this.stream != OUTPUT_STDERR))
+    if (this.offset > next.offset || next.offset > log->bytes ||
+        (this.stream != OUTPUT_STDOUT && this.stream != OUTPUT_STDERR))
         return -EBADMSG;
     *ret_extent = (struct output_extent){ this.offset, next.offset, this.stream_offset, this.unix_us, this.stream };
     return 0;
@@ -93,7 +95,7 @@ int output_log_find(struct output_log *log, uint64_t offset, uint32_t *ret_recor
         *ret_record = log->records;
         return 0;
     }
-    uint32_t low = 0, high = log->records;      /* low begins at or before offset, high behind it */
+    uint32_t low = 0, high = log->records; /* low begins at or before offset, high behind it */
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
         struct output_record record;
@@ -195,7 +197,7 @@ int output_log_tail(struct output_log *log, uint32_t stream, uint64_t lines, uin
         return 0;
     }
     if (is_open)
-        lines--;    /* the newlines to pass are those that end the wanted lines */
+        lines--; /* the newlines to pass are those that end the wanted lines */
     uint64_t oldest = log->bytes > TAIL_MAX_BYTES ? log->bytes - TAIL_MAX_BYTES : 0;
     if (stream == 0) {
         done = count_back(log, oldest, log->bytes, &lines, ret_offset);

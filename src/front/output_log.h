@@ -13,13 +13,13 @@
 
 #include "sallyport/proto/output_log.h"
 
-#define OUTPUT_LOG_CACHE 32         /* records; a reader keeps 1 KiB of the index */
+#define OUTPUT_LOG_CACHE 32 /* records; a reader keeps 1 KiB of the index */
 
 struct output_log {
-    int bytes_fd, index_fd;         /* owned */
-    uint64_t bytes;                 /* all below is there */
+    int bytes_fd, index_fd; /* owned */
+    uint64_t bytes;         /* all below is there */
     uint32_t records;
-    bool is_complete;               /* and nothing will be added */
+    bool is_complete; /* and nothing will be added */
     uint32_t cache_from, cache_count;
     uint8_t cache[OUTPUT_LOG_CACHE * OUTPUT_RECORD_BYTES];
 };
@@ -27,7 +27,7 @@ struct output_log {
 /* What one record covers: [from, to) of one stream. */
 struct output_extent {
     uint64_t from, to;
-    uint64_t stream_offset;         /* of `from` */
+    uint64_t stream_offset; /* of `from` */
     uint64_t unix_us;
     uint32_t stream;
 };

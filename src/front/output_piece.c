@@ -10,7 +10,8 @@
 #include "output_log.h"
 
 /* Moves to the first record that has bytes of the view at or behind the cursor. 1, 0 at the end, -errno. */
-static int cursor_settle(struct output_log *log, struct output_cursor *cursor, uint64_t to, struct output_extent *ret_extent)
+static int cursor_settle(struct output_log *log, struct output_cursor *cursor, uint64_t to,
+                         struct output_extent *ret_extent)
 {
     while (cursor->at < to && cursor->record < log->records) {
         int done = output_log_extent(log, cursor->record, ret_extent);
@@ -25,7 +26,7 @@ static int cursor_settle(struct output_log *log, struct output_cursor *cursor, u
         if (cursor->at < ret_extent->to)
             cursor->at = ret_extent->to;
         if (cursor->record + 1 == log->records)
-            return 0;       /* it may still be said to be longer */
+            return 0; /* it may still be said to be longer */
         cursor->record++;
     }
     return 0;
@@ -65,7 +66,8 @@ static int run_on(struct output_log *log, uint32_t *record, uint32_t stream, uin
     return 0;
 }
 
-int output_piece_next(struct output_log *log, struct output_cursor *cursor, uint64_t to, bool grows, struct output_piece *ret_piece)
+int output_piece_next(struct output_log *log, struct output_cursor *cursor, uint64_t to, bool grows,
+                      struct output_piece *ret_piece)
 {
     static uint8_t data[OUTPUT_PIECE_MAX];
     struct output_extent extent;
@@ -93,7 +95,7 @@ int output_piece_next(struct output_log *log, struct output_cursor *cursor, uint
         if (done > 0)
             continue;
         if (stop == to && grows)
-            return 0;       /* the rest of the character has yet to be written */
+            return 0; /* the rest of the character has yet to be written */
         break;
     }
     bool is_text = scan.is_text && scan.open < size;
@@ -108,9 +110,10 @@ const char *output_piece_json(const struct output_piece *piece, size_t *ret_size
 {
     static char json[OUTPUT_JSON_MAX];
     char stamp[CLOCK_TEXT_BYTES];
-    int head = snprintf(json, sizeof json, "{\"type\":\"output\",\"off\":%" PRIu64 ",\"t\":\"%s\",\"s\":\"%s\",\"%s\":\"", piece->offset,
-                        clock_text(piece->unix_us / 1000, stamp), piece->stream == OUTPUT_STDERR ? "err" : "out",
-                        piece->is_text ? "d" : "b64");
+    int head =
+        snprintf(json, sizeof json, "{\"type\":\"output\",\"off\":%" PRIu64 ",\"t\":\"%s\",\"s\":\"%s\",\"%s\":\"",
+                 piece->offset, clock_text(piece->unix_us / 1000, stamp),
+                 piece->stream == OUTPUT_STDERR ? "err" : "out", piece->is_text ? "d" : "b64");
     size_t used = (size_t)head;
     used += piece->is_text ? encode_json_text(piece->data, piece->size, json + used)
                            : encode_base64(piece->data, piece->size, json + used);

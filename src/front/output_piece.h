@@ -18,9 +18,9 @@ struct output_log;
 
 /* Where a reader stands. */
 struct output_cursor {
-    uint64_t at;            /* the next byte, in the log */
-    uint32_t record;        /* the one that covers it, or an earlier one */
-    uint32_t only;          /* enum output_stream, 0 for both */
+    uint64_t at;     /* the next byte, in the log */
+    uint32_t record; /* the one that covers it, or an earlier one */
+    uint32_t only;   /* enum output_stream, 0 for both */
 };
 
 struct output_piece {
@@ -29,17 +29,19 @@ struct output_piece {
     uint32_t stream;
     bool is_text;
     size_t size;
-    const uint8_t *data;    /* lasts until the next call */
+    const uint8_t *data; /* lasts until the next call */
 };
 
 /*
  * 1 and a piece, with the cursor behind it; 0 when there is none now; -errno. `to` is the end of the view: at most log->bytes;
  * `grows`: more may come behind it.
  */
-int output_piece_next(struct output_log *log, struct output_cursor *cursor, uint64_t to, bool grows, struct output_piece *ret_piece);
+int output_piece_next(struct output_log *log, struct output_cursor *cursor, uint64_t to, bool grows,
+                      struct output_piece *ret_piece);
 
 /* The next stretch of bytes of the view without looking at them: [cursor->at, +*ret_size). 1, 0, -errno. The caller moves at. */
-int output_stretch_next(struct output_log *log, struct output_cursor *cursor, uint64_t to, size_t max, size_t *ret_size);
+int output_stretch_next(struct output_log *log, struct output_cursor *cursor, uint64_t to, size_t max,
+                        size_t *ret_size);
 
 /* `{"type":"output",...}` without newline; at most OUTPUT_JSON_MAX bytes. Lasts until the next call. */
 #define OUTPUT_JSON_MAX (6 * OUTPUT_PIECE_MAX + 256)

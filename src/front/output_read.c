@@ -11,7 +11,8 @@
 
 #define TAIL_MAX_LINES 1000000
 
-static const char *const offers[] = { "text/plain", "application/octet-stream", "application/x-ndjson", "text/event-stream" };
+static const char *const offers[] = { "text/plain", "application/octet-stream", "application/x-ndjson",
+                                      "text/event-stream" };
 static const enum stream_format formats[] = { FORMAT_TEXT, FORMAT_BYTES, FORMAT_NDJSON, FORMAT_SSE };
 
 /* The next four: NULL, or what is wrong with a query key. */
@@ -82,7 +83,8 @@ void route_output_read(struct request *request)
     struct problem problem;
     int offer = accept_choose(request_header(request, "Accept"), offers, 4);
     if (offer < 0) {
-        problem_init(&problem, "not-acceptable", "On offer are text/plain, application/octet-stream, application/x-ndjson and text/event-stream.");
+        problem_init(&problem, "not-acceptable",
+                     "On offer are text/plain, application/octet-stream, application/x-ndjson and text/event-stream.");
         request_refuse(request, &problem);
         return;
     }

@@ -39,7 +39,7 @@ bool path_parse(const char *target, struct path *ret_path, const char **ret_quer
     }
     char *at = ret_path->text;
     for (const char *from = target; from < end;) {
-        from++;     /* the slash */
+        from++; /* the slash */
         const char *slash = memchr(from, '/', (size_t)(end - from));
         size_t size = (size_t)((slash != NULL ? slash : end) - from);
         long length = percent_decode(from, size, false, at);

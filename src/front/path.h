@@ -13,14 +13,14 @@
 
 struct path {
     unsigned count;
-    const char *segments[PATH_SEGMENTS_MAX];    /* decoded; into text */
+    const char *segments[PATH_SEGMENTS_MAX]; /* decoded; into text */
     char text[PATH_MAX_BYTES];
 };
 
 /* What a pattern's placeholders matched. */
 struct path_match {
-    char name[NAME_MAX_BYTES];      /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
-    struct job_id job_id;           /* {id} */
+    char name[NAME_MAX_BYTES]; /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
+    struct job_id job_id;      /* {id} */
 };
 
 /*

@@ -16,12 +16,13 @@ struct problem {
     unsigned status;
     char code[32];
     char detail[ERROR_TEXT_MAX_BYTES];
-    json_t *errors;             /* array of {pointer, code, detail}; NULL for none */
-    uint32_t retry_after_s;     /* 0 for none */
+    json_t *errors;         /* array of {pointer, code, detail}; NULL for none */
+    uint32_t retry_after_s; /* 0 for none */
 };
 
 /* The status comes from the table; a code that is not in it is 500. */
-void problem_init(struct problem *problem, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void problem_init(struct problem *problem, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void problem_done(struct problem *problem);
 
 /* Adds to errors; the texts are made valid UTF-8. */

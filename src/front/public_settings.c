@@ -17,7 +17,8 @@ static int take_front(struct public_settings *settings, const struct setting_fro
     return 0;
 }
 
-static int take_command(struct public_settings *settings, const struct setting_public_command *setting, struct error *err)
+static int take_command(struct public_settings *settings, const struct setting_public_command *setting,
+                        struct error *err)
 {
     if (settings->command_count >= COMMAND_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d commands", COMMAND_COUNT_MAX);

@@ -14,12 +14,12 @@ struct error;
 
 struct public_command {
     char name[NAME_MAX_BYTES];
-    json_t *json;               /* the object of GET /v1/commands/{name}; owned */
-    bool is_sync;               /* without a Prefer header a submit waits for the end */
+    json_t *json; /* the object of GET /v1/commands/{name}; owned */
+    bool is_sync; /* without a Prefer header a submit waits for the end */
 };
 
 struct public_settings {
-    uint32_t generation;        /* of the policy whose command indexes these are */
+    uint32_t generation; /* of the policy whose command indexes these are */
     uint32_t max_wait_ms;
     char version[NAME_MAX_BYTES];
     struct public_command *commands;

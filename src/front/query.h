@@ -13,7 +13,7 @@
 struct query {
     unsigned count;
     struct {
-        const char *key, *value;    /* into text */
+        const char *key, *value; /* into text */
     } pairs[QUERY_MAX_PAIRS];
     char text[QUERY_MAX_BYTES];
 };

@@ -26,7 +26,7 @@
 #include "problem.h"
 
 static void on_client_gone(evutil_socket_t fd, short what, void *arg);             /* while we think */
-static void on_connection_closed(struct evhttp_connection *connection, void *arg);  /* at any time */
+static void on_connection_closed(struct evhttp_connection *connection, void *arg); /* at any time */
 
 static void request_name(struct request *request)
 {
@@ -37,7 +37,7 @@ static void request_name(struct request *request)
     }
     uint8_t random[16];
     if (getrandom(random, sizeof random, 0) != sizeof random)
-        memset(random, 0, sizeof random);   /* cannot happen for 16 bytes; a name is no secret */
+        memset(random, 0, sizeof random); /* cannot happen for 16 bytes; a name is no secret */
     text_hex(random, sizeof random, request->id);
 }
 
@@ -74,8 +74,10 @@ struct request *request_new(struct front *front, struct evhttp_request *http)
 
 void request_free(struct request *request)
 {
-    if (request->connection != NULL)
+    if (request->connection != NULL) {
+        http_connection_restore(request);
         evhttp_connection_set_closecb(request->connection, NULL, NULL);
+    }
     for (unsigned i = 0; i < ASK_COUNT; i++)
         ask_forget(&request->asks[i]);
     if (request->free_state != NULL)
@@ -156,7 +158,7 @@ void request_set_timer(struct request *request, uint32_t after_ms, void (*on_tim
     struct timeval after = { after_ms / 1000, (suseconds_t)(after_ms % 1000) * 1000 };
     request->on_timer = on_timer;
     if (request->timer == NULL || evtimer_add(request->timer, &after) < 0)
-        request->on_timer = NULL;   /* memory is short: the client's own patience is the limit then */
+        request->on_timer = NULL; /* memory is short: the client's own patience is the limit then */
 }
 
 /* What every answer carries. */
@@ -180,7 +182,6 @@ static void request_reply(struct request *request, unsigned status, const char *
         request_add_header_number(request, "Content-Length", evbuffer_get_length(body));
         evbuffer_drain(body, evbuffer_get_length(body));
     }
-    http_connection_restore(request->connection);
     request_free(request);
     evhttp_send_reply(http, (int)status, NULL, body);
 }
@@ -199,7 +200,7 @@ void request_reply_json(struct request *request, unsigned status, const char *co
         if (body != NULL)
             evbuffer_free(body);
         json_decref(json);
-        request_abort(request);     /* memory is short: no answer is better than half of one */
+        request_abort(request); /* memory is short: no answer is better than half of one */
         return;
     }
     json_decref(json);
@@ -241,7 +242,6 @@ void request_start(struct request *request, unsigned status, const char *content
 void request_finish(struct request *request)
 {
     struct evhttp_request *http = request->http;
-    http_connection_restore(request->connection);
     request_free(request);
     evhttp_send_reply_end(http);
 }

@@ -19,6 +19,7 @@
 #include "query.h"
 
 struct evbuffer;
+struct evbuffer_cb_entry;
 struct event;
 struct evhttp_connection;
 struct evhttp_request;
@@ -30,28 +31,29 @@ enum { ASK_MAIN, ASK_OUTPUT, ASK_COUNT };
 
 struct request {
     struct front *front;
-    struct request *next, **link;           /* among the front's open ones */
+    struct request *next, **link; /* among the front's open ones */
     struct evhttp_request *http;
     struct evhttp_connection *connection;
-    struct event *gone;                     /* the client closed its end */
-    struct event *timer;                    /* one wait at a time */
+    struct event *gone;              /* the client closed its end */
+    struct evbuffer_cb_entry *early; /* while streaming: bytes that come too soon */
+    struct event *timer;             /* one wait at a time */
     void (*on_timer)(struct request *request);
-    void (*on_head)(struct request *request, json_t *head);     /* output_head.c */
+    void (*on_head)(struct request *request, json_t *head); /* output_head.c */
     const struct route *route;
-    bool is_head;                           /* HEAD: all of the answer but its body */
-    bool is_known;                          /* the keeper accepted the evidence */
-    bool has_started;                       /* the head of a stream is out: no more problem documents */
-    bool hears_all;                         /* refusals and the keeper's end are for the handler to answer */
-    bool closes;                            /* the connection ends with this answer */
+    bool is_head;     /* HEAD: all of the answer but its body */
+    bool is_known;    /* the keeper accepted the evidence */
+    bool has_started; /* the head of a stream is out: no more problem documents */
+    bool hears_all;   /* refusals and the keeper's end are for the handler to answer */
+    bool closes;      /* the connection ends with this answer */
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;
     struct prefer prefer;
-    struct evidence evidence;               /* its secret points into the request's head */
-    int peer_fd;                            /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
+    struct evidence evidence; /* its secret points into the request's head */
+    int peer_fd;              /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
-    struct problem *held;                   /* told once the keeper knows the caller */
-    void *state;                            /* of the route's handler */
+    struct problem *held; /* told once the keeper knows the caller */
+    void *state;          /* of the route's handler */
     void (*free_state)(void *state);
 };
 

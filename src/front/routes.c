@@ -15,7 +15,8 @@
 #define POST EVHTTP_REQ_POST
 
 static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
-static const char *const job_list_keys[] = { "command", "state", "actor", "label", "since", "until", "limit", "cursor", NULL };
+static const char *const job_list_keys[] = { "command", "state", "actor",  "label", "since",
+                                             "until",   "limit", "cursor", NULL };
 static const char *const job_read_keys[] = { "wait", NULL };
 static const char *const output_keys[] = { "follow", "offset", "tail", "stream", NULL };
 
@@ -95,8 +96,8 @@ static void refuse_no_route(struct request *request, const struct path *path)
 static void refuse_method(struct request *request, unsigned allowed)
 {
     char allow[32];
-    snprintf(allow, sizeof allow, "%s%s%s", (allowed & GET) != 0 ? "GET, HEAD" : "", allowed == (GET | POST) ? ", " : "",
-             (allowed & POST) != 0 ? "POST" : "");
+    snprintf(allow, sizeof allow, "%s%s%s", (allowed & GET) != 0 ? "GET, HEAD" : "",
+             allowed == (GET | POST) ? ", " : "", (allowed & POST) != 0 ? "POST" : "");
     request_add_header(request, "Allow", allow);
     struct problem problem;
     problem_init(&problem, "method-not-allowed", "This path takes %s.", allow);

@@ -15,8 +15,8 @@ void route_healthz(struct request *request)
 void route_readyz(struct request *request)
 {
     const struct front *front = request->front;
-    bool is_ready = front->keeper.fd >= 0 && front->has_status && front->status.is_launcher_up && !front->status.is_draining &&
-                    !front->is_draining;
+    bool is_ready = front->keeper.fd >= 0 && front->has_status && front->status.is_launcher_up &&
+                    !front->status.is_draining && !front->is_draining;
     request_reply_text(request, is_ready ? 200 : 503, is_ready ? "ready" : "unready");
 }
 

@@ -13,22 +13,22 @@
 struct request;
 
 enum stream_format {
-    FORMAT_TEXT,        /* the bytes, said to be text */
-    FORMAT_BYTES,       /* the bytes */
-    FORMAT_NDJSON,      /* a JSON record a line: job, output..., state..., end */
-    FORMAT_SSE,         /* the same as events: hello, output, state, end */
+    FORMAT_TEXT,   /* the bytes, said to be text */
+    FORMAT_BYTES,  /* the bytes */
+    FORMAT_NDJSON, /* a JSON record a line: job, output..., state..., end */
+    FORMAT_SSE,    /* the same as events: hello, output, state, end */
 };
 
 struct output_view {
     enum stream_format format;
-    uint32_t only;              /* enum output_stream; 0: both */
+    uint32_t only; /* enum output_stream; 0: both */
     bool follows;
     bool has_offset, has_tail;
-    uint64_t offset;            /* of the log; of the stream for the bytes of one stream */
-    uint64_t tail;              /* lines */
-    struct range range;         /* honoured for bytes, when not following */
-    bool is_resumed;            /* by Last-Event-ID: at the end of an ended job there is nothing more to say (204) */
-    bool has_heard_end;         /* and it was said */
+    uint64_t offset;    /* of the log; of the stream for the bytes of one stream */
+    uint64_t tail;      /* lines */
+    struct range range; /* honoured for bytes, when not following */
+    bool is_resumed;    /* by Last-Event-ID: at the end of an ended job there is nothing more to say (204) */
+    bool has_heard_end; /* and it was said */
 };
 
 /* Answers with the output of request->path.job_id. */

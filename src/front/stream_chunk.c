@@ -15,7 +15,8 @@
 #include "json_out.h"
 
 /* Names of the events of SSE; a record of NDJSON names itself in its type. */
-static void add_record(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id, const char *json, size_t size)
+static void add_record(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id,
+                       const char *json, size_t size)
 {
     if (stream->view.format == FORMAT_SSE) {
         if (id != NULL)
@@ -27,7 +28,8 @@ static void add_record(const struct stream *stream, struct evbuffer *chunk, cons
 }
 
 /* json is taken over. */
-static void add_json(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id, json_t *json)
+static void add_json(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id,
+                     json_t *json)
 {
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     if (text != NULL)
@@ -115,7 +117,7 @@ int stream_fill(struct stream *stream, struct evbuffer *chunk)
         /* A view of one stream ends where only the other one is left. */
         if (done == 0 && evbuffer_get_length(chunk) == 0 && (!stream->view.follows || stream->log.is_complete)) {
             if (stream->left != UINT64_MAX && stream->left > 0)
-                return -EBADMSG;        /* a length was promised */
+                return -EBADMSG; /* a length was promised */
             stream->cursor.at = to;
         }
         return done;
@@ -139,7 +141,8 @@ bool stream_is_finished(const struct stream *stream)
         return false;
     if (!stream_has_records(stream))
         return true;
-    bool has_said_all = stream->hello == NULL && stream->news == NULL && (stream->end == NULL || !stream->log.is_complete);
+    bool has_said_all =
+        stream->hello == NULL && stream->news == NULL && (stream->end == NULL || !stream->log.is_complete);
     return has_said_all && (!stream->view.follows || stream->has_ended);
 }
 

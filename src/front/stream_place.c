@@ -49,7 +49,8 @@ static enum place place_bytes(struct stream *stream, struct place_head *head)
         char whole[24] = "*";
         if (stream->log.is_complete)
             snprintf(whole, sizeof whole, "%" PRIu64, total);
-        snprintf(head->content_range, sizeof head->content_range, "bytes %" PRIu64 "-%" PRIu64 "/%s", from, to - 1, whole);
+        snprintf(head->content_range, sizeof head->content_range, "bytes %" PRIu64 "-%" PRIu64 "/%s", from, to - 1,
+                 whole);
         head->status = 206;
     }
     head->length = to - from;

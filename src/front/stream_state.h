@@ -23,7 +23,7 @@ struct stream {
     uint64_t job_version;
     uint8_t job_state;
     uint32_t job_position;
-    bool is_writing;            /* a chunk is on its way; on_drained follows */
+    bool is_writing; /* a chunk is on its way; on_drained follows */
 };
 
 static inline bool stream_has_records(const struct stream *stream)
@@ -37,7 +37,7 @@ struct place_head {
     unsigned status;
     bool has_length;
     uint64_t length;
-    char content_range[80];     /* "" for none */
+    char content_range[80]; /* "" for none */
 };
 enum place stream_place(struct stream *stream, struct place_head *ret_head);
 

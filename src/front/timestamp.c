@@ -46,8 +46,8 @@ static bool take_zone(const char **at, long *ret_offset_s)
         return true;
     /* In a query '+' is a blank unless it is escaped; who forgot that is understood. */
     long sign = **at == '-' ? -1 : 1;
-    if (!take_letter(at, "+- ") || !take_number(at, 2, &hours) || !take_letter(at, ":") || !take_number(at, 2, &minutes) ||
-        hours > 23 || minutes > 59)
+    if (!take_letter(at, "+- ") || !take_number(at, 2, &hours) || !take_letter(at, ":") ||
+        !take_number(at, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
     *ret_offset_s = sign * (hours * 3600L + minutes * 60L);
     return true;
@@ -67,8 +67,8 @@ bool timestamp_parse(const char *text, uint64_t now_unix_ms, uint64_t *ret_unix_
                     take_letter(&at, "-") && take_number(&at, 2, &tm.tm_mday) && take_letter(&at, "Tt ") &&
                     take_number(&at, 2, &tm.tm_hour) && take_letter(&at, ":") && take_number(&at, 2, &tm.tm_min) &&
                     take_letter(&at, ":") && take_number(&at, 2, &tm.tm_sec);
-    if (!is_whole || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
-        tm.tm_sec > 60)
+    if (!is_whole || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
+        tm.tm_min > 59 || tm.tm_sec > 60)
         return false;
     unsigned ms = take_fraction_ms(&at);
     if (!take_zone(&at, &offset_s) || *at != '\0')

@@ -20,13 +20,13 @@
 #include "request.h"
 
 struct wait {
-    bool is_submit;             /* answers a POST: 202 while the job is not at its end */
+    bool is_submit; /* answers a POST: 202 while the job is not at its end */
     bool has_seen;
-    uint64_t deadline_ms;       /* monotonic; 0: no wait */
+    uint64_t deadline_ms; /* monotonic; 0: no wait */
     uint8_t first_state;
     uint8_t last_state;
     char etag[JOB_ETAG_BYTES];
-    json_t *job;                /* as told last */
+    json_t *job; /* as told last */
 };
 
 static void wait_free(void *state)
@@ -62,7 +62,8 @@ static void answer_submit(struct request *request)
     if (!has_ended)
         request_add_header(request, "Retry-After", "1");
     json_t *job = job_take(wait);
-    request_reply_json(request, has_ended ? 200 : 202, "application/json", request->prefer.return_minimal ? minimal(job) : job);
+    request_reply_json(request, has_ended ? 200 : 202, "application/json",
+                       request->prefer.return_minimal ? minimal(job) : job);
 }
 
 void answer_accepted(struct request *request)
@@ -119,7 +120,7 @@ static void on_job_seen(struct request *request, struct message *message)
         if (wait->has_seen)
             answer_submit(request);
         else
-            answer_accepted(request);   /* who may run a job need not be allowed to read it */
+            answer_accepted(request); /* who may run a job need not be allowed to read it */
         return;
     }
     const struct msg_job *job = &message->body.job;
