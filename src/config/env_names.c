@@ -28,8 +28,9 @@ bool env_is_ours(const char *name)
 
 bool env_is_obeyed(const char *name)
 {
+    /* clang-format off: groups, not a column */
     static const char *const globs[] = {
-        /* the loader and libc: ld.so(8), "secure-execution mode", and what gconv, iconv and the resolver read */
+        /* the loader and libc: ld.so(8), "secure-execution mode", and what gconv, locales and the resolver read */
         "LD_*",
         "GLIBC_TUNABLES",
         "MALLOC_*",
@@ -42,12 +43,12 @@ bool env_is_obeyed(const char *name)
         "RES_OPTIONS",
         "RESOLV_*",
         "TZDIR",
-        "TMPDIR",
         /* where programs and their settings are looked for */
         "PATH",
         "HOME",
         "SHELL",
-        "XDG_*",
+        "XDG_CONFIG_*",
+        "XDG_DATA_*",
         "CDPATH",
         /* shells */
         "BASH_*",
@@ -59,36 +60,58 @@ bool env_is_obeyed(const char *name)
         "PROMPT_COMMAND",
         "ZDOTDIR",
         "FPATH",
-        /* interpreters */
+        /* interpreters; whole families only where no token or mode of a deployment is named so (NPM_TOKEN, NODE_ENV) */
         "PYTHON*",
         "PERL5*",
         "PERLLIB",
-        "PERL_*",
         "RUBYLIB",
         "RUBYOPT",
-        "GEM_*",
-        "BUNDLE_*",
-        "NODE_*",
-        "NPM_*",
+        "GEM_HOME",
+        "GEM_PATH",
+        "BUNDLE_GEMFILE",
+        "BUNDLE_PATH",
+        "BUNDLE_BIN*",
+        "BUNDLE_APP_CONFIG",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "NODE_REPL_*",
+        "NPM_CONFIG_*",
+        "npm_config_*",
         "LUA_*",
         "PHPRC",
-        "PHP_*",
+        "PHP_INI_SCAN_DIR",
         "CLASSPATH",
-        "JAVA_*",
-        "_JAVA_*",
-        "JDK_JAVA_*",
+        "JAVA_HOME",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS",
         "AWKPATH",
         "AWKLIBPATH",
         "TCLLIBPATH",
         "GUILE_*",
-        "R_*",
+        "R_PROFILE*",
+        "R_ENVIRON*",
+        "R_LIBS*",
         "JULIA_*",
         "ERL_*",
-        "DOTNET_*",
+        "DOTNET_STARTUP_HOOKS",
+        "DOTNET_ROOT",
         "CORECLR_*",
-        /* programs that run what these name */
-        "GIT_*",
-        "SSH_*",
+        /* programs that run or obey what these name */
+        "GIT_SSH*",
+        "GIT_CONFIG*",
+        "GIT_EXEC_PATH",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PAGER",
+        "GIT_*EDITOR",
+        "GIT_ASKPASS",
+        "GIT_PROXY_COMMAND",
+        "GIT_TEMPLATE_DIR",
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_*OBJECT_DIR*",
+        "SSH_ASKPASS*",
+        "SSH_AUTH_SOCK",
         "RSYNC_RSH",
         "CVS_RSH",
         "EDITOR",
@@ -115,5 +138,6 @@ bool env_is_obeyed(const char *name)
         "TERMCAP",
         NULL,
     };
+    /* clang-format on */
     return is_listed(name, globs);
 }

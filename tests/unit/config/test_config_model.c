@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "env_names.h"
 #include "words.h"
 #include "sallyport/base/error.h"
 #include "sallyport/cell/plan.h"
@@ -284,6 +285,18 @@ Test(config, describes_commands_for_the_api)
     json_decref(said);
     json_decref(wanted);
     config_free(config);
+}
+
+Test(config, lets_callers_set_what_nobody_obeys)
+{
+    static const char *const obeyed[] = { "LD_PRELOAD",  "PATH",       "BASH_ENV",
+                                          "BASH_FUNC_x", "PYTHONPATH", "GIT_SSH_COMMAND" };
+    static const char *const free_ones[] = { "NPM_TOKEN", "NODE_ENV", "GIT_REF", "REGISTRY_TOKEN",
+                                             "LANG",      "PATHS",    "OLD_X" };
+    for (size_t i = 0; i < sizeof obeyed / sizeof obeyed[0]; i++)
+        cr_expect(env_is_obeyed(obeyed[i]), "%s", obeyed[i]);
+    for (size_t i = 0; i < sizeof free_ones / sizeof free_ones[0]; i++)
+        cr_expect_not(env_is_obeyed(free_ones[i]), "%s", free_ones[i]);
 }
 
 Test(config, speaks_the_words_of_those_who_obey)
