@@ -347,6 +347,20 @@ class Victim(Plain):
         return self.process.poll() is not None
 
 
+class Peer(Plain):
+    """Without a sandbox: another process of the same id, which is what a badly made init would be."""
+
+    def set_up(self):
+        self.process = subprocess.Popen(super().bare_command(["hold", "60000"], False), stdout=subprocess.PIPE)
+        self.process.stdout.readline()
+        self.words["peer"] = str(self.process.pid)
+
+    def tear_down(self):
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+
 class TalkativeProcess(Plain):
     """A process outside with a secret among its arguments and in its environment."""
 
@@ -404,7 +418,7 @@ class Queue(Plain):
 
 class ShmFile(Plain):
     def set_up(self):
-        self.path = "/dev/shm/sallyport-" + self.nonce
+        self.path = "/dev/shm/sallyport-" + secrets.token_hex(6)
         with open(self.path, "w", encoding="ascii") as file:
             file.write(self.nonce)
         os.chmod(self.path, 0o644)
@@ -439,6 +453,6 @@ STAGES = {
     "setuid_program": SetuidProgram, "shared_output": SharedOutput, "own_pipe": OwnPipe, "host_mount": HostMount,
     "abstract_listener": AbstractListener, "tcp_listener": TcpListener, "path_listener": PathListener,
     "impersonation": Impersonation, "program_32": Program32, "terminal": Terminal, "loader": Loader,
-    "program_as_input": ProgramAsInput, "victim": Victim, "talkative_process": TalkativeProcess, "segment": Segment,
+    "program_as_input": ProgramAsInput, "victim": Victim, "peer": Peer, "talkative_process": TalkativeProcess, "segment": Segment,
     "queue": Queue, "shm_file": ShmFile, "careless_parent": CarelessParent,
 }

@@ -90,7 +90,7 @@ static int open_by_handle(int argc, char **argv)
     union {
         struct file_handle handle;
         char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
-    } about = {.handle.handle_bytes = MAX_HANDLE_SZ};
+    } about = { .handle.handle_bytes = MAX_HANDLE_SZ };
     int mount_id, mount = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (name_to_handle_at(AT_FDCWD, path, &about.handle, &mount_id, 0) < 0)
         return blocked(errno, "name_to_handle_at");

@@ -120,7 +120,8 @@ static int high_prctl(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return reached_kernel(syscall(SYS_prctl, PR_SET_PTRACER | HIGH_BIT, 0L, 0L, 0L, 0L), "prctl of PR_SET_PTRACER + 2^32");
+    return reached_kernel(syscall(SYS_prctl, PR_SET_PTRACER | HIGH_BIT, 0L, 0L, 0L, 0L),
+                          "prctl of PR_SET_PTRACER + 2^32");
 }
 
 static int trace(int argc, char **argv)

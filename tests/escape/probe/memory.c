@@ -98,6 +98,8 @@ static int judge_execution(struct program program, int ran, const char *what)
     int fate = in_child(execute, &program);
     if (fate == ran)
         return worked("executed %s", what);
+    if (fate == 127) /* the loader could not map its program */
+        fate = EPERM;
     return blocked(fate >= DIED_BY ? ENOSYS : fate, "execute %s", what);
 }
 

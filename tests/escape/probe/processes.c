@@ -79,6 +79,8 @@ static int fork_race(int argc, char **argv)
         if (pid > 0)
             _exit(0); /* we go, the child goes on */
         setsid();
+        if (getpid() % 8 == 0)
+            usleep(5000); /* long enough to be seen by whoever looks for us */
     }
 }
 
