@@ -13,6 +13,7 @@
 
 /* The way to one file. */
 struct walk {
+    const char *whole;   /* where it leads */
     uid_t self;          /* root, or whoever stands in for it */
     char path[PATH_MAX]; /* as far as it is judged, for messages */
     size_t length;
@@ -62,7 +63,7 @@ static int open_step(struct walk *walk, int directory_fd, const char *name, int 
     auto_fd int fd = openat(directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
-        return fail(err, errno, "open '%s'", walk->path);
+        return fail(err, errno, "open '%s'", walk->whole);
     int done = judge(walk, &st, err);
     if (done < 0)
         return done;
@@ -73,7 +74,7 @@ static int open_step(struct walk *walk, int directory_fd, const char *name, int 
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         auto_fd int readable = open(link, flags | O_NOCTTY | O_CLOEXEC);
         if (readable < 0)
-            return fail(err, errno, "open '%s'", walk->path);
+            return fail(err, errno, "open '%s'", walk->whole);
         *ret_fd = fd_take(&readable);
         return 0;
     }
@@ -84,7 +85,7 @@ static int open_step(struct walk *walk, int directory_fd, const char *name, int 
 /* path is absolute. */
 static int walk_to(const char *path, int last_flags, enum config_owner_check check, int *ret_fd, struct error *err)
 {
-    struct walk walk = { .self = check == CONFIG_OWNER_SELF ? geteuid() : 0, .path = "/", .length = 1 };
+    struct walk walk = { .whole = path, .self = check == CONFIG_OWNER_SELF ? geteuid() : 0, .path = "/", .length = 1 };
     auto_fd int fd = -1;
     int done = open_step(&walk, AT_FDCWD, "/", O_PATH, &fd, err);
     for (const char *step = path + strspn(path, "/"); done == 0 && *step != '\0';) {

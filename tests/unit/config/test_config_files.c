@@ -158,7 +158,7 @@ Test(config_files, that_are_none_get_an_error_of_their_own)
 {
     mkdir("directory.yaml", 0755);
     cr_assert_eq(mkfifo("fifo.yaml", 0600), 0);
-    expect_refused("missing.yaml", ENOENT, "missing.yaml': No such file or directory");
+    expect_refused("missing/c.yaml", ENOENT, "/missing/c.yaml': No such file or directory");
     expect_refused("directory.yaml", EINVAL, "'directory.yaml' is no regular file");
     expect_refused("fifo.yaml", EPERM, "is no regular file");
 }
