@@ -21,5 +21,6 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "supervise") == 0)
         return supervise_run();
     static const char usage[] = "cell is started by sallyportd and does nothing by itself. See sallyportd --help.\n";
-    return write(STDERR_FILENO, usage, sizeof usage - 1) < 0 ? 2 : 2;
+    ssize_t put = write(STDERR_FILENO, usage, sizeof usage - 1);
+    return put < 0 ? 1 : 2;
 }

@@ -323,7 +323,8 @@ int supervise_run(void)
     reset_signals();
     if (enter_slot() < 0 || take_filter() < 0) {
         static const char text[] = "cell: a slot's supervisor could not confine itself and ends\n";
-        return write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 1 : 1;
+        ssize_t put = write(STDERR_FILENO, text, sizeof text - 1);
+        return put < 0 ? 2 : 1;
     }
     tell_nothing(CELL_READY);
     for (;;) {
