@@ -99,19 +99,28 @@ static int check_rule(const struct check *check, const struct rule *rule, uint64
     return done;
 }
 
+static void add_choice(uint64_t choices[CHOICES_MAX], uint32_t *count, uint64_t choice)
+{
+    for (uint32_t i = 0; i < *count; i++)
+        if (choices[i] == choice)
+            return;
+    if (*count < CHOICES_MAX)
+        choices[(*count)++] = choice;
+}
+
 /* Every value that a rule of this call names for this argument, with the bits beside the mask clear and set. */
 static uint32_t collect(const struct profile *profile, uint32_t number, uint8_t index, uint64_t choices[CHOICES_MAX])
 {
     uint32_t count = 0;
-    choices[count++] = 0;
+    add_choice(choices, &count, 0);
     for (uint32_t i = 0; i < profile->rule_count; i++) {
         const struct rule *rule = &profile->rules[i];
         for (uint32_t j = 0; rule->number == number && j < rule->comparison_count; j++) {
             const struct comparison *comparison = &rule->comparisons[j];
-            if (comparison->index != index || count + 2 > CHOICES_MAX)
+            if (comparison->index != index)
                 continue;
-            choices[count++] = comparison->value;
-            choices[count++] = comparison->value | ~comparison->mask;
+            add_choice(choices, &count, comparison->value);
+            add_choice(choices, &count, comparison->value | ~comparison->mask);
         }
     }
     return count;
