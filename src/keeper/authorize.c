@@ -34,10 +34,12 @@ bool connection_uid(int fd, uint32_t *ret_uid)
     socklen_t size = sizeof name;
     struct ucred peer;
     socklen_t peer_size = sizeof peer;
-    if (socket_number(fd, SO_DOMAIN) != AF_UNIX || socket_number(fd, SO_TYPE) != SOCK_STREAM || socket_number(fd, SO_ACCEPTCONN) != 0)
+    if (socket_number(fd, SO_DOMAIN) != AF_UNIX || socket_number(fd, SO_TYPE) != SOCK_STREAM ||
+        socket_number(fd, SO_ACCEPTCONN) != 0)
         return false;
     /* Accepted connections carry their listener's path; pairs and abstract sockets have none. */
-    if (getsockname(fd, (struct sockaddr *)&name, &size) < 0 || size <= offsetof(struct sockaddr_un, sun_path) || name.sun_path[0] == '\0')
+    if (getsockname(fd, (struct sockaddr *)&name, &size) < 0 || size <= offsetof(struct sockaddr_un, sun_path) ||
+        name.sun_path[0] == '\0')
         return false;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0 || peer.pid <= 0 || peer.uid == (uid_t)-1)
         return false;
@@ -56,7 +58,8 @@ static const struct caller *find_peer(const struct rules *rules, int connection_
     return NULL;
 }
 
-const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd, uint64_t now_unix_ms)
+const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd,
+                               uint64_t now_unix_ms)
 {
     const struct caller *who = NULL;
     if (evidence->kind == EVIDENCE_BEARER && evidence->secret.size > 0)
@@ -137,7 +140,8 @@ void caller_scopes_text(const struct caller *who, char *to, size_t room)
     to[0] = '\0';
     for (uint32_t i = 0; i < who->scope_count; i++) {
         char scope[NAME_MAX_BYTES + 16];
-        int size = snprintf(scope, sizeof scope, "%s%s%s", used > 0 ? " " : "", scope_texts[who->scopes[i].kind], who->scopes[i].glob);
+        int size = snprintf(scope, sizeof scope, "%s%s%s", used > 0 ? " " : "", scope_texts[who->scopes[i].kind],
+                            who->scopes[i].glob);
         if (used + (size_t)size >= room)
             return;
         memcpy(to + used, scope, (size_t)size + 1);

@@ -16,7 +16,8 @@
  *
  *   connection_fd   for EVIDENCE_PEER: the accepted unix connection, else -1
  */
-const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd, uint64_t now_unix_ms);
+const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd,
+                               uint64_t now_unix_ms);
 
 /*
  * The uid at the other end of a unix stream socket that is bound to a path and not listening: a listening socket or one
@@ -28,7 +29,7 @@ bool connection_uid(int fd, uint32_t *ret_uid);
 uint8_t caller_via(const struct caller *who);
 
 bool may_run(const struct caller *who, const char *command);
-bool may_see(const struct caller *who, const char *command);          /* that the command exists */
+bool may_see(const struct caller *who, const char *command); /* that the command exists */
 bool may_read_all(const struct caller *who);
 bool may_read_own(const struct caller *who);
 bool may_read(const struct caller *who, const char *actor, uint8_t via);

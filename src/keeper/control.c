@@ -125,7 +125,8 @@ void control_take(struct keeper *keeper, struct message *message)
     if (takes[message->type] != NULL)
         takes[message->type](keeper, message);
     else
-        log_warn("the bootstrap sent %s, which is not for a keeper at work; going on", message_defs[message->type].name);
+        log_warn("the bootstrap sent %s, which is not for a keeper at work; going on",
+                 message_defs[message->type].name);
 }
 
 static void on_control(evutil_socket_t fd, short what, void *arg)

@@ -8,7 +8,8 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 
-#define LAST_WAIT_MS (GRACE_DEFAULT_MS + 10 * KILL_WAIT_MS)     /* for stopped jobs to be gone, when they did not ask for more */
+#define LAST_WAIT_MS                                                                                                   \
+    (GRACE_DEFAULT_MS + 10 * KILL_WAIT_MS) /* for stopped jobs to be gone, when they did not ask for more */
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 
@@ -47,7 +48,7 @@ static unsigned count_under_way(const struct keeper *keeper)
     const struct job *job;
     for (unsigned i = 0; i < JOB_TABLE_BUCKETS; i++)
         LIST_FOREACH(job, &keeper->jobs.buckets[i], in_table)
-            count += is_under_way(job);
+    count += is_under_way(job);
     return count;
 }
 
@@ -84,6 +85,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void drain_check(struct keeper *keeper)
 {
-    if (keeper->drain.is_on && !keeper->turn.is_scheduled && count_under_way(keeper) == 0 && TAILQ_EMPTY(&keeper->turn.changed))
+    if (keeper->drain.is_on && !keeper->turn.is_scheduled && count_under_way(keeper) == 0 &&
+        TAILQ_EMPTY(&keeper->turn.changed))
         keeper_stop(keeper, 0);
 }

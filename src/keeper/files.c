@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/limits.h"
@@ -55,7 +54,8 @@ static struct output_names output_names(const struct job_id *id)
     return names;
 }
 
-static int open_pair(int state_fd, const char *log, const char *index, int flags, int *ret_log_fd, int *ret_index_fd, struct error *err)
+static int open_pair(int state_fd, const char *log, const char *index, int flags, int *ret_log_fd, int *ret_index_fd,
+                     struct error *err)
 {
     auto_fd int log_fd = openat(state_fd, log, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (log_fd < 0)
@@ -162,7 +162,8 @@ int files_load_stdin(int state_fd, const struct job_id *id, int *ret_memfd, stru
     int done = copy_file(fd, from_fd, (uint64_t)st.st_size, err);
     if (done < 0)
         return done;
-    if (lseek(fd, 0, SEEK_SET) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    if (lseek(fd, 0, SEEK_SET) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
         return fail(err, errno, "seal a memory file of '%s'", name);
     *ret_memfd = fd_take(&fd);
     return 0;

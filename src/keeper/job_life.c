@@ -24,8 +24,8 @@ struct job *job_find(struct keeper *keeper, const struct job_id *id)
 {
     struct job *job;
     LIST_FOREACH(job, &keeper->jobs.buckets[bucket_of(id)], in_table)
-        if (job_id_equal(&job->record.id, id))
-            return job;
+    if (job_id_equal(&job->record.id, id))
+        return job;
     return NULL;
 }
 
@@ -114,9 +114,9 @@ static void enter_end(struct keeper *keeper, struct job *job)
 }
 
 static void (*const enter_state[JOB_STATE_COUNT])(struct keeper *keeper, struct job *job) = {
-    [JOB_QUEUED] = enter_queued, [JOB_STARTING] = enter_starting, [JOB_RUNNING] = enter_running,
-    [JOB_SUCCEEDED] = enter_end, [JOB_FAILED] = enter_end,        [JOB_TIMED_OUT] = enter_end,
-    [JOB_CANCELLED] = enter_end, [JOB_REJECTED] = enter_end,      [JOB_LOST] = enter_end,
+    [JOB_QUEUED] = enter_queued,     [JOB_STARTING] = enter_starting, [JOB_RUNNING] = enter_running,
+    [JOB_SUCCEEDED] = enter_end,     [JOB_FAILED] = enter_end,        [JOB_TIMED_OUT] = enter_end,
+    [JOB_CANCELLED] = enter_end,     [JOB_REJECTED] = enter_end,      [JOB_LOST] = enter_end,
     [JOB_LAUNCH_FAILED] = enter_end,
 };
 
@@ -129,7 +129,7 @@ bool job_change(struct keeper *keeper, struct job *job, enum job_event event)
         next = job_end_state(job->record.reason, (int)job->record.exit_code);
     job->record.state = (uint8_t)next;
     job->record.version++;
-    turn_job_changed(keeper, job);      /* before the state's own part: queue_add() can end a job at once */
+    turn_job_changed(keeper, job); /* before the state's own part: queue_add() can end a job at once */
     if (enter_state[next] != NULL)
         enter_state[next](keeper, job);
     return true;
@@ -173,7 +173,7 @@ static void take_evidence(struct job_record *record, const struct msg_exited *ex
     text_copy(record->step, sizeof record->step, exited->step);
     text_copy(record->message, sizeof record->message, exited->message);
     if (record->reason == JOB_REASON_LAUNCH_FAILED)
-        record->started_unix_ms = 0;    /* its pipes may have come early, but no program ran */
+        record->started_unix_ms = 0; /* its pipes may have come early, but no program ran */
     settle_stopped_by(record);
 }
 
@@ -182,7 +182,8 @@ static void measure_output(struct keeper *keeper, struct job *job)
 {
     struct error err = { 0 };
     if (output_open(keeper, job, 0, false, &job->output, &err) < 0)
-        log_error("the output of a job of '%s' cannot be measured: %s; its record will not say how long it is", job->record.command, err.text);
+        log_error("the output of a job of '%s' cannot be measured: %s; its record will not say how long it is",
+                  job->record.command, err.text);
 }
 
 void job_end(struct keeper *keeper, struct job *job, const struct msg_exited *exited)
@@ -191,7 +192,8 @@ void job_end(struct keeper *keeper, struct job *job, const struct msg_exited *ex
         return;
     job->exited = malloc(sizeof *job->exited);
     if (job->exited == NULL) {
-        log_error("job %s has ended, but there is no memory to record it; ending, to be started anew", job->record.command);
+        log_error("job %s has ended, but there is no memory to record it; ending, to be started anew",
+                  job->record.command);
         keeper_stop(keeper, 1);
         return;
     }
@@ -206,7 +208,9 @@ void job_end(struct keeper *keeper, struct job *job, const struct msg_exited *ex
 
 void job_end_by_keeper(struct keeper *keeper, struct job *job, enum job_reason reason, const char *message)
 {
-    struct msg_exited exited = { .job_id = job->record.id, .reason = (uint8_t)reason, .finished_unix_ms = clock_unix_ms() };
+    struct msg_exited exited = { .job_id = job->record.id,
+                                 .reason = (uint8_t)reason,
+                                 .finished_unix_ms = clock_unix_ms() };
     text_copy(exited.message, sizeof exited.message, message);
     if (job->record.started_unix_ms != 0 && exited.finished_unix_ms > job->record.started_unix_ms)
         exited.wall_us = (exited.finished_unix_ms - job->record.started_unix_ms) * 1000;
@@ -225,10 +229,12 @@ void job_output_done(struct keeper *keeper, struct job *job)
     if (record->message[0] == '\0')
         report_sentence(record, record->message, sizeof record->message);
     if (!job_change(keeper, job, JOB_EXIT))
-        log_error("job %s ended in state %s, which cannot be; its record stays", record->command, job_state_text(record->state));
+        log_error("job %s ended in state %s, which cannot be; its record stays", record->command,
+                  job_state_text(record->state));
 }
 
-void job_stop(struct keeper *keeper, struct job *job, enum job_reason reason, const char *stopped_by, bool has_grace, uint32_t grace_ms)
+void job_stop(struct keeper *keeper, struct job *job, enum job_reason reason, const char *stopped_by, bool has_grace,
+              uint32_t grace_ms)
 {
     if (job->exited != NULL || job_has_ended(job->record.state))
         return;
@@ -267,5 +273,5 @@ void job_stored(struct keeper *keeper, struct job *job)
     queue_free_slot(keeper, job);
     job->is_over = true;
     if (!job->has_news)
-        job_forget(keeper, job);        /* else when all who watch were told */
+        job_forget(keeper, job); /* else when all who watch were told */
 }

@@ -24,23 +24,23 @@ struct job {
     LIST_ENTRY(job) in_table;
     TAILQ_ENTRY(job) in_queue, in_changed, in_news;
     struct job_record record;
-    bool is_new;                    /* its record is in the open transaction and may yet be undone */
-    bool is_over;                   /* its end is stored; here only until those who watch were told */
-    bool is_changed, is_queued, has_news;   /* on the list of that name */
-    bool has_report, has_grown;     /* what the news are */
-    unsigned due;                   /* enum due */
-    uint8_t *secret_params;         /* the parameters with their secrets; only here, and only until the job runs */
+    bool is_new;                          /* its record is in the open transaction and may yet be undone */
+    bool is_over;                         /* its end is stored; here only until those who watch were told */
+    bool is_changed, is_queued, has_news; /* on the list of that name */
+    bool has_report, has_grown;           /* what the news are */
+    unsigned due;                         /* enum due */
+    uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */
     uint32_t secret_params_bytes;
-    struct slot_kind *kind;         /* whose slot it waits for or has */
+    struct slot_kind *kind; /* whose slot it waits for or has */
     bool has_slot;
-    bool was_ordered;               /* a launch was sent to the launcher of record.incarnation */
-    bool is_unheard;                /* the launcher has said hello, and has not named this job yet */
-    bool must_stop;                 /* a stop was asked for that this launcher connection has not heard */
-    bool is_over_limit;             /* a stop for its output was asked for */
+    bool was_ordered;   /* a launch was sent to the launcher of record.incarnation */
+    bool is_unheard;    /* the launcher has said hello, and has not named this job yet */
+    bool must_stop;     /* a stop was asked for that this launcher connection has not heard */
+    bool is_over_limit; /* a stop for its output was asked for */
     bool has_stop_grace;
     uint32_t stop_grace_ms;
-    struct msg_exited *exited;      /* how it ended, while its last output is drained */
-    bool is_exit_reported;          /* by the launcher, which waits for our word */
+    struct msg_exited *exited; /* how it ended, while its last output is drained */
+    bool is_exit_reported;     /* by the launcher, which waits for our word */
     struct output *output;
     LIST_HEAD(, watch) watches;
 };
@@ -82,7 +82,8 @@ void job_end_by_keeper(struct keeper *keeper, struct job *job, enum job_reason r
 void job_output_done(struct keeper *keeper, struct job *job);
 
 /* Asks the launcher to stop a job that has a slot, or ends one that has none. `stopped_by` is for the record. */
-void job_stop(struct keeper *keeper, struct job *job, enum job_reason reason, const char *stopped_by, bool has_grace, uint32_t grace_ms);
+void job_stop(struct keeper *keeper, struct job *job, enum job_reason reason, const char *stopped_by, bool has_grace,
+              uint32_t grace_ms);
 
 /* After the commit: does what is due. May forget the job. */
 void job_stored(struct keeper *keeper, struct job *job);

@@ -15,7 +15,7 @@
 #include "sallyport/base/log.h"
 
 #define KEYS_EVERY_TICKS 60
-#define KEYS_AT_ONCE     200            /* small, so that no request waits for the sweep */
+#define KEYS_AT_ONCE     200 /* small, so that no request waits for the sweep */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 
@@ -34,8 +34,8 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     return 0;
 }
 
-int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
-               struct keeper **ret_keeper, struct error *err)
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path,
+               struct rules *rules, struct keeper **ret_keeper, struct error *err)
 {
     struct keeper *keeper = calloc(1, sizeof *keeper);
     if (keeper == NULL)
@@ -101,7 +101,8 @@ static void record_rules(struct keeper *keeper)
     snprintf(detail, sizeof detail, "generation %u took effect", keeper->rules.generation);
     int done = turn_write(keeper, &err);
     if (done == 0)
-        done = audit_record(keeper->store, &(struct audit_entry){ .what = AUDIT_CONFIG, .detail = detail, .count = 1 }, &err);
+        done = audit_record(keeper->store, &(struct audit_entry){ .what = AUDIT_CONFIG, .detail = detail, .count = 1 },
+                            &err);
     if (done < 0) {
         log_error("a change of the configuration could not be recorded: %s", err.text);
         turn_spoil(keeper);
@@ -115,7 +116,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     keeper->rules = *draft;
     *draft = (struct rules){ 0 };
     if (store_is_open(keeper->store))
-        turn_end(keeper);               /* the way of syncing cannot change within a transaction */
+        turn_end(keeper); /* the way of syncing cannot change within a transaction */
     if (store_set_sync(keeper->store, keeper->rules.settings.syncs_fully, &err) < 0)
         log_error("store.sync cannot be changed now: %s", err.text);
     record_rules(keeper);
@@ -130,7 +131,7 @@ void keeper_connect(struct keeper *keeper, enum process process, int fd)
     struct error err = { 0 };
     int done = 0;
     if (process == PROCESS_FRONT) {
-        watches_clear(keeper);          /* their numbers belong to the old one */
+        watches_clear(keeper); /* their numbers belong to the old one */
         done = peer_connect(&keeper->front, fd, &err);
         front_tell_status(keeper);
     } else if (process == PROCESS_LAUNCHER) {

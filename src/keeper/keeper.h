@@ -23,17 +23,17 @@ struct store;
 struct keeper {
     struct event_base *base;
     struct store *store;
-    int state_fd;                       /* "/", which is the state directory */
-    int null_fd;                        /* where output beyond the limit goes: there is no /dev in our root */
+    int state_fd; /* "/", which is the state directory */
+    int null_fd;  /* where output beyond the limit goes: there is no /dev in our root */
     int doorbell_fd;
-    struct rules rules, draft;          /* draft: a new policy whose settings have not come yet */
+    struct rules rules, draft; /* draft: a new policy whose settings have not come yet */
     struct channel control;
     struct event *control_readable;
-    struct event *tick;                 /* once a second: expiry, held back refusals, old keys */
+    struct event *tick; /* once a second: expiry, held back refusals, old keys */
     unsigned ticks;
     struct peer front, launcher;
-    uint64_t incarnation;               /* of the launcher that said hello last; 0: none yet */
-    uint32_t held_left;                 /* jobs that it has not named yet */
+    uint64_t incarnation; /* of the launcher that said hello last; 0: none yet */
+    uint32_t held_left;   /* jobs that it has not named yet */
     bool has_hello;
     struct turn turn;
     struct job_table jobs;
@@ -50,8 +50,8 @@ struct keeper {
  *   base            taken over; made before the lockdown, because making one needs a socket pair
  *   database_path   "/jobs.db" when locked down
  */
-int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path, struct rules *rules,
-               struct keeper **ret_keeper, struct error *err);
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path,
+               struct rules *rules, struct keeper **ret_keeper, struct error *err);
 void keeper_free(struct keeper *keeper);
 
 /* New rules take the place of the old: effective for the next request, and for every open watch. */

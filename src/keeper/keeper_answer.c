@@ -27,7 +27,8 @@ enum phase { PHASE_SERVING = 1, PHASE_DRAINING = 2, PHASE_BOTH = 3 };
 
 void front_tell_status(struct keeper *keeper)
 {
-    struct msg_status status = { .is_launcher_up = launcher_is_up(keeper), .is_draining = keeper->drain.is_on,
+    struct msg_status status = { .is_launcher_up = launcher_is_up(keeper),
+                                 .is_draining = keeper->drain.is_on,
                                  .generation = keeper->rules.generation };
     if (keeper->front.is_connected)
         peer_send(&keeper->front, MSG_STATUS, 0, &status, NULL, 0);
@@ -40,7 +41,8 @@ void request_answer(struct keeper *keeper, const struct request *request, enum m
     turn_send(keeper, &keeper->front, type, request->id, body, NULL, 0);
 }
 
-static void record_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal, const char *detail)
+static void record_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                           const char *detail)
 {
     if (request->who == NULL) {
         refusals_note(keeper, request->evidence->address);
@@ -48,9 +50,15 @@ static void record_refusal(struct keeper *keeper, const struct request *request,
     }
     char text[ERROR_TEXT_MAX_BYTES];
     struct error err = { 0 };
-    snprintf(text, sizeof text, "%s: %u %s: %s", message_defs[request->type].name, refusal->status, refusal->code, detail);
-    struct audit_entry entry = { .what = AUDIT_REFUSED, .job_id = refusal->job_id, .actor = request->who->name, .count = 1,
-                                 .address = request->evidence->address, .command = refusal->command, .detail = text };
+    snprintf(text, sizeof text, "%s: %u %s: %s", message_defs[request->type].name, refusal->status, refusal->code,
+             detail);
+    struct audit_entry entry = { .what = AUDIT_REFUSED,
+                                 .job_id = refusal->job_id,
+                                 .actor = request->who->name,
+                                 .count = 1,
+                                 .address = request->evidence->address,
+                                 .command = refusal->command,
+                                 .detail = text };
     int done = turn_write(keeper, &err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, &err);
@@ -60,15 +68,19 @@ static void record_refusal(struct keeper *keeper, const struct request *request,
     }
 }
 
-static void send_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal, const char *detail)
+static void send_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                         const char *detail)
 {
-    struct msg_refused refused = { .status = refusal->status, .errors = refusal->errors, .retry_after_s = refusal->retry_after_s };
+    struct msg_refused refused = { .status = refusal->status,
+                                   .errors = refusal->errors,
+                                   .retry_after_s = refusal->retry_after_s };
     text_copy(refused.code, sizeof refused.code, refusal->code);
     text_copy(refused.detail, sizeof refused.detail, detail);
     request_answer(keeper, request, MSG_REFUSED, &refused);
 }
 
-void request_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal, const char *format, ...)
+void request_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                    const char *format, ...)
 {
     char detail[ERROR_TEXT_MAX_BYTES];
     va_list args;
@@ -82,10 +94,13 @@ void request_refuse(struct keeper *keeper, const struct request *request, const 
 void request_fail(struct keeper *keeper, const struct request *request, const struct error *err)
 {
     bool is_full = err->code == ENOSPC || err->code == EDQUOT || err->code == EROFS;
-    struct refusal refusal = { .status = is_full ? 503 : 500, .code = is_full ? "store-full" : "internal",
+    struct refusal refusal = { .status = is_full ? 503 : 500,
+                               .code = is_full ? "store-full" : "internal",
                                .retry_after_s = is_full ? 30 : 0 };
     log_error("a request (%s) failed: %s", message_defs[request->type].name, err->text);
-    send_refusal(keeper, request, &refusal, is_full ? "there is no room to record this; try again later" : "the service failed; its log says more");
+    send_refusal(keeper, request, &refusal,
+                 is_full ? "there is no room to record this; try again later"
+                         : "the service failed; its log says more");
 }
 
 /* --- the requests that only look -------------------------------------------------------------------------------------- */
@@ -93,7 +108,8 @@ void request_fail(struct keeper *keeper, const struct request *request, const st
 static void answer_whoami(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     (void)message;
-    struct msg_identity identity = { .via = caller_via(request->who), .expires_unix_ms = request->who->expires_unix_ms };
+    struct msg_identity identity = { .via = caller_via(request->who),
+                                     .expires_unix_ms = request->who->expires_unix_ms };
     text_copy(identity.actor, sizeof identity.actor, request->who->name);
     caller_scopes_text(request->who, identity.scopes, sizeof identity.scopes);
     request_answer(keeper, request, MSG_IDENTITY, &identity);
@@ -111,12 +127,15 @@ static void answer_list_commands(struct keeper *keeper, const struct request *re
             runnable[i / 8] |= (uint8_t)(1u << (i % 8));
     }
     uint32_t bytes = (policy->command_count + 7) / 8;
-    struct msg_commands commands = { .visible = { visible, bytes }, .runnable = { runnable, bytes }, .generation = keeper->rules.generation };
+    struct msg_commands commands = { .visible = { visible, bytes },
+                                     .runnable = { runnable, bytes },
+                                     .generation = keeper->rules.generation };
     request_answer(keeper, request, MSG_COMMANDS, &commands);
 }
 
 /* The record of a job that the caller may read. Otherwise the refusal is on its way: what may not be seen does not exist. */
-static bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id, struct job_record *ret_record)
+static bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                          struct job_record *ret_record)
 {
     struct error err = { 0 };
     const struct job *job = job_find(keeper, id);
@@ -131,17 +150,19 @@ static bool find_readable(struct keeper *keeper, const struct request *request, 
     }
     if (found > 0 && may_read(request->who, ret_record->actor, ret_record->via))
         return true;
-    request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .job_id = id }, "there is no such job");
+    request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .job_id = id },
+                   "there is no such job");
     return false;
 }
 
 /* False when the front asked for what it may not: then there is no answer but the end of its connection. */
-static bool open_watch(struct keeper *keeper, const struct request *request, enum watch_kind kind, const struct job_id *id)
+static bool open_watch(struct keeper *keeper, const struct request *request, enum watch_kind kind,
+                       const struct job_id *id)
 {
     struct error err = { 0 };
     struct job *job = job_find(keeper, id);
     if (job == NULL || job->is_over)
-        return true;            /* the answer is the last word */
+        return true; /* the answer is the last word */
     int done = watch_add(keeper, request->id, kind, job, request->who, &err);
     if (done == -EEXIST) {
         peer_break(&keeper->front, err.text);
@@ -172,13 +193,14 @@ static void answer_read_job(struct keeper *keeper, const struct request *request
 }
 
 /* Both files, read-only, and how much of them is whole. */
-static int open_output(struct keeper *keeper, const struct job_record *record, int fds[2], struct msg_output *ret_output, struct error *err)
+static int open_output(struct keeper *keeper, const struct job_record *record, int fds[2],
+                       struct msg_output *ret_output, struct error *err)
 {
     const struct job *job = job_find(keeper, &record->id);
     struct msg_output output = { .job_id = record->id, .is_complete = job == NULL || job->is_over };
     int done = 0;
     if (!output.is_complete)
-        done = files_make_output(keeper->state_fd, &record->id, err);   /* who follows it reads from the first byte on */
+        done = files_make_output(keeper->state_fd, &record->id, err); /* who follows it reads from the first byte on */
     if (done == 0)
         done = files_open_reader(keeper->state_fd, &record->id, &fds[0], &fds[1], err);
     if (done == -ENOENT && record->output_bytes == 0)
@@ -206,7 +228,8 @@ static void answer_read_output(struct keeper *keeper, const struct request *requ
     int fds[2] = { -1, -1 };
     int done = open_output(keeper, &record, fds, &output, &err);
     if (done == -ENOENT)
-        request_refuse(keeper, request, &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
+        request_refuse(keeper, request,
+                       &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
                        "the output was removed; the record of the job remains");
     else if (done < 0)
         request_fail(keeper, request, &err);
@@ -222,20 +245,16 @@ static const struct answer {
     void (*run)(struct keeper *keeper, const struct request *request, const struct message *message);
     unsigned phases;
 } answers[MSG_COUNT] = {
-    [MSG_WHOAMI] = { answer_whoami, PHASE_BOTH },
-    [MSG_LIST_COMMANDS] = { answer_list_commands, PHASE_BOTH },
-    [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },
-    [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
-    [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH },
-    [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
-    [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
-    [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
+    [MSG_WHOAMI] = { answer_whoami, PHASE_BOTH },           [MSG_LIST_COMMANDS] = { answer_list_commands, PHASE_BOTH },
+    [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },        [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
+    [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH }, [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
+    [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },           [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
 static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_submit, evidence) == 0 &&
-              offsetof(struct msg_read_job, evidence) == 0 && offsetof(struct msg_list_jobs, evidence) == 0 &&
-              offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0,
+                  offsetof(struct msg_read_job, evidence) == 0 && offsetof(struct msg_list_jobs, evidence) == 0 &&
+                  offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0,
               "evidence comes first");
 
 /* The descriptors must be the ones that the message speaks of: a connection, then standard input. */
@@ -260,7 +279,9 @@ static bool sort_fds(const struct message *message, int *ret_connection_fd, int 
 static void answer_request(struct keeper *keeper, const struct message *message)
 {
     const struct answer *answer = &answers[message->type];
-    struct request request = { .id = message->request_id, .type = message->type, .evidence = &message->body.whoami.evidence };
+    struct request request = { .id = message->request_id,
+                               .type = message->type,
+                               .evidence = &message->body.whoami.evidence };
     int connection_fd;
     if (!sort_fds(message, &connection_fd, &request.stdin_fd)) {
         peer_break(&keeper->front, "descriptors that its message does not speak of");

@@ -62,13 +62,14 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
 {
     struct error err = { 0 };
     if (job->output != NULL && job->output->is_attached)
-        return;                     /* our own ends are as good as the fresh ones, which the message closes */
+        return; /* our own ends are as good as the fresh ones, which the message closes */
     int done = 0;
-    if (job->output == NULL) {      /* after our restart */
+    if (job->output == NULL) { /* after our restart */
         int index = policy_find_command(keeper->rules.policy, job->record.command);
         const struct command *command = index >= 0 ? &keeper->rules.policy->commands[index] : NULL;
-        done = output_open(keeper, job, command != NULL ? command->output_max_bytes : (uint64_t)OUTPUT_MAX_DEFAULT_BYTES,
-                           command == NULL || command->output_when_full == OUTPUT_KILL, &job->output, &err);
+        done =
+            output_open(keeper, job, command != NULL ? command->output_max_bytes : (uint64_t)OUTPUT_MAX_DEFAULT_BYTES,
+                        command == NULL || command->output_when_full == OUTPUT_KILL, &job->output, &err);
     }
     if (done == 0) {
         int stdout_fd = fd_take(&message->fds[0]), stderr_fd = fd_take(&message->fds[1]);
@@ -95,7 +96,8 @@ static void take_launched(struct keeper *keeper, struct message *message)
         job_change(keeper, job, JOB_LAUNCHED);
         follow_output(keeper, job, message);
         if (!was_starting && keeper->held_left > 0)
-            job->must_stop = true;  /* asked for before our restart, or the launcher's silence: said again after the list */
+            job->must_stop =
+                true; /* asked for before our restart, or the launcher's silence: said again after the list */
     } else if (job->record.state == JOB_RUNNING && job->is_unheard) {
         job->is_unheard = false;
         follow_output(keeper, job, message);

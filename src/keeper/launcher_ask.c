@@ -16,8 +16,11 @@ static int fill_launch(struct keeper *keeper, const struct job *job, struct msg_
     int command = policy_find_command(keeper->rules.policy, job->record.command);
     if (command < 0)
         return fail_plain(err, ENOENT, "the command is gone");
-    *launch = (struct msg_launch){ .job_id = job->record.id, .generation = keeper->rules.generation, .command = (uint32_t)command,
-                                   .timeout_ms = job->record.timeout_ms, .has_stdin = job->record.has_stdin };
+    *launch = (struct msg_launch){ .job_id = job->record.id,
+                                   .generation = keeper->rules.generation,
+                                   .command = (uint32_t)command,
+                                   .timeout_ms = job->record.timeout_ms,
+                                   .has_stdin = job->record.has_stdin };
     text_copy(launch->actor, sizeof launch->actor, job->record.actor);
     audit_head(keeper->store, head);
     launch->audit_head = (struct span){ head, HASH_BYTES };
@@ -51,7 +54,9 @@ bool ask_launch(struct keeper *keeper, struct job *job)
 
 void ask_stop(struct keeper *keeper, struct job *job, enum job_reason reason)
 {
-    struct msg_stop stop = { .job_id = job->record.id, .reason = (uint8_t)reason, .has_grace = job->has_stop_grace,
+    struct msg_stop stop = { .job_id = job->record.id,
+                             .reason = (uint8_t)reason,
+                             .has_grace = job->has_stop_grace,
                              .grace_ms = job->has_stop_grace ? job->stop_grace_ms : 0 };
     if (launcher_is_up(keeper))
         peer_send(&keeper->launcher, MSG_STOP, 0, &stop, NULL, 0);

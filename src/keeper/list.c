@@ -9,7 +9,7 @@
 #include "sallyport/proto/entries.h"
 
 #define PAGE_DEFAULT   50
-#define PAGE_MAX_BYTES (1024 * 1024)    /* of parameters and labels; then the page ends early */
+#define PAGE_MAX_BYTES (1024 * 1024) /* of parameters and labels; then the page ends early */
 
 struct page {
     struct keeper *keeper;
@@ -30,7 +30,7 @@ static bool send_one(void *arg, const struct job_record *record)
     }
     const struct job *job = job_find(page->keeper, &record->id);
     if (report_job(page->keeper, job != NULL ? &job->record : record, &report, &err) < 0)
-        return true;            /* logged; one damaged record does not hide the others */
+        return true; /* logged; one damaged record does not hide the others */
     page->bytes += report.params.size + report.labels.size;
     page->sent++;
     request_answer(page->keeper, page->request, MSG_JOB, &report);
@@ -64,10 +64,16 @@ static bool read_label(struct span label, struct job_label *ret_label)
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     const struct msg_list_jobs *asked = &message->body.list_jobs;
-    struct page page = { .keeper = keeper, .request = request, .wanted = asked->limit != 0 ? asked->limit : PAGE_DEFAULT };
-    struct job_filter filter = { .command = asked->command, .actor = asked->actor, .state = asked->state,
-                                 .since_unix_ms = asked->since_unix_ms, .until_unix_ms = asked->until_unix_ms,
-                                 .before = asked->has_before ? &asked->before : NULL, .limit = page.wanted + 1 };
+    struct page page = { .keeper = keeper,
+                         .request = request,
+                         .wanted = asked->limit != 0 ? asked->limit : PAGE_DEFAULT };
+    struct job_filter filter = { .command = asked->command,
+                                 .actor = asked->actor,
+                                 .state = asked->state,
+                                 .since_unix_ms = asked->since_unix_ms,
+                                 .until_unix_ms = asked->until_unix_ms,
+                                 .before = asked->has_before ? &asked->before : NULL,
+                                 .limit = page.wanted + 1 };
     struct error err = { 0 };
     if (!read_label(asked->label, &filter.label)) {
         peer_break(&keeper->front, "a label filter that is no label");

@@ -10,14 +10,13 @@
 #include "sallyport/confine/confine.h"
 #include "sallyport/proto/messages.h"
 
-#define OPEN_FILES_MAX 16384    /* four for each running job, one for each answer that waits, and the database's */
+#define OPEN_FILES_MAX 16384 /* four for each running job, one for each answer that waits, and the database's */
 
 static const char *const keeper_calls[] = {
-    "splice",                           /* pipes to logs */
-    "sendfile", "memfd_create",         /* standard input to its file and back */
-    "getsockname",                      /* who sits behind a unix connection */
-    "pwritev", "preadv", "fallocate", "sync_file_range",
-    NULL,
+    "splice",                      /* pipes to logs */
+    "sendfile",    "memfd_create", /* standard input to its file and back */
+    "getsockname",                 /* who sits behind a unix connection */
+    "pwritev",     "preadv",       "fallocate", "sync_file_range", NULL,
 };
 
 static const char *const *call_groups[] = { confine_calls_base, confine_calls_loop, confine_calls_files, keeper_calls };
@@ -33,14 +32,15 @@ static void raise_open_files(void)
         return;
     wanted = (struct rlimit){ limit.rlim_max, limit.rlim_max };
     if (setrlimit(RLIMIT_NOFILE, &wanted) < 0)
-        log_warn("the limit of open files stays at %llu; many jobs at once may meet it", (unsigned long long)limit.rlim_cur);
+        log_warn("the limit of open files stays at %llu; many jobs at once may meet it",
+                 (unsigned long long)limit.rlim_cur);
 }
 
 int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct error *err)
 {
     uint32_t landlock_abi = 0;
     raise_open_files();
-    int done = confine_root(state_fd, err);                 /* the state directory is all there is */
+    int done = confine_root(state_fd, err); /* the state directory is all there is */
     if (done == 0)
         done = confine_become(become->uid, become->gid, become->keeps_ids, err);
     if (done < 0)
@@ -48,7 +48,8 @@ int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root
     auto_fd int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return fail(err, errno, "open the state directory as '/'");
-    done = confine_landlock(root_fd, &landlock_abi, err);   /* files there, and nothing else: no network, no other process */
+    done =
+        confine_landlock(root_fd, &landlock_abi, err); /* files there, and nothing else: no network, no other process */
     if (done == 0)
         done = confine_syscalls(call_groups, sizeof call_groups / sizeof call_groups[0], err);
     if (done == 0)

@@ -24,7 +24,7 @@
 #include "sallyport/base/log.h"
 
 #define CONTROL_FD  3
-#define EXIT_CONFIG 78          /* EX_CONFIG: starting us again would not help */
+#define EXIT_CONFIG 78 /* EX_CONFIG: starting us again would not help */
 
 /* The orderly stop comes over the control channel; a terminal's Ctrl-C is for the bootstrap alone. */
 static void ignore_signals(void)
@@ -39,17 +39,18 @@ static int prepare(struct handover *handover, struct keeper **ret_keeper, struct
     int done = control_take_handover(CONTROL_FD, handover, err);
     if (done < 0)
         return done;
-    auto_fd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);  /* while there is one */
+    auto_fd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC); /* while there is one */
     if (null_fd < 0)
         return fail(err, errno, "open /dev/null");
-    struct event_base *base = event_base_new();     /* while a socket pair can still be made */
+    struct event_base *base = event_base_new(); /* while a socket pair can still be made */
     if (base == NULL)
         return fail(err, ENOMEM, "make the event loop");
     auto_fd int root_fd = -1;
     done = keeper_lockdown(&handover->become, handover->state_fd, &root_fd, err);
     if (done < 0)
         return done;
-    return keeper_new(base, fd_take(&root_fd), fd_take(&null_fd), fd_take(&handover->doorbell_fd), "/jobs.db", &handover->rules, ret_keeper, err);
+    return keeper_new(base, fd_take(&root_fd), fd_take(&null_fd), fd_take(&handover->doorbell_fd), "/jobs.db",
+                      &handover->rules, ret_keeper, err);
 }
 
 static int serve(struct keeper *keeper, struct handover *handover, struct error *err)

@@ -24,15 +24,15 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 
-#define PIPE_BYTES       (256 * 1024)   /* 64 jobs stay below what one user's pipes may hold (pipe(7), pipe-user-pages-soft) */
+#define PIPE_BYTES       (256 * 1024) /* 64 jobs stay below what one user's pipes may hold (pipe(7), pipe-user-pages-soft) */
 #define HASH_STEP_BYTES  (1024 * 1024)
 #define HASH_PIECE_BYTES (64 * 1024)
 #define DISK_AGAIN_MS    1000
 
-static void on_pipe_readable(evutil_socket_t fd, short what, void *arg);    /* bytes move to the log, */
-static void on_hash(evutil_socket_t fd, short what, void *arg);             /* the hash follows when it is behind, */
-static void on_disk_again(evutil_socket_t fd, short what, void *arg);       /* a full disk is tried again, */
-static void on_deadline(evutil_socket_t fd, short what, void *arg);         /* and the last drain ends in time */
+static void on_pipe_readable(evutil_socket_t fd, short what, void *arg); /* bytes move to the log, */
+static void on_hash(evutil_socket_t fd, short what, void *arg);          /* the hash follows when it is behind, */
+static void on_disk_again(evutil_socket_t fd, short what, void *arg);    /* a full disk is tried again, */
+static void on_deadline(evutil_socket_t fd, short what, void *arg);      /* and the last drain ends in time */
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
@@ -73,7 +73,8 @@ static int find_end(struct output *output, struct error *err)
     int done = output_measure(output->log_fd, output->index_fd, &output->bytes, &output->records, err);
     if (done < 0 || output->records == 0)
         return done;
-    if (!read_index(output->index_fd, output->records - 1, &last) || (last.stream != OUTPUT_STDOUT && last.stream != OUTPUT_STDERR))
+    if (!read_index(output->index_fd, output->records - 1, &last) ||
+        (last.stream != OUTPUT_STDOUT && last.stream != OUTPUT_STDERR))
         return fail_plain(err, EBADMSG, "the index of an output is damaged");
     uint64_t own = last.stream_offset + (output->bytes - last.offset);
     if (own > output->bytes)
@@ -87,24 +88,30 @@ static int output_prepare(struct output *output, struct error *err)
 {
     struct event_base *base = output->keeper->base;
     for (int i = 0; i < 2; i++)
-        output->pipes[i] = (struct output_pipe){ .output = output, .fd = -1, .stream = i == 0 ? OUTPUT_STDOUT : OUTPUT_STDERR };
+        output->pipes[i] =
+            (struct output_pipe){ .output = output, .fd = -1, .stream = i == 0 ? OUTPUT_STDOUT : OUTPUT_STDERR };
     output->hash = hash_new();
     output->hash_on = evtimer_new(base, on_hash, output);
     output->deadline = evtimer_new(base, on_deadline, output);
     output->disk_again = evtimer_new(base, on_disk_again, output);
     if (output->hash == NULL || output->hash_on == NULL || output->deadline == NULL || output->disk_again == NULL)
         return fail(err, ENOMEM, "open output");
-    int done = files_open_output(output->keeper->state_fd, &output->job->record.id, &output->log_fd, &output->index_fd, err);
+    int done =
+        files_open_output(output->keeper->state_fd, &output->job->record.id, &output->log_fd, &output->index_fd, err);
     return done < 0 ? done : find_end(output, err);
 }
 
-int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full, struct output **ret_output,
-                struct error *err)
+int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full,
+                struct output **ret_output, struct error *err)
 {
     struct output *output = calloc(1, sizeof *output);
     if (output == NULL)
         return fail(err, ENOMEM, "open output");
-    *output = (struct output){ .keeper = keeper, .job = job, .log_fd = -1, .index_fd = -1, .bytes_max = bytes_max,
+    *output = (struct output){ .keeper = keeper,
+                               .job = job,
+                               .log_fd = -1,
+                               .index_fd = -1,
+                               .bytes_max = bytes_max,
                                .kills_when_full = kills_when_full };
     int done = output_prepare(output, err);
     if (done < 0) {
@@ -112,7 +119,7 @@ int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool
         return done;
     }
     if (output->bytes > 0)
-        timer_start(output->hash_on, 0);   /* what was there before we were is hashed beside the work */
+        timer_start(output->hash_on, 0); /* what was there before we were is hashed beside the work */
     *ret_output = output;
     return 0;
 }
@@ -175,7 +182,8 @@ bool output_hash_step(struct output *output)
         size_t size = end - output->hashed < sizeof piece ? (size_t)(end - output->hashed) : sizeof piece;
         ssize_t got = pread(output->log_fd, piece, size, (off_t)output->hashed);
         if (got <= 0) {
-            log_error("the log of a job of '%s' cannot be read back; its hash will be missing", output->job->record.command);
+            log_error("the log of a job of '%s' cannot be read back; its hash will be missing",
+                      output->job->record.command);
             output->hashed = UINT64_MAX;
             return false;
         }
@@ -245,7 +253,8 @@ static enum pipe_news pipe_look(int fd)
 static uint64_t room_left(const struct output *output)
 {
     uint64_t index_bytes = (uint64_t)output->records * OUTPUT_RECORD_BYTES;
-    if (output->bytes >= output->bytes_max || index_bytes >= output->bytes_max + OUTPUT_INDEX_SPARE || output->records == UINT32_MAX)
+    if (output->bytes >= output->bytes_max || index_bytes >= output->bytes_max + OUTPUT_INDEX_SPARE ||
+        output->records == UINT32_MAX)
         return 0;
     return output->bytes_max - output->bytes;
 }
@@ -261,7 +270,8 @@ static void drop_bytes(struct output_pipe *pipe)
         }
     }
     /* Taken all the same: a job that is blocked on a full pipe could not end in its own way. */
-    if (splice(pipe->fd, NULL, output->keeper->null_fd, NULL, OUTPUT_SPLICE_BYTES, SPLICE_F_NONBLOCK) < 0 && errno != EAGAIN && errno != EINTR)
+    if (splice(pipe->fd, NULL, output->keeper->null_fd, NULL, OUTPUT_SPLICE_BYTES, SPLICE_F_NONBLOCK) < 0 &&
+        errno != EAGAIN && errno != EINTR)
         log_warn("output beyond the limit cannot be dropped: errno %d; the job waits", errno);
 }
 
@@ -269,7 +279,8 @@ static void wait_for_disk(struct output *output, const char *what, int code)
 {
     struct error err = { 0 };
     fail(&err, code, "%s", what);
-    log_error("output of a job of '%s' cannot be stored (%s); the job waits until it can", output->job->record.command, err.text);
+    log_error("output of a job of '%s' cannot be stored (%s); the job waits until it can", output->job->record.command,
+              err.text);
     output->is_stuck = true;
     for (int i = 0; i < 2; i++)
         if (output->pipes[i].readable != NULL)
@@ -292,8 +303,10 @@ static void on_disk_again(evutil_socket_t fd, short what, void *arg)
 static void keep_bytes(struct output_pipe *pipe, uint64_t room)
 {
     struct output *output = pipe->output;
-    struct output_record record = { .offset = output->bytes, .stream_offset = output->stream_bytes[pipe->stream],
-                                    .unix_us = clock_unix_us(), .stream = pipe->stream };
+    struct output_record record = { .offset = output->bytes,
+                                    .stream_offset = output->stream_bytes[pipe->stream],
+                                    .unix_us = clock_unix_us(),
+                                    .stream = pipe->stream };
     uint8_t packed[OUTPUT_RECORD_BYTES];
     output_record_pack(&record, packed);
     ssize_t written = pwrite(output->index_fd, packed, sizeof packed, (off_t)output->records * OUTPUT_RECORD_BYTES);
@@ -357,7 +370,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     struct output *output = arg;
     (void)fd;
     (void)what;
-    if (output->is_stuck) {     /* no room on the disk: what the job has written is not thrown away for that */
+    if (output->is_stuck) { /* no room on the disk: what the job has written is not thrown away for that */
         timer_start(output->deadline, OUTPUT_DRAIN_MS);
         return;
     }

@@ -19,7 +19,7 @@ struct keeper;
 
 struct output_pipe {
     struct output *output;
-    int fd;                             /* -1 after its end */
+    int fd; /* -1 after its end */
     enum output_stream stream;
     struct event *readable;
 };
@@ -28,25 +28,25 @@ struct output {
     struct keeper *keeper;
     struct job *job;
     int log_fd, index_fd;
-    uint64_t bytes;                     /* of the log; what lies behind the last whole splice does not exist */
+    uint64_t bytes; /* of the log; what lies behind the last whole splice does not exist */
     uint32_t records;
     uint64_t stream_bytes[OUTPUT_STDERR + 1];
-    uint64_t bytes_max;                 /* of the log; the index may take as much, and a little more */
+    uint64_t bytes_max; /* of the log; the index may take as much, and a little more */
     bool kills_when_full;
     bool is_truncated;
     struct hash *hash;
     uint64_t hashed;
-    struct event *hash_on;              /* while the hash is behind */
+    struct event *hash_on; /* while the hash is behind */
     struct output_pipe pipes[2];
     bool is_attached, is_ending;
-    struct event *deadline;             /* of the last drain */
-    struct event *disk_again;           /* after a full disk */
+    struct event *deadline;   /* of the last drain */
+    struct event *disk_again; /* after a full disk */
     bool is_stuck;
 };
 
 /* Opens or makes the job's files and finds where they end. The limits are the command's. */
-int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full, struct output **ret_output,
-                struct error *err);
+int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full,
+                struct output **ret_output, struct error *err);
 void output_free(struct output *output);
 
 /*
@@ -67,6 +67,6 @@ void output_sha256(struct output *output, char *ret_text);
 void output_take(struct output_pipe *pipe);
 bool output_hash_step(struct output *output);
 
-#define OUTPUT_DRAIN_MS      1000
-#define OUTPUT_SPLICE_BYTES  (1024 * 1024)  /* at most per event */
-#define OUTPUT_INDEX_SPARE   (64 * 1024)    /* bytes of index that a job with a tiny output.max may still use */
+#define OUTPUT_DRAIN_MS     1000
+#define OUTPUT_SPLICE_BYTES (1024 * 1024) /* at most per event */
+#define OUTPUT_INDEX_SPARE  (64 * 1024)   /* bytes of index that a job with a tiny output.max may still use */

@@ -8,13 +8,13 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-#define MESSAGES_PER_EVENT 64       /* a turn's share: what arrived together shares one commit */
-#define PAUSE_QUEUED       1024     /* answers that wait; above it we read no further requests */
+#define MESSAGES_PER_EVENT 64   /* a turn's share: what arrived together shares one commit */
+#define PAUSE_QUEUED       1024 /* answers that wait; above it we read no further requests */
 #define SLOW_QUEUED        64
 #define PAUSE_MS           20
 
-static void on_readable(evutil_socket_t fd, short what, void *arg);     /* whole messages are taken, */
-static void on_resume(evutil_socket_t fd, short what, void *arg);       /* unless the peer does not take its answers */
+static void on_readable(evutil_socket_t fd, short what, void *arg); /* whole messages are taken, */
+static void on_resume(evutil_socket_t fd, short what, void *arg);   /* unless the peer does not take its answers */
 
 void peer_init(struct peer *peer, struct keeper *keeper, const char *name,
                void (*take)(struct keeper *keeper, struct message *message))
@@ -73,7 +73,8 @@ void peer_break(struct peer *peer, const char *why)
     turn_schedule(peer->keeper);
 }
 
-bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const void *body, const int *fds, unsigned fd_count)
+bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const void *body, const int *fds,
+               unsigned fd_count)
 {
     struct error err = { 0 };
     if (!peer->is_connected || peer->is_lost)
@@ -82,7 +83,8 @@ bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const
     if (done == 0)
         return true;
     if (done == -EINVAL || done == -EMSGSIZE)
-        log_error("%s was not told something that does not fit its message (%s); this is a fault of ours", peer->name, err.text);
+        log_error("%s was not told something that does not fit its message (%s); this is a fault of ours", peer->name,
+                  err.text);
     else
         peer_break(peer, err.text);
     return false;
@@ -124,5 +126,5 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     struct peer *peer = arg;
     (void)fd;
     (void)what;
-    event_add(peer->readable, NULL);    /* which looks again, and pauses again */
+    event_add(peer->readable, NULL); /* which looks again, and pauses again */
 }

@@ -15,10 +15,10 @@ struct keeper;
 
 struct peer {
     struct keeper *keeper;
-    const char *name;                   /* for the log */
+    const char *name; /* for the log */
     struct channel channel;
     struct event *readable, *resume;
-    unsigned epoch;                     /* counts connections: what was meant for an old one is not sent to a new one */
+    unsigned epoch; /* counts connections: what was meant for an old one is not sent to a new one */
     bool is_connected, is_lost;
     void (*take)(struct keeper *keeper, struct message *message);
 };
@@ -35,7 +35,8 @@ void peer_disconnect(struct peer *peer);
 void peer_break(struct peer *peer, const char *why);
 
 /* Sends now. A peer that cannot take it is lost. Returns whether it was taken. */
-bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const void *body, const int *fds, unsigned fd_count);
+bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const void *body, const int *fds,
+               unsigned fd_count);
 
 /* Whether so much waits for the peer that what can be told later should be. */
 bool peer_is_slow(const struct peer *peer);

@@ -116,7 +116,8 @@ void queue_add(struct keeper *keeper, struct job *job)
 {
     const struct command *command = command_of(keeper, job);
     if (command == NULL) {
-        job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, "rejected: the configuration does not list its command any more");
+        job_end_by_keeper(keeper, job, JOB_REASON_REJECTED,
+                          "rejected: the configuration does not list its command any more");
         return;
     }
     job->kind = kind_of(keeper, account_name(keeper, command));
@@ -195,7 +196,8 @@ static const char *why_not(struct keeper *keeper, const struct job *job, int com
     struct span params, labels;
     struct error err = { 0 };
     if (job->record.has_secrets && job->secret_params == NULL)
-        return "rejected: its secret parameters were lost when the service restarted, because they are never stored; submit it again";
+        return "rejected: its secret parameters were lost when the service restarted, because they are never stored; "
+               "submit it again";
     if (job->secret_params != NULL)
         params = (struct span){ job->secret_params, job->secret_params_bytes };
     else if (store_job_input(keeper->store, &job->record.id, &params, &labels, &err) <= 0)
@@ -220,7 +222,8 @@ static bool start(struct keeper *keeper, struct job *job)
     }
     const struct command *command = &keeper->rules.policy->commands[index];
     struct error err = { 0 };
-    if (job->output == NULL && output_open(keeper, job, command->output_max_bytes, command->output_when_full == OUTPUT_KILL, &job->output, &err) < 0) {
+    if (job->output == NULL && output_open(keeper, job, command->output_max_bytes,
+                                           command->output_when_full == OUTPUT_KILL, &job->output, &err) < 0) {
         log_error("no job is started: its output could not be kept (%s); trying again", err.text);
         queue_pause(keeper, DISK_PAUSE_MS);
         return false;

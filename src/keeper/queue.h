@@ -16,16 +16,16 @@ struct job;
 struct keeper;
 
 struct slot_kind {
-    char account[NAME_MAX_BYTES];       /* "" for ids of its own */
+    char account[NAME_MAX_BYTES]; /* "" for ids of its own */
     uint32_t slots, used;
-    TAILQ_HEAD(slot_kind_jobs, job) waiting;    /* by sequence */
+    TAILQ_HEAD(slot_kind_jobs, job) waiting; /* by sequence */
     struct slot_kind *next;
 };
 
 struct queue {
     struct slot_kind *kinds;
     unsigned waiting;
-    uint64_t not_before_ms;             /* monotonic: the launcher was busy or its rules differ from ours */
+    uint64_t not_before_ms; /* monotonic: the launcher was busy or its rules differ from ours */
     struct event *again;
 };
 

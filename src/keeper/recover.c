@@ -56,13 +56,15 @@ int recover_jobs(struct keeper *keeper, struct error *err)
     files_sweep_stdin(keeper->state_fd, is_known, keeper);
     jobs_each(keeper, enqueue);
     if (found.queued + found.under_way > 0)
-        log_info("found %u waiting jobs and %u under way; the launcher knows what became of those", found.queued, found.under_way);
+        log_info("found %u waiting jobs and %u under way; the launcher knows what became of those", found.queued,
+                 found.under_way);
     return 0;
 }
 
 static bool is_under_way(const struct job *job)
 {
-    return job->exited == NULL && (job->record.state == JOB_STARTING || job->record.state == JOB_RUNNING || job->record.state == JOB_STOPPING);
+    return job->exited == NULL &&
+           (job->record.state == JOB_STARTING || job->record.state == JOB_RUNNING || job->record.state == JOB_STOPPING);
 }
 
 static void judge_incarnation(struct keeper *keeper, struct job *job)
@@ -73,7 +75,8 @@ static void judge_incarnation(struct keeper *keeper, struct job *job)
         job->is_unheard = true;
         return;
     }
-    job_end_by_keeper(keeper, job, JOB_REASON_LOST, "lost: the launcher ended while the job was under way; it was not started again");
+    job_end_by_keeper(keeper, job, JOB_REASON_LOST,
+                      "lost: the launcher ended while the job was under way; it was not started again");
 }
 
 void recover_hello(struct keeper *keeper, uint64_t incarnation)
@@ -93,11 +96,12 @@ static void judge_unheard(struct keeper *keeper, struct job *job)
         return;
     job->is_unheard = false;
     if (job->record.state == JOB_STARTING)
-        job_change(keeper, job, JOB_REQUEUE);       /* our order never reached it */
+        job_change(keeper, job, JOB_REQUEUE); /* our order never reached it */
     else if (job->record.state == JOB_STOPPING && job->record.started_unix_ms == 0)
         job_end_by_keeper(keeper, job, JOB_REASON_CANCELLED, "");
     else
-        job_end_by_keeper(keeper, job, JOB_REASON_LOST, "lost: the launcher does not know the job any more; it was not started again");
+        job_end_by_keeper(keeper, job, JOB_REASON_LOST,
+                          "lost: the launcher does not know the job any more; it was not started again");
 }
 
 void recover_unheard(struct keeper *keeper)

@@ -12,7 +12,9 @@
 static void write_down(struct keeper *keeper, const char *address, uint32_t count)
 {
     struct error err = { 0 };
-    struct audit_entry entry = { .what = AUDIT_REFUSED, .address = address, .detail = "unauthenticated", .count = count };
+    struct audit_entry entry = {
+        .what = AUDIT_REFUSED, .address = address, .detail = "unauthenticated", .count = count
+    };
     int done = turn_write(keeper, &err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, &err);
@@ -45,7 +47,8 @@ void refusals_note(struct keeper *keeper, const char *address)
     }
     refusals->rows[at].since_ms = clock_monotonic_ms();
     refusals->rows[at].held_back = 0;
-    text_copy(refusals->rows[at].address, sizeof refusals->rows[at].address, at == REFUSALS_ADDRESSES - 1 ? "many" : address);
+    text_copy(refusals->rows[at].address, sizeof refusals->rows[at].address,
+              at == REFUSALS_ADDRESSES - 1 ? "many" : address);
     write_down(keeper, address, 1);
 }
 

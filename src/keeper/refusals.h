@@ -10,13 +10,13 @@
 
 struct keeper;
 
-#define REFUSALS_ADDRESSES 64           /* remembered at once; the rest share one entry */
+#define REFUSALS_ADDRESSES 64 /* remembered at once; the rest share one entry */
 #define REFUSALS_WINDOW_MS 10000
 
 struct refusals {
     struct {
         char address[ADDRESS_MAX_BYTES];
-        uint64_t since_ms;              /* monotonic; 0: free */
+        uint64_t since_ms; /* monotonic; 0: free */
         uint32_t held_back;
     } rows[REFUSALS_ADDRESSES];
 };

@@ -143,7 +143,7 @@ static void copy_numbers(const struct job_record *record, struct msg_job *report
 
 int report_job(struct keeper *keeper, const struct job_record *record, struct msg_job *ret_report, struct error *err)
 {
-    static uint8_t sha256[HASH_BYTES];      /* the report's span needs a place that outlives us */
+    static uint8_t sha256[HASH_BYTES]; /* the report's span needs a place that outlives us */
     struct msg_job report = { 0 };
     int found = store_job_input(keeper->store, &record->id, &report.params, &report.labels, err);
     if (found < 0) {

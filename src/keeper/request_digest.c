@@ -76,10 +76,10 @@ static int add_stdin(struct hash *hash, int fd, uint64_t size, struct error *err
     return 0;
 }
 
-int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes, uint8_t ret_digest[HASH_BYTES],
-                   struct error *err)
+int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes,
+                   uint8_t ret_digest[HASH_BYTES], struct error *err)
 {
-    size_t room = params.size / 7 + 1;      /* no entry is smaller */
+    size_t room = params.size / 7 + 1; /* no entry is smaller */
     auto_free struct group *groups = calloc(room, sizeof *groups);
     struct hash *hash = hash_new();
     int count = -ENOMEM;

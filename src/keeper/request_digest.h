@@ -15,5 +15,5 @@ struct error;
  *   params     the parameters without the values of secrets
  *   stdin_fd   or -1; read by pread(2)
  */
-int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes, uint8_t ret_digest[HASH_BYTES],
-                   struct error *err);
+int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes,
+                   uint8_t ret_digest[HASH_BYTES], struct error *err);

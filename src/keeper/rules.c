@@ -9,7 +9,7 @@
 #include "sallyport/base/text.h"
 #include "sallyport/policy/policy_records.h"
 
-#define RULES_MAX_BYTES (64u * 1024 * 1024)     /* far above what CONFIG_FILE_MAX_BYTES can turn into */
+#define RULES_MAX_BYTES (64u * 1024 * 1024) /* far above what CONFIG_FILE_MAX_BYTES can turn into */
 
 /* By pread(2): the bootstrap hands the same file to our successor, and the two share its position. */
 static int read_sealed(int fd, uint8_t **ret_data, size_t *ret_size, struct error *err)
@@ -55,14 +55,16 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
 {
     if (draft->caller_count >= TOKEN_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
-    if (setting->kind == IDENTITY_NONE || (setting->kind == IDENTITY_TOKEN) != (setting->token_sha256.size == HASH_BYTES))
+    if (setting->kind == IDENTITY_NONE ||
+        (setting->kind == IDENTITY_TOKEN) != (setting->token_sha256.size == HASH_BYTES))
         return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
     if (larger == NULL)
         return fail(err, ENOMEM, "read settings");
     draft->callers = larger;
     struct caller *caller = &larger[draft->caller_count++];
-    *caller = (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
+    *caller =
+        (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
     text_copy(caller->name, sizeof caller->name, setting->name);
     if (setting->kind == IDENTITY_TOKEN)
         memcpy(caller->token_sha256, setting->token_sha256.data, HASH_BYTES);
@@ -128,7 +130,7 @@ bool rules_are_whole(const struct rules *draft)
 
 void rules_free(struct rules *rules)
 {
-    matcher_free(rules->matcher);       /* before the policy, which it reads */
+    matcher_free(rules->matcher); /* before the policy, which it reads */
     policy_free(rules->policy);
     for (uint32_t i = 0; i < rules->caller_count; i++)
         free(rules->callers[i].scopes);

@@ -17,15 +17,15 @@ struct error;
 struct caller {
     char name[NAME_MAX_BYTES];
     enum identity_kind kind;
-    uint8_t token_sha256[HASH_BYTES];   /* IDENTITY_TOKEN */
-    uint32_t uid;                       /* IDENTITY_PEER */
-    uint64_t expires_unix_ms;           /* 0: never */
+    uint8_t token_sha256[HASH_BYTES]; /* IDENTITY_TOKEN */
+    uint32_t uid;                     /* IDENTITY_PEER */
+    uint64_t expires_unix_ms;         /* 0: never */
     struct setting_scope *scopes;
     uint32_t scope_count;
 };
 
 struct rules {
-    uint32_t generation;                /* 0: none yet */
+    uint32_t generation; /* 0: none yet */
     struct policy *policy;
     struct matcher *matcher;
     struct setting_keeper settings;

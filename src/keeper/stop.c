@@ -19,12 +19,14 @@ struct deed {
     char actor[NAME_MAX_BYTES];
     bool has_grace;
     uint32_t grace_ms;
-    uint8_t signal;             /* 0: a cancel */
+    uint8_t signal; /* 0: a cancel */
 };
 
 static void refuse_unstored(struct keeper *keeper, const struct deed *deed)
 {
-    struct msg_refused refused = { .status = 503, .code = "store-full", .retry_after_s = 30,
+    struct msg_refused refused = { .status = 503,
+                                   .code = "store-full",
+                                   .retry_after_s = 30,
                                    .detail = "there is no room to record this, so it is not done; try again later" };
     if (deed->epoch == keeper->front.epoch)
         peer_send(&keeper->front, MSG_REFUSED, deed->request_id, &refused, NULL, 0);
@@ -34,7 +36,8 @@ static void cancel_stored(struct keeper *keeper, void *arg, bool is_stored)
 {
     struct deed *deed = arg;
     struct job *job = job_find(keeper, &deed->job_id);
-    struct msg_cancelled cancelled = { .has_changed = job != NULL && job->exited == NULL && !job_has_ended(job->record.state) };
+    struct msg_cancelled cancelled = { .has_changed =
+                                           job != NULL && job->exited == NULL && !job_has_ended(job->record.state) };
     if (!is_stored) {
         refuse_unstored(keeper, deed);
     } else {
@@ -61,8 +64,8 @@ static void signal_stored(struct keeper *keeper, void *arg, bool is_stored)
     free(deed);
 }
 
-static void do_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted, const struct audit_entry *entry,
-                           turn_effect *effect)
+static void do_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted,
+                           const struct audit_entry *entry, turn_effect *effect)
 {
     struct error err = { 0 };
     struct deed *deed = malloc(sizeof *deed);
@@ -84,7 +87,8 @@ static void do_when_stored(struct keeper *keeper, const struct request *request,
 }
 
 /* The record of a job that the caller may stop; otherwise the refusal is on its way. */
-static bool find_stoppable(struct keeper *keeper, const struct request *request, const struct job_id *id, struct job_record *ret_record)
+static bool find_stoppable(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                           struct job_record *ret_record)
 {
     struct error err = { 0 };
     const struct job *job = job_find(keeper, id);
@@ -101,10 +105,13 @@ static bool find_stoppable(struct keeper *keeper, const struct request *request,
     if (may)
         return true;
     if (found > 0 && may_read(request->who, ret_record->actor, ret_record->via))
-        request_refuse(keeper, request, &(struct refusal){ .status = 403, .code = "forbidden", .job_id = id, .command = ret_record->command },
-                       "this needs a scope: cancel:own for jobs of the same caller, cancel:all for any");
+        request_refuse(
+            keeper, request,
+            &(struct refusal){ .status = 403, .code = "forbidden", .job_id = id, .command = ret_record->command },
+            "this needs a scope: cancel:own for jobs of the same caller, cancel:all for any");
     else
-        request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .job_id = id }, "there is no such job");
+        request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .job_id = id },
+                       "there is no such job");
     return false;
 }
 
@@ -120,15 +127,21 @@ void answer_cancel(struct keeper *keeper, const struct request *request, const s
     }
     struct deed deed = { .job_id = asked->job_id, .has_grace = asked->has_grace, .grace_ms = asked->grace_ms };
     text_copy(deed.actor, sizeof deed.actor, request->who->name);
-    struct audit_entry entry = { .what = AUDIT_CANCEL, .job_id = &asked->job_id, .actor = request->who->name, .count = 1,
-                                 .address = request->evidence->address, .command = record.command, .detail = asked->reason };
+    struct audit_entry entry = { .what = AUDIT_CANCEL,
+                                 .job_id = &asked->job_id,
+                                 .actor = request->who->name,
+                                 .count = 1,
+                                 .address = request->evidence->address,
+                                 .command = record.command,
+                                 .detail = asked->reason };
     do_when_stored(keeper, request, &deed, &entry, cancel_stored);
 }
 
 static bool may_be_sent(const struct keeper *keeper, const struct job_record *record, uint8_t signal)
 {
     int index = policy_find_command(keeper->rules.policy, record->command);
-    return index >= 0 && signal >= 1 && signal <= 64 && (keeper->rules.policy->commands[index].signals & (1ull << (signal - 1))) != 0;
+    return index >= 0 && signal >= 1 && signal <= 64 &&
+           (keeper->rules.policy->commands[index].signals & (1ull << (signal - 1))) != 0;
 }
 
 void answer_signal(struct keeper *keeper, const struct request *request, const struct message *message)
@@ -147,11 +160,16 @@ void answer_signal(struct keeper *keeper, const struct request *request, const s
     if (record.state != JOB_RUNNING) {
         refusal.status = 409;
         refusal.code = "job-not-active";
-        request_refuse(keeper, request, &refusal, "the job is %s; only a running one can be sent a signal", job_state_text(record.state));
+        request_refuse(keeper, request, &refusal, "the job is %s; only a running one can be sent a signal",
+                       job_state_text(record.state));
         return;
     }
     struct deed deed = { .job_id = asked->job_id, .signal = asked->signal };
-    struct audit_entry entry = { .what = AUDIT_SIGNAL, .job_id = &asked->job_id, .actor = request->who->name, .count = 1,
-                                 .address = request->evidence->address, .command = record.command };
+    struct audit_entry entry = { .what = AUDIT_SIGNAL,
+                                 .job_id = &asked->job_id,
+                                 .actor = request->who->name,
+                                 .count = 1,
+                                 .address = request->evidence->address,
+                                 .command = record.command };
     do_when_stored(keeper, request, &deed, &entry, signal_stored);
 }

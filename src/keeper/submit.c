@@ -19,7 +19,7 @@
 #include "sallyport/proto/entries.h"
 
 #define ERRORS_MAX_BYTES    (32 * 1024)
-#define LABEL_TEXT_MAX      128             /* name or value of a label, bytes */
+#define LABEL_TEXT_MAX      128 /* name or value of a label, bytes */
 #define QUEUE_RETRY_AFTER_S 5
 
 /* One submit on its way. */
@@ -29,7 +29,7 @@ struct submit {
     uint32_t command_index;
     const struct command *command;
     uint64_t stdin_bytes;
-    uint8_t redacted[PARAMS_MAX_BYTES];     /* the parameters as a record may keep them */
+    uint8_t redacted[PARAMS_MAX_BYTES]; /* the parameters as a record may keep them */
     struct span params;
     bool has_secrets;
     struct job_label labels[LABEL_COUNT_MAX];
@@ -39,8 +39,10 @@ struct submit {
 
 static struct key_scope scope_of(const struct submit *submit)
 {
-    return (struct key_scope){ .actor = submit->request->who->name, .via = caller_via(submit->request->who),
-                               .command = submit->command->name, .key = submit->asked->idempotency_key };
+    return (struct key_scope){ .actor = submit->request->who->name,
+                               .via = caller_via(submit->request->who),
+                               .command = submit->command->name,
+                               .key = submit->asked->idempotency_key };
 }
 
 /* --- checks: each answers itself and returns false when the submit ends there ------------------------------------------- */
@@ -51,7 +53,8 @@ static bool check_command(struct keeper *keeper, struct submit *submit)
     const struct request *request = submit->request;
     int index = policy_find_command(keeper->rules.policy, name);
     if (index < 0 || !may_see(request->who, name)) {
-        request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .command = name }, "there is no such command");
+        request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .command = name },
+                       "there is no such command");
         return false;
     }
     if (!may_run(request->who, name)) {
@@ -80,10 +83,13 @@ static bool check_stdin(struct keeper *keeper, struct submit *submit)
         peer_break(&keeper->front, err.text);
         return false;
     }
-    uint64_t most = submit->command->stdin_max_bytes < STDIN_MAX_BYTES ? submit->command->stdin_max_bytes : STDIN_MAX_BYTES;
+    uint64_t most =
+        submit->command->stdin_max_bytes < STDIN_MAX_BYTES ? submit->command->stdin_max_bytes : STDIN_MAX_BYTES;
     if (submit->command->takes_stdin && submit->stdin_bytes > most) {
-        request_refuse(keeper, request, &(struct refusal){ .status = 413, .code = "body-too-large", .command = submit->command->name },
-                       "standard input is larger than the %llu bytes that this command takes", (unsigned long long)most);
+        request_refuse(keeper, request,
+                       &(struct refusal){ .status = 413, .code = "body-too-large", .command = submit->command->name },
+                       "standard input is larger than the %llu bytes that this command takes",
+                       (unsigned long long)most);
         return false;
     }
     return true;
@@ -139,9 +145,10 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     struct span found = { room, (uint32_t)(sizeof room - errors.left) };
     if (done == 0 && found.size == 0)
         return true;
-    request_refuse(keeper, submit->request,
-                   &(struct refusal){ .status = 422, .code = "params-invalid", .errors = found, .command = submit->command->name },
-                   "some values do not fit the command");
+    request_refuse(
+        keeper, submit->request,
+        &(struct refusal){ .status = 422, .code = "params-invalid", .errors = found, .command = submit->command->name },
+        "some values do not fit the command");
     return false;
 }
 
@@ -150,7 +157,10 @@ static bool check_room(struct keeper *keeper, const struct submit *submit)
     if (keeper->queue.waiting < QUEUE_MAX)
         return true;
     request_refuse(keeper, submit->request,
-                   &(struct refusal){ .status = 503, .code = "queue-full", .retry_after_s = QUEUE_RETRY_AFTER_S, .command = submit->command->name },
+                   &(struct refusal){ .status = 503,
+                                      .code = "queue-full",
+                                      .retry_after_s = QUEUE_RETRY_AFTER_S,
+                                      .command = submit->command->name },
                    "%u jobs wait already", keeper->queue.waiting);
     return false;
 }
@@ -164,8 +174,9 @@ static bool redact(struct keeper *keeper, struct submit *submit)
         return false;
     }
     submit->params = (struct span){ submit->redacted, (uint32_t)(sizeof submit->redacted - out.left) };
-    submit->has_secrets = submit->params.size != submit->asked->params.size ||
-                          (submit->params.size > 0 && memcmp(submit->params.data, submit->asked->params.data, submit->params.size) != 0);
+    submit->has_secrets =
+        submit->params.size != submit->asked->params.size ||
+        (submit->params.size > 0 && memcmp(submit->params.data, submit->asked->params.data, submit->params.size) != 0);
     return true;
 }
 
@@ -178,7 +189,8 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     struct error err = { 0 };
     if (submit->asked->idempotency_key[0] == '\0')
         return true;
-    int found = request_digest(submit->asked, submit->params, request->stdin_fd, submit->stdin_bytes, submit->digest, &err);
+    int found =
+        request_digest(submit->asked, submit->params, request->stdin_fd, submit->stdin_bytes, submit->digest, &err);
     struct key_scope scope = scope_of(submit);
     if (found == 0)
         found = store_key_find(keeper->store, &scope, clock_unix_ms(), &submitted.job_id, digest, &err);
@@ -189,8 +201,10 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     else if (hash_equal(digest, submit->digest))
         request_answer(keeper, request, MSG_SUBMITTED, &submitted);
     else
-        request_refuse(keeper, request, &(struct refusal){ .status = 422, .code = "idempotency-mismatch", .command = submit->command->name },
-                       "this idempotency key was used for another request");
+        request_refuse(
+            keeper, request,
+            &(struct refusal){ .status = 422, .code = "idempotency-mismatch", .command = submit->command->name },
+            "this idempotency key was used for another request");
     return false;
 }
 
@@ -207,7 +221,9 @@ static void submit_stored(struct keeper *keeper, void *arg, bool is_stored)
 {
     struct accepted *accepted = arg;
     struct msg_submitted submitted = { .job_id = accepted->job_id };
-    struct msg_refused refused = { .status = 503, .code = "store-full", .retry_after_s = 30,
+    struct msg_refused refused = { .status = 503,
+                                   .code = "store-full",
+                                   .retry_after_s = 30,
                                    .detail = "there is no room to record this; try again later" };
     if (!is_stored) {
         struct job *job = job_find(keeper, &accepted->job_id);
@@ -225,9 +241,15 @@ static struct job_record record_of(const struct submit *submit)
 {
     const struct request *request = submit->request;
     const struct msg_submit *asked = submit->asked;
-    struct job_record record = { .id = job_id_new(), .state = JOB_QUEUED, .via = caller_via(request->who), .version = 1,
-                                 .created_unix_ms = clock_unix_ms(), .has_stdin = asked->has_stdin, .has_secrets = submit->has_secrets,
-                                 .timeout_ms = asked->timeout_ms != 0 ? asked->timeout_ms : submit->command->timeout_ms };
+    struct job_record record = { .id = job_id_new(),
+                                 .state = JOB_QUEUED,
+                                 .via = caller_via(request->who),
+                                 .version = 1,
+                                 .created_unix_ms = clock_unix_ms(),
+                                 .has_stdin = asked->has_stdin,
+                                 .has_secrets = submit->has_secrets,
+                                 .timeout_ms =
+                                     asked->timeout_ms != 0 ? asked->timeout_ms : submit->command->timeout_ms };
     text_copy(record.command, sizeof record.command, submit->command->name);
     text_copy(record.actor, sizeof record.actor, request->who->name);
     text_copy(record.address, sizeof record.address, request->evidence->address);
@@ -236,11 +258,20 @@ static struct job_record record_of(const struct submit *submit)
 }
 
 /* Everything on disk but the commit. */
-static int store_submit(struct keeper *keeper, const struct submit *submit, struct job_record *record, struct error *err)
+static int store_submit(struct keeper *keeper, const struct submit *submit, struct job_record *record,
+                        struct error *err)
 {
-    struct job_input input = { .params = submit->params, .labels = submit->asked->labels, .index = submit->labels, .index_count = submit->label_count };
-    struct audit_entry entry = { .what = AUDIT_SUBMIT, .job_id = &record->id, .actor = record->actor, .address = record->address,
-                                 .command = record->command, .detail = record->why, .count = 1 };
+    struct job_input input = { .params = submit->params,
+                               .labels = submit->asked->labels,
+                               .index = submit->labels,
+                               .index_count = submit->label_count };
+    struct audit_entry entry = { .what = AUDIT_SUBMIT,
+                                 .job_id = &record->id,
+                                 .actor = record->actor,
+                                 .address = record->address,
+                                 .command = record->command,
+                                 .detail = record->why,
+                                 .count = 1 };
     int done = 0;
     if (record->has_stdin)
         done = files_store_stdin(keeper->state_fd, &record->id, submit->request->stdin_fd, submit->stdin_bytes,
@@ -256,7 +287,7 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
     if (done == 0)
         done = audit_record(keeper->store, &entry, err);
     if (done < 0)
-        turn_spoil(keeper);     /* a part of it is in the transaction */
+        turn_spoil(keeper); /* a part of it is in the transaction */
     return done;
 }
 
@@ -277,7 +308,8 @@ static int accept_job(struct keeper *keeper, const struct submit *submit, struct
     struct accepted *accepted = malloc(sizeof *accepted);
     if (accepted == NULL)
         return fail(err, ENOMEM, "accept a job");
-    *accepted = (struct accepted){ .job_id = record->id, .request_id = submit->request->id, .epoch = keeper->front.epoch };
+    *accepted =
+        (struct accepted){ .job_id = record->id, .request_id = submit->request->id, .epoch = keeper->front.epoch };
     int done = store_submit(keeper, submit, record, err);
     struct job *job = done == 0 ? job_remember(keeper, record) : NULL;
     if (done == 0)
@@ -298,8 +330,8 @@ static int accept_job(struct keeper *keeper, const struct submit *submit, struct
 void answer_submit(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     struct submit submit = { .request = request, .asked = &message->body.submit };
-    if (!check_command(keeper, &submit) || !check_stdin(keeper, &submit) || !redact(keeper, &submit) || !check_key(keeper, &submit) ||
-        !check_request(keeper, &submit) || !check_room(keeper, &submit))
+    if (!check_command(keeper, &submit) || !check_stdin(keeper, &submit) || !redact(keeper, &submit) ||
+        !check_key(keeper, &submit) || !check_request(keeper, &submit) || !check_room(keeper, &submit))
         return;
     struct job_record record = record_of(&submit);
     struct error err = { 0 };

@@ -20,7 +20,7 @@
 /* A message or a deed that waits for the commit. */
 struct turn_item {
     STAILQ_ENTRY(turn_item) in_turn;
-    turn_effect *effect;                /* NULL: a message */
+    turn_effect *effect; /* NULL: a message */
     void *arg;
     struct peer *peer;
     unsigned epoch;
@@ -28,7 +28,7 @@ struct turn_item {
     uint32_t request_id;
     int fds[MESSAGE_FDS_MAX];
     unsigned fd_count;
-    _Alignas(max_align_t) uint8_t body[];   /* the struct, then the bytes that its spans point to */
+    _Alignas(max_align_t) uint8_t body[]; /* the struct, then the bytes that its spans point to */
 };
 
 static void on_end(evutil_socket_t fd, short what, void *arg)
@@ -192,7 +192,9 @@ void turn_then(struct keeper *keeper, turn_effect *effect, void *arg)
 
 static int store_changed_job(struct keeper *keeper, struct job *job, struct error *err)
 {
-    struct audit_entry entry = { .job_id = &job->record.id, .actor = job->record.actor, .command = job->record.command };
+    struct audit_entry entry = { .job_id = &job->record.id,
+                                 .actor = job->record.actor,
+                                 .command = job->record.command };
     int done = store_job_update(keeper->store, &job->record, err);
     if (done == 0 && (job->due & DUE_AUDIT_START) != 0) {
         entry.what = AUDIT_START;
@@ -215,8 +217,8 @@ static int turn_commit(struct keeper *keeper, struct error *err)
         int done = store_begin(keeper->store, err);
         struct job *job;
         TAILQ_FOREACH(job, &turn->changed, in_changed)
-            if (done == 0)
-                done = store_changed_job(keeper, job, err);
+        if (done == 0)
+            done = store_changed_job(keeper, job, err);
         if (done < 0)
             return done;
     }
@@ -254,7 +256,8 @@ static void run_items(struct keeper *keeper, bool is_stored)
 /* New jobs leave the list when their submit is undone; the others stay and are written again. */
 static void turn_failed(struct keeper *keeper, const struct error *err)
 {
-    log_error("what this turn brought could not be stored (%s); new requests are refused, the rest is tried again", err->text);
+    log_error("what this turn brought could not be stored (%s); new requests are refused, the rest is tried again",
+              err->text);
     store_rollback(keeper->store);
     run_items(keeper, false);
     if (!TAILQ_EMPTY(&keeper->turn.changed))
@@ -292,7 +295,7 @@ void turn_end(struct keeper *keeper)
     struct error err = { 0 };
     drop_lost_peers(keeper);
     queue_start_next(keeper);
-    keeper->turn.is_scheduled = false;      /* what the deeds below bring belongs to the next turn */
+    keeper->turn.is_scheduled = false; /* what the deeds below bring belongs to the next turn */
     int done = turn_commit(keeper, &err);
     keeper->turn.is_spoiled = false;
     if (done == 0)

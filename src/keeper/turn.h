@@ -30,7 +30,7 @@ struct turn {
     bool is_scheduled;
     bool is_spoiled;
     STAILQ_HEAD(, turn_item) items;
-    TAILQ_HEAD(, job) changed;          /* written at the end */
+    TAILQ_HEAD(, job) changed; /* written at the end */
 };
 
 int turn_init(struct keeper *keeper, struct error *err);

@@ -40,8 +40,8 @@ static struct watch *watch_find(struct keeper *keeper, uint32_t request_id)
 {
     struct watch *watch;
     LIST_FOREACH(watch, &keeper->watches.buckets[request_id % WATCH_BUCKETS], in_table)
-        if (watch->request_id == request_id)
-            return watch;
+    if (watch->request_id == request_id)
+        return watch;
     return NULL;
 }
 
@@ -53,8 +53,8 @@ static void watch_free(struct keeper *keeper, struct watch *watch)
     free(watch);
 }
 
-int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job, const struct caller *who,
-              struct error *err)
+int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job,
+              const struct caller *who, struct error *err)
 {
     if (watch_find(keeper, request_id) != NULL)
         return fail_plain(err, EEXIST, "request %u is open already", request_id);
@@ -63,7 +63,11 @@ int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, 
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         return fail(err, ENOMEM, "open a stream");
-    *watch = (struct watch){ .request_id = request_id, .kind = kind, .job = job, .via = caller_via(who), .uid = who->uid,
+    *watch = (struct watch){ .request_id = request_id,
+                             .kind = kind,
+                             .job = job,
+                             .via = caller_via(who),
+                             .uid = who->uid,
                              .expires_unix_ms = who->expires_unix_ms };
     text_copy(watch->actor, sizeof watch->actor, who->name);
     memcpy(watch->token_sha256, who->token_sha256, HASH_BYTES);
@@ -130,7 +134,8 @@ static void tell_grown(struct keeper *keeper, struct job *job, struct watch *wat
 static void tell_job(struct keeper *keeper, struct job *job)
 {
     struct watch *watch;
-    LIST_FOREACH(watch, &job->watches, in_job) {
+    LIST_FOREACH(watch, &job->watches, in_job)
+    {
         if (watch->kind == WATCH_JOB && job->has_report)
             tell_report(keeper, job, watch);
         else if (watch->kind == WATCH_OUTPUT && (job->has_grown || job->is_over))
@@ -145,13 +150,13 @@ void watches_tell(struct keeper *keeper)
     struct job *job;
     while ((job = TAILQ_FIRST(&keeper->watches.news)) != NULL && !peer_is_slow(&keeper->front)) {
         TAILQ_REMOVE(&keeper->watches.news, job, in_news);
-        if (job->is_changed) {          /* the commit failed: what is not stored is not told */
+        if (job->is_changed) { /* the commit failed: what is not stored is not told */
             TAILQ_INSERT_TAIL(&rest, job, in_news);
             continue;
         }
         tell_job(keeper, job);
         if (job->is_over)
-            job_forget(keeper, job);    /* and with it every watch: nothing more will come */
+            job_forget(keeper, job); /* and with it every watch: nothing more will come */
     }
     if (!TAILQ_EMPTY(&keeper->watches.news))
         timer_start(keeper->watches.later, LATER_MS);

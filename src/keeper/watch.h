@@ -33,22 +33,23 @@ struct watch {
 };
 
 #define WATCH_BUCKETS   1024
-#define WATCH_COUNT_MAX 4096            /* more is no front of ours */
+#define WATCH_COUNT_MAX 4096 /* more is no front of ours */
 
 struct watches {
     LIST_HEAD(, watch) buckets[WATCH_BUCKETS];
     unsigned count;
-    TAILQ_HEAD(, job) news;             /* jobs with something to tell */
-    struct event *later;                /* the front is slow */
+    TAILQ_HEAD(, job) news; /* jobs with something to tell */
+    struct event *later;    /* the front is slow */
 };
 
 int watches_init(struct keeper *keeper, struct error *err);
 void watches_done(struct keeper *keeper);
 
 /* -EEXIST for a number in use, -ENOSPC above WATCH_COUNT_MAX. */
-int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job, const struct caller *who,
-              struct error *err);
-void watch_remove(struct keeper *keeper, uint32_t request_id);      /* an unknown number is no fault: ends cross on the way */
+int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job,
+              const struct caller *who, struct error *err);
+void watch_remove(struct keeper *keeper,
+                  uint32_t request_id); /* an unknown number is no fault: ends cross on the way */
 void watches_clear(struct keeper *keeper);
 void watches_forget_job(struct keeper *keeper, struct job *job);
 
