@@ -1,0 +1,154 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "authorize.h"
+#include "rig.h"
+
+static struct rules rules;
+
+static void make_rules(void)
+{
+    rules = rig_rules(1);
+}
+
+static void free_rules(void)
+{
+    rules_free(&rules);
+}
+
+TestSuite(authorize, .init = make_rules, .fini = free_rules);
+
+static const struct caller *who_has(const char *token)
+{
+    struct evidence evidence = { .kind = EVIDENCE_BEARER, .secret = text_span(token) };
+    return authorize(&rules, &evidence, -1, clock_unix_ms());
+}
+
+Test(authorize, knows_a_token_by_its_hash_and_nothing_else)
+{
+    const char *const strangers[] = { "", "sp_c", "sp_ci ", "SP_CI", "sp_cii", "ci" };
+    cr_expect_str_eq(who_has(CI_TOKEN)->name, "ci");
+    cr_expect_str_eq(who_has(OPS_TOKEN)->name, "ops");
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
+        cr_expect_null(who_has(strangers[i]), "'%s'", strangers[i]);
+    /* The hash is not the token. */
+    uint8_t digest[HASH_BYTES];
+    hash_sha256(CI_TOKEN, strlen(CI_TOKEN), digest);
+    struct evidence evidence = { .kind = EVIDENCE_BEARER, .secret = { digest, HASH_BYTES } };
+    cr_expect_null(authorize(&rules, &evidence, -1, clock_unix_ms()));
+    cr_expect_null(authorize(&rules, &(struct evidence){ .kind = EVIDENCE_NONE }, -1, clock_unix_ms()));
+}
+
+Test(authorize, does_not_know_a_token_that_has_expired)
+{
+    struct evidence evidence = { .kind = EVIDENCE_BEARER, .secret = text_span(OLD_TOKEN) };
+    cr_expect_null(who_has(OLD_TOKEN));
+    cr_expect_null(authorize(&rules, &evidence, -1, 1000));
+    cr_expect_not_null(authorize(&rules, &evidence, -1, 999));
+}
+
+Test(authorize, grants_what_the_scopes_say_and_no_more)
+{
+    static const struct {
+        const char *token, *command;
+        bool runs, sees;
+    } commands[] = {
+        { CI_TOKEN, "echo", true, true },       { CI_TOKEN, "loud", true, true },
+        { CI_TOKEN, "echo2", false, false },    { CI_TOKEN, "reboot", false, false },
+        { OPS_TOKEN, "reboot", true, true },    { GUEST_TOKEN, "echo", false, true },
+        { GUEST_TOKEN, "reboot", false, true },
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const struct caller *who = who_has(commands[i].token);
+        cr_expect_eq(may_run(who, commands[i].command), commands[i].runs, "case %zu", i);
+        cr_expect_eq(may_see(who, commands[i].command), commands[i].sees, "case %zu", i);
+    }
+    static const struct {
+        const char *token, *actor;
+        uint8_t via;
+        bool reads, cancels;
+    } jobs[] = {
+        { CI_TOKEN, "ci", EVIDENCE_BEARER, true, true },      { CI_TOKEN, "ops", EVIDENCE_BEARER, false, false },
+        { CI_TOKEN, "ci", EVIDENCE_PEER, false, false },      { OPS_TOKEN, "ci", EVIDENCE_BEARER, true, true },
+        { GUEST_TOKEN, "ci", EVIDENCE_BEARER, true, false },  { GUEST_TOKEN, "guest", EVIDENCE_BEARER, true, false },
+    };
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        const struct caller *who = who_has(jobs[i].token);
+        cr_expect_eq(may_read(who, jobs[i].actor, jobs[i].via), jobs[i].reads, "case %zu", i);
+        cr_expect_eq(may_cancel(who, jobs[i].actor, jobs[i].via), jobs[i].cancels, "case %zu", i);
+    }
+}
+
+Test(authorize, tells_scopes_as_they_were_configured)
+{
+    char text[200], small[12];
+    caller_scopes_text(who_has(CI_TOKEN), text, sizeof text);
+    cr_expect_str_eq(text, "run:echo run:l* run:head run:deploy read:own cancel:own");
+    caller_scopes_text(who_has(CI_TOKEN), small, sizeof small);
+    cr_expect_str_eq(small, "run:echo");
+}
+
+/* --- connections ----------------------------------------------------------------------------------------------------- */
+
+static int listen_at(const char *path, bool is_abstract)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    strcpy(name.sun_path + is_abstract, path);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + is_abstract + strlen(path) + !is_abstract)), 0);
+    cr_assert_eq(listen(fd, 5), 0);
+    return fd;
+}
+
+static int connect_to(int listener)
+{
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+    int fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&name, size), 0);
+    return fd;
+}
+
+Test(authorize, knows_a_peer_by_the_connection_itself)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/sallyport-test-%d.sock", getpid());
+    unlink(path);
+    int listener = listen_at(path, false), client = connect_to(listener), accepted = accept(listener, NULL, NULL);
+    unlink(path);
+    uint32_t uid = 12345;
+    cr_assert(connection_uid(accepted, &uid));
+    cr_expect_eq(uid, getuid());
+    struct evidence evidence = { .kind = EVIDENCE_PEER };
+    const struct caller *who = authorize(&rules, &evidence, accepted, clock_unix_ms());
+    cr_assert_not_null(who);
+    cr_expect_str_eq(who->name, "local");
+    cr_expect_null(authorize(&rules, &evidence, -1, clock_unix_ms()));
+    rules.callers[4].uid++;
+    cr_expect_null(authorize(&rules, &evidence, accepted, clock_unix_ms()));
+    cr_expect(!connection_uid(listener, &uid), "a listening socket shows whoever made it");
+    cr_expect(!connection_uid(client, &uid), "and the client's end is bound to nothing");
+}
+
+Test(authorize, believes_no_other_descriptor)
+{
+    int pair[2], packets[2], pipes[2];
+    uint32_t uid;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets), 0);
+    cr_assert_eq(pipe(pipes), 0);
+    char name[64];
+    snprintf(name, sizeof name, "sallyport-test-%d", getpid());
+    int abstract = listen_at(name, true), client = connect_to(abstract), accepted = accept(abstract, NULL, NULL);
+    (void)client;
+    struct sockaddr_in loopback = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int tcp = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(bind(tcp, (struct sockaddr *)&loopback, sizeof loopback), 0);
+    cr_assert_eq(listen(tcp, 5), 0);
+    int tcp_client = connect_to(tcp), tcp_accepted = accept(tcp, NULL, NULL);
+    (void)tcp_client;
+    const int others[] = { pair[0], packets[0], pipes[0], accepted, tcp_accepted, tcp, open("/dev/null", O_RDONLY), -1, 999 };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        cr_expect(!connection_uid(others[i], &uid), "descriptor %zu", i);
+}
