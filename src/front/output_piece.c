@@ -18,11 +18,10 @@ static int cursor_settle(struct output_log *log, struct output_cursor *cursor, u
         if (done < 0)
             return done;
         bool is_wanted = cursor->only == 0 || ret_extent->stream == cursor->only;
-        if (is_wanted && cursor->at < ret_extent->to) {
-            if (cursor->at < ret_extent->from)
-                cursor->at = ret_extent->from;
+        if (cursor->at < ret_extent->from)
+            cursor->at = ret_extent->from;
+        if (is_wanted && cursor->at < ret_extent->to)
             return cursor->at < to;
-        }
         if (cursor->at < ret_extent->to)
             cursor->at = ret_extent->to;
         if (cursor->record + 1 == log->records)

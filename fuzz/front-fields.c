@@ -1,0 +1,47 @@
+/* Values of header fields: a range stays inside what it is a range of, and what is taken over is plain. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sallyport/limits.h"
+
+#include "fields.h"
+#include "timestamp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_range(const char *text)
+{
+    static const uint64_t sizes[] = { 0, 1, 13, UINT32_MAX, INT64_MAX };
+    struct range range;
+    range_parse(text, &range);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        uint64_t from, to;
+        if (range_apply(&range, sizes[i], &from, &to) &&
+            (from > to || to > sizes[i] || (range.kind != RANGE_NONE && from == to)))
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const offers[] = { "text/plain", "application/octet-stream", "application/x-ndjson",
+                                          "text/event-stream" };
+    char *text = strndup((const char *)data, size), key[IDEMPOTENCY_KEY_MAX_BYTES + 1];
+    struct prefer prefer;
+    uint64_t unix_ms;
+    check_range(text);
+    int offer = accept_choose(text, offers, 4);
+    if (offer < -1 || offer > 3)
+        abort();
+    prefer_parse(text, &prefer);
+    content_type_is(text, "application/json");
+    etag_matches(text, "W/\"7\"");
+    timestamp_parse(text, 1772359200000, &unix_ms);
+    if (idempotency_key_parse(text, key, sizeof key) && (key[0] == '\0' || !field_value_is_plain(key)))
+        abort();
+    if (request_id_is_plain(text) && !field_value_is_plain(text))
+        abort();
+    free(text);
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* A body becomes a message that the codec takes, or a problem; never anything between. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/proto/entries.h"
+#include "sallyport/proto/messages.h"
+
+#include "json_in.h"
+#include "problem.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_entries(struct span entries)
+{
+    struct reader in = { entries.data, entries.size };
+    struct entry entry;
+    int got;
+    while ((got = entries_next(&in, &entry)) > 0)
+        ;
+    if (got < 0)
+        abort();
+}
+
+static void check_submit(const struct submission *submission)
+{
+    static uint8_t frame[MESSAGE_MAX_BYTES];
+    struct writer out = { frame, sizeof frame };
+    struct error err = { 0 };
+    if (record_encode(&message_defs[MSG_SUBMIT], &submission->submit, &out, &err) < 0)
+        abort();
+    check_entries(submission->submit.params);
+    check_entries(submission->submit.labels);
+}
+
+static void check_problem(struct problem *problem)
+{
+    if (problem->status < 400 || problem->code[0] == '\0')
+        abort();
+    problem_done(problem);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct submission submission;
+    struct msg_cancel cancel;
+    struct msg_signal signal;
+    struct problem problem;
+    if (size > REQUEST_JSON_MAX_BYTES)
+        return 0;
+    if (json_in_submit(data, size, &submission, &problem) == 0) {
+        check_submit(&submission);
+        submission_done(&submission);
+    } else {
+        check_problem(&problem);
+    }
+    if (json_in_cancel(data, size, &cancel, &problem) < 0)
+        check_problem(&problem);
+    if (json_in_signal(data, size, &signal, &problem) < 0)
+        check_problem(&problem);
+    return 0;
+}
