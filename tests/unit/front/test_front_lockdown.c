@@ -32,7 +32,8 @@ Test(front_lockdown, leaves_no_right_and_still_serves_every_kind_of_request)
     if (!start_or_skip())
         return;
     struct client client = client_open();
-    client_post(&client, "/v1/commands/greet/jobs", "Accept: text/event-stream\r\n", "{\"stdin\":\"x\",\"params\":{\"a\":1.5}}");
+    client_post(&client, "/v1/commands/greet/jobs", "Accept: text/event-stream\r\n",
+                "{\"stdin\":\"x\",\"params\":{\"a\":1.5}}");
     keeper_expect(MSG_SUBMIT);
     cr_expect_eq(rig.last.fd_count, 1);
     keeper_answer(MSG_SUBMITTED, &(struct msg_submitted){ a_job(JOB_QUEUED, 1).job_id, false });
