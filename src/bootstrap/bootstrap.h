@@ -22,37 +22,39 @@ struct error;
 /* Who is who, in the ids of our own user namespace. */
 struct ids {
     bool is_rootless;
-    bool is_single;             /* one id for everybody: rootless without a range of subordinate ids */
-    bool keeps_groups;          /* supplementary groups of our user could not be dropped */
+    bool is_single;    /* one id for everybody: rootless without a range of subordinate ids */
+    bool keeps_groups; /* supplementary groups of our user could not be dropped */
+    uint32_t own_uid;  /* who started us, in the ids of the host */
     uint32_t front, keeper, launcher, reaper;
-    uint32_t slots;             /* the first id of the slots; each has two */
-    uint32_t slot_ids;          /* how many there are */
+    uint32_t slots;    /* the first id of the slots; each has two */
+    uint32_t slot_ids; /* how many there are */
 };
 
 /* One job at a time. Its user namespace lives as long as the bootstrap; its supervisor may come and go. */
 struct slot {
-    uint32_t account;           /* index into the table of accounts, or ACCOUNT_NONE */
-    uint32_t uid, gid;          /* of the job inside the namespace */
+    uint32_t account;  /* index into the table of accounts, or ACCOUNT_NONE */
+    uint32_t uid, gid; /* of the job inside the namespace */
     int user_namespace;
-    int roots[ROOT_COUNT_MAX];  /* a mount namespace for each root of the current policy */
-    pid_t supervisor;           /* 0: none */
+    int roots[ROOT_COUNT_MAX]; /* a mount namespace for each root of the current policy */
+    pid_t supervisor;          /* 0: none */
 };
 
 /* A process of ours that is restarted when it dies. */
 struct child {
     const char *name;
-    pid_t pid;                  /* 0: not running */
-    int control;                /* our end of its control channel */
+    pid_t pid;   /* 0: not running */
+    int control; /* our end of its control channel */
     uint64_t started_ms;
-    unsigned quick_deaths;      /* in a row, each within seconds of its start */
+    unsigned quick_deaths; /* in a row, each within seconds of its start */
 };
 
 /* Where jobs' control groups are made. */
 struct groups {
     bool exist;
-    uint32_t controllers;       /* enum controller */
-    char path[PATH_MAX_BYTES];  /* our directory: supervisors/ and jobs/ are in it */
-    int jobs_fd, supervisors_fd;/* the directory of jobs' groups; the file that moves a process among the supervisors */
+    uint32_t controllers;      /* enum controller */
+    char path[PATH_MAX_BYTES]; /* our directory: supervisors/ and jobs/ are in it */
+    int jobs_fd,
+        supervisors_fd; /* the directory of jobs' groups; the file that moves a process among the supervisors */
 };
 
 struct bootstrap {
@@ -61,33 +63,33 @@ struct bootstrap {
     struct host_facts host;
     struct ids ids;
     struct groups groups;
-    struct account *accounts;   /* every account since the start: indexes stay what they were through reloads */
+    struct account *accounts; /* every account since the start: indexes stay what they were through reloads */
     uint32_t account_count;
     uint32_t generation;
-    uint64_t incarnation;       /* of the world of cells */
+    uint64_t incarnation; /* of the world of cells */
 
     int state_fd, keeper_dir_fd, lock_fd;
     int signal_fd, doorbell_fd;
     int listener_fds[LISTENER_COUNT_MAX];
-    int policies_fd;            /* the directory of seccomp profiles */
-    int sysctl_user_fd;         /* /proc/sys/user */
-    int cell_fd;                /* the cell program, sealed */
+    int policies_fd;    /* the directory of seccomp profiles */
+    int sysctl_user_fd; /* /proc/sys/user */
+    int cell_fd;        /* the cell program, sealed */
     int supervisor_filter_fd;
-    char programs[PATH_MAX_BYTES];  /* the directory of our siblings */
+    char programs[PATH_MAX_BYTES]; /* the directory of our siblings */
 
-    int template_fds[ROOT_COUNT_MAX];   /* a mount namespace for each root of the current policy */
+    int template_fds[ROOT_COUNT_MAX]; /* a mount namespace for each root of the current policy */
     struct slot *slots;
     uint32_t slot_count;
 
-    int settings_fds[PROCESS_COUNT], policy_fds[PROCESS_COUNT];     /* sealed parts, for restarts */
+    int settings_fds[PROCESS_COUNT], policy_fds[PROCESS_COUNT]; /* sealed parts, for restarts */
     struct child children[PROCESS_COUNT];
     pid_t reaper;
-    int reaper_lifeline;        /* closing it ends the reaper, and with it everything in the outer pid namespace */
+    int reaper_lifeline; /* closing it ends the reaper, and with it everything in the outer pid namespace */
     int outer_pid_namespace;
 
     bool is_stopping, has_failed;
     uint64_t stop_deadline_ms;
-    bool is_worldless;          /* the world of cells is being ended on purpose */
+    bool is_worldless; /* the world of cells is being ended on purpose */
 };
 
 /* ids.c, rootless.c: finds out who we can be. Rootless: enters a user namespace of our own. */
@@ -96,11 +98,11 @@ int rootless_enter(struct bootstrap *bootstrap, struct error *err);
 
 /* state.c: opens (or makes) and locks the state directory. */
 int state_open(struct bootstrap *bootstrap, const char *path, struct error *err);
-int state_give(struct bootstrap *bootstrap, struct error *err);     /* to the keeper, once ids are known */
+int state_give(struct bootstrap *bootstrap, struct error *err); /* to the keeper, once ids are known */
 
 /* groups.c */
 int groups_make(struct bootstrap *bootstrap, struct error *err);
-void groups_sweep_jobs(struct bootstrap *bootstrap);    /* kills and removes what a dead launcher left */
+void groups_sweep_jobs(struct bootstrap *bootstrap); /* kills and removes what a dead launcher left */
 void groups_remove(struct bootstrap *bootstrap);
 
 /* siblings.c: where our programs and policies are: beside us, or where they were installed. */
@@ -108,34 +110,36 @@ int siblings_find(struct bootstrap *bootstrap, struct error *err);
 
 /* listeners.c */
 int listeners_open(struct bootstrap *bootstrap, struct error *err);
-void listeners_close(struct bootstrap *bootstrap);      /* and removes the files of unix sockets */
+void listeners_close(struct bootstrap *bootstrap); /* and removes the files of unix sockets */
 
 /* template.c: a mount namespace for one root; programs of its commands are identified inside. */
-int template_make(struct bootstrap *bootstrap, struct policy *policy, uint32_t root, int *ret_namespace, struct error *err);
+int template_make(struct bootstrap *bootstrap, struct policy *policy, uint32_t root, int *ret_namespace,
+                  struct error *err);
 
 /* filters.c: compiles the policy's profiles into it; and, once, the filter of all supervisors into a sealed file. */
 int filters_compile(struct bootstrap *bootstrap, struct policy *policy, struct error *err);
 int supervisor_filter_make(struct bootstrap *bootstrap, const struct policy *policy, struct error *err);
 
 /* slots.c */
-int slots_make(struct bootstrap *bootstrap, struct error *err);         /* those that are missing for the configuration */
-int slot_make_root(struct bootstrap *bootstrap, const struct slot *slot, int template_fd, int *ret_namespace, struct error *err);
+int slots_make(struct bootstrap *bootstrap, struct error *err); /* those that are missing for the configuration */
+int slot_make_root(struct bootstrap *bootstrap, const struct slot *slot, int template_fd, int *ret_namespace,
+                   struct error *err);
 
 /* parts.c: what each process gets of the configuration, as sealed files. */
-int parts_make(const struct bootstrap *bootstrap, const struct config *config, uint32_t generation, int settings[PROCESS_COUNT],
-               int policies[PROCESS_COUNT], struct error *err);
-int parts_renew_launcher(struct bootstrap *bootstrap, struct error *err);      /* for its next incarnation */
+int parts_make(const struct bootstrap *bootstrap, const struct config *config, uint32_t generation,
+               int settings[PROCESS_COUNT], int policies[PROCESS_COUNT], struct error *err);
+int parts_renew_launcher(struct bootstrap *bootstrap, struct error *err); /* for its next incarnation */
 
 /* spawn.c */
 struct spawn {
     const char *name;
-    int program_fd;             /* executed as it is; -1: the sibling of this name */
-    const char *const *arguments;   /* NULL-terminated */
-    const int *fds;             /* become 3, 4, ... */
+    int program_fd;               /* executed as it is; -1: the sibling of this name */
+    const char *const *arguments; /* NULL-terminated */
+    const int *fds;               /* become 3, 4, ... */
     unsigned fd_count;
     bool is_in_outer_namespace; /* of pids */
     bool makes_outer_namespace;
-    bool is_launcher_uid;       /* takes the launcher's ids before exec, and joins the supervisors' group */
+    bool is_launcher_uid; /* takes the launcher's ids before exec, and joins the supervisors' group */
 };
 int spawn(struct bootstrap *bootstrap, const struct spawn *what, pid_t *ret_pid, struct error *err);
 

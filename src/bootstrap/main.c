@@ -141,10 +141,14 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
     if (bootstrap->host.kernel_major < 6 || (bootstrap->host.kernel_major == 6 && bootstrap->host.kernel_minor < 1))
         return fail_plain(err, ENOSYS, "Linux %s is too old: sallyport needs 6.1 or newer", bootstrap->host.kernel);
     int done = siblings_find(bootstrap, err);
-    if (done == 0)
-        done = state_open(bootstrap, state, err);
     if (done == 0 && geteuid() != 0)
         done = rootless_enter(bootstrap, err);
+    if (done == 0) /* in the mount namespace that stays ours: a directory of another one could not become a root */
+        done = state_open(bootstrap, state, err);
+    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
+     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
+    if (!bootstrap->ids.is_rootless)
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (done == 0)
         done = ids_choose(bootstrap, err);
     return done < 0 ? done : state_give(bootstrap, err);
@@ -291,7 +295,6 @@ int main(int argc, char **argv)
     }
     bootstrap.config_path = options.config;
     umask(022);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     raise_descriptor_limit();
 
     enum config_owner_check check = geteuid() == 0 ? CONFIG_OWNER_ROOT : CONFIG_OWNER_SELF;

@@ -9,6 +9,7 @@
 #include "bootstrap.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
 #include "sallyport/policy/policy_records.h"
 #include "sallyport/proto/settings.h"
 
@@ -33,6 +34,24 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
     return done;
 }
 
+/*
+ * A caller on the unix socket, by the number that the keeper will see. In a rootless instance our own user is 0, and all
+ * others look alike (the overflow uid), so they cannot be told apart and are not known at all. False for those.
+ */
+static bool settle_peer(const struct bootstrap *bootstrap, struct setting_identity *identity)
+{
+    if (identity->kind != IDENTITY_PEER || !bootstrap->ids.is_rootless)
+        return true;
+    if (identity->uid != bootstrap->ids.own_uid) {
+        log_warn("peers.%s: a rootless instance can tell its own user (uid %u) from the others, but not uid %u; it "
+                 "stays unknown, give it a token",
+                 identity->name, bootstrap->ids.own_uid, identity->uid);
+        return false;
+    }
+    identity->uid = 0;
+    return true;
+}
+
 static int write_keeper(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
                         struct error *err)
 {
@@ -45,7 +64,10 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
     int done = add(file, SETTING_KEEPER, &keeper, err);
     for (uint32_t i = 0; i < config->identity_count && done == 0; i++) {
         const struct config_identity *identity = &config->identities[i];
-        done = add(file, SETTING_IDENTITY, &identity->setting, err);
+        struct setting_identity setting = identity->setting;
+        if (!settle_peer(bootstrap, &setting))
+            continue;
+        done = add(file, SETTING_IDENTITY, &setting, err);
         for (uint32_t k = 0; k < identity->scope_count && done == 0; k++)
             done = add(file, SETTING_SCOPE, &identity->scopes[k], err);
     }

@@ -7,9 +7,9 @@
 
 struct program {
     struct identity identity, interpreter_identity;
-    char interpreter[PATH_MAX_BYTES];           /* of a #! line; "" otherwise */
+    char interpreter[PATH_MAX_BYTES]; /* of a #! line; "" otherwise */
     char interpreter_argument[256];
-    char unavailable[ERROR_TEXT_MAX_BYTES];     /* why it may not run; "" when it may */
+    char unavailable[ERROR_TEXT_MAX_BYTES]; /* why it may not run; "" when it may */
 };
 
 /*

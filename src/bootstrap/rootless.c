@@ -111,6 +111,7 @@ int rootless_enter(struct bootstrap *bootstrap, struct error *err)
     int done;
 
     ids->is_rootless = true;
+    ids->own_uid = (uint32_t)uid;
     if (has_range) {
         done = enter_with_range(bootstrap, err);
         uint32_t count = host->uids.count < host->gids.count ? host->uids.count : host->gids.count;

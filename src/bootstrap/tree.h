@@ -7,10 +7,10 @@
 struct error;
 
 enum tree_kind {
-    TREE_PROGRAMS,      /* read-only, executable */
-    TREE_WRITABLE,      /* writable, not executable */
-    TREE_DATA,          /* read-only, not executable */
-    TREE_DEVICE,        /* a device node: usable, nothing else */
+    TREE_PROGRAMS, /* read-only, executable */
+    TREE_WRITABLE, /* writable, not executable */
+    TREE_DATA,     /* read-only, not executable */
+    TREE_DEVICE,   /* a device node: usable, nothing else */
 };
 
 /*

@@ -41,7 +41,9 @@ static int start_reaper(struct bootstrap *bootstrap, struct error *err)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)bootstrap->reaper);
     bootstrap->outer_pid_namespace = open(path, O_RDONLY | O_CLOEXEC);
-    return bootstrap->outer_pid_namespace < 0 ? fail(err, errno, "open the outer pid namespace") : 0;
+    if (bootstrap->outer_pid_namespace < 0)
+        return fail(err, errno, "open the outer pid namespace");
+    return write(bootstrap->reaper_lifeline, "s", 1) == 1 ? 0 : fail(err, errno, "tell the reaper that it was seen");
 }
 
 int world_hand_roots(struct bootstrap *bootstrap, uint32_t index, struct error *err)

@@ -18,10 +18,10 @@ enum cell_fd {
     CELL_STDIN = 0,
     CELL_STDOUT = 1,
     CELL_STDERR = 2,
-    CELL_PROGRAM = 3,       /* what will be executed, opened inside the job's root */
-    CELL_STATUS = 4,        /* job -> supervisor: CELL_HOT, or a struct cell_failure; its end means that exec happened */
-    CELL_RESULT = 5,        /* init -> supervisor: the wait status of the job's own process */
-    CELL_CONTROL = 6,       /* supervisor -> init: signals to pass on, one byte each; its end means: end */
+    CELL_PROGRAM = 3, /* what will be executed, opened inside the job's root */
+    CELL_STATUS = 4,  /* job -> supervisor: CELL_HOT, or a struct cell_failure; its end means that exec happened */
+    CELL_RESULT = 5,  /* init -> supervisor: the wait status of the job's own process */
+    CELL_CONTROL = 6, /* supervisor -> init: signals to pass on, one byte each; its end means: end */
     CELL_FD_COUNT = 7,
 };
 
@@ -30,7 +30,7 @@ enum cell_fd {
 
 /* A step that could not be done, on the status pipe. Smaller than PIPE_BUF, so it arrives whole. */
 struct cell_failure {
-    int32_t code;                       /* errno */
+    int32_t code; /* errno */
     char step[NAME_MAX_BYTES];
     char detail[REASON_MAX_BYTES];
 };
@@ -57,17 +57,17 @@ _Noreturn void cell_fail_code(const char *step, int code, const char *detail);
 _Noreturn void cell_enter(const struct plan *plan, const int *fds, int status_fd, int result_fd, int control_fd);
 
 /* Steps of the recipe; each ends the process through cell_fail() if it cannot be done. */
-void cell_build_root(const struct plan *plan);          /* mounts.c */
-void cell_apply_rlimits(const struct plan *plan);       /* rlimits.c */
-void cell_open_program(const struct plan *plan);        /* program.c: CELL_PROGRAM */
-void cell_drop_to_job(const struct plan *plan);         /* caps.c: ids, capabilities, securebits; then reads back */
-void cell_drop_to_init(const struct plan *plan);        /* caps.c: keeps CAP_KILL, to pass signals on */
-void cell_apply_landlock(const struct plan *plan);      /* landlock.c */
-void cell_load_filter(const uint8_t *program, uint32_t bytes);  /* filter.c */
-void cell_load_init_filter(void);                       /* filter.c */
+void cell_build_root(const struct plan *plan);     /* mounts.c */
+void cell_apply_rlimits(const struct plan *plan);  /* rlimits.c */
+void cell_open_program(const struct plan *plan);   /* program.c: CELL_PROGRAM */
+void cell_drop_to_job(const struct plan *plan);    /* caps.c: ids, capabilities, securebits; then reads back */
+void cell_drop_to_init(const struct plan *plan);   /* caps.c: keeps CAP_KILL, to pass signals on */
+void cell_apply_landlock(const struct plan *plan); /* landlock.c */
+void cell_load_filter(const uint8_t *program, uint32_t bytes); /* filter.c */
+void cell_load_init_filter(void);                              /* filter.c */
 
-_Noreturn void job_become(const struct plan *plan);     /* job.c: everything up to execveat */
-_Noreturn void init_run(int job_pid);                   /* init.c */
+_Noreturn void job_become(const struct plan *plan); /* job.c: everything up to execveat */
+_Noreturn void init_run(int job_pid);               /* init.c */
 
 /* Takes the next NUL-terminated text off a span, or NULL at its end (or where the NUL is missing). */
 const char *span_next_text(struct span *span);

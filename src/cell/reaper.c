@@ -48,10 +48,23 @@ static int reaper_give_up_power(const char *uid, const char *gid)
     return caps_set(0);
 }
 
+/* The bootstrap opens our namespace while it may still look at us, and says so with one byte. */
+static int reaper_wait_until_seen(void)
+{
+    char byte;
+    ssize_t got;
+    do
+        got = read(REAPER_LIFELINE, &byte, 1);
+    while (got < 0 && errno == EINTR);
+    return got == 1 ? 0 : -1;
+}
+
 int reaper_run(const char *uid, const char *gid)
 {
     signal(SIGCHLD, SIG_IGN);
     reaper_forbid_memfd_exec();
+    if (reaper_wait_until_seen() < 0)
+        return 0;
     if (reaper_give_up_power(uid, gid) < 0)
         return 1;
     for (;;) {

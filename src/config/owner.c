@@ -15,6 +15,7 @@
 struct walk {
     const char *whole;   /* where it leads */
     uid_t self;          /* root, or whoever stands in for it */
+    uid_t host_root;     /* what the host's root is called here */
     char path[PATH_MAX]; /* as far as it is judged, for messages */
     size_t length;
     bool is_sticky; /* the directory reached last */
@@ -39,14 +40,15 @@ static int judge(struct walk *walk, const struct stat *st, struct error *err)
     bool is_directory = S_ISDIR(st->st_mode);
     bool is_open = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
     bool was_sticky = walk->is_sticky;
-    walk->is_sticky = is_open && is_directory && (st->st_mode & S_ISVTX) != 0 && st->st_uid == 0;
+    walk->is_sticky = is_open && is_directory && (st->st_mode & S_ISVTX) != 0 &&
+                      (st->st_uid == 0 || st->st_uid == walk->host_root);
     if (S_ISLNK(st->st_mode)) {
         char real[PATH_MAX];
         return fail_plain(err, EPERM,
                           "'%s' is a symbolic link, which could be changed behind our back; name its target '%s'", path,
                           realpath(path, real) != NULL ? real : "(it has none)");
     }
-    if (st->st_uid != 0 && st->st_uid != walk->self)
+    if (st->st_uid != 0 && st->st_uid != walk->self && st->st_uid != walk->host_root)
         return fail_plain(err, EPERM, "'%s' belongs to uid %u, who could change it; do: chown %s '%s'", path,
                           (unsigned)st->st_uid, walk->self == 0 ? "root" : "$(id -un)", path);
     if (is_open && !walk->is_sticky)
@@ -82,10 +84,26 @@ static int open_step(struct walk *walk, int directory_fd, const char *name, int 
     return 0;
 }
 
+/*
+ * A rootless instance that reads its configuration again is inside its own user namespace, where the host's root, like all
+ * others, has no number of its own: it goes by that of the owner of "/". The first reading, outside, told them apart.
+ */
+static uid_t host_root_here(enum config_owner_check check)
+{
+    struct stat st;
+    return check == CONFIG_OWNER_SELF && stat("/", &st) == 0 ? st.st_uid : 0;
+}
+
 /* path is absolute. */
 static int walk_to(const char *path, int last_flags, enum config_owner_check check, int *ret_fd, struct error *err)
 {
-    struct walk walk = { .whole = path, .self = check == CONFIG_OWNER_SELF ? geteuid() : 0, .path = "/", .length = 1 };
+    struct walk walk = {
+        .whole = path,
+        .self = check == CONFIG_OWNER_SELF ? geteuid() : 0,
+        .host_root = host_root_here(check),
+        .path = "/",
+        .length = 1,
+    };
     auto_fd int fd = -1;
     int done = open_step(&walk, AT_FDCWD, "/", O_PATH, &fd, err);
     for (const char *step = path + strspn(path, "/"); done == 0 && *step != '\0';) {
