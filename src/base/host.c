@@ -87,17 +87,32 @@ static char *host_read(const char *path)
     return (char *)data;
 }
 
+/* "name:first:count"; false unless it has this form. */
+static bool host_ids_line(const char *line, size_t length, char name[256], struct host_ids *ret_ids)
+{
+    char copy[256], *fields[3], *rest = copy;
+    uint64_t first, count;
+    if (!text_copy_bytes(copy, sizeof copy, line, length))
+        return false;
+    for (size_t i = 0; i < 3; i++)
+        fields[i] = strsep(&rest, ":");
+    if (rest != NULL || fields[2] == NULL || !text_u64(fields[1], UINT32_MAX, &first) ||
+        !text_u64(fields[2], UINT32_MAX, &count))
+        return false;
+    text_copy(name, 256, fields[0]);
+    *ret_ids = (struct host_ids){ (uint32_t)first, (uint32_t)count };
+    return true;
+}
+
 struct host_ids host_ids_find(const char *text, const char *user, uint32_t uid)
 {
     char number[16];
     snprintf(number, sizeof number, "%u", uid);
     for (const char *line = text; *line != '\0';) {
-        size_t length = strcspn(line, "\n"), name_length = strcspn(line, ":\n");
+        size_t length = strcspn(line, "\n");
         char name[256];
         struct host_ids ids;
-        if (text_copy_bytes(name, sizeof name, line, name_length) &&
-            (strcmp(name, user) == 0 || strcmp(name, number) == 0) &&
-            sscanf(line + name_length, ":%u:%u", &ids.first, &ids.count) == 2)
+        if (host_ids_line(line, length, name, &ids) && (strcmp(name, user) == 0 || strcmp(name, number) == 0))
             return ids;
         line += length + (line[length] == '\n');
     }
@@ -106,12 +121,12 @@ struct host_ids host_ids_find(const char *text, const char *user, uint32_t uid)
 
 static struct host_ids host_ids_read(const char *path)
 {
-    auto_free char *text = host_read(path);
-    auto_free char *buffer = malloc(16384);
+    char buffer[16384];
     struct passwd entry, *found = NULL;
-    if (text == NULL || buffer == NULL)
+    auto_free char *text = host_read(path);
+    if (text == NULL)
         return (struct host_ids){ 0 };
-    if (getpwuid_r(geteuid(), &entry, buffer, 16384, &found) != 0 || found == NULL)
+    if (getpwuid_r(geteuid(), &entry, buffer, sizeof buffer, &found) != 0 || found == NULL)
         return host_ids_find(text, "", geteuid());
     return host_ids_find(text, found->pw_name, geteuid());
 }
@@ -150,7 +165,9 @@ void host_probe(struct host_facts *ret_facts)
     struct utsname name;
     if (uname(&name) == 0) {
         text_copy(facts.kernel, sizeof facts.kernel, name.release);
-        sscanf(name.release, "%u.%u", &facts.kernel_major, &facts.kernel_minor);
+        char *rest = NULL;
+        facts.kernel_major = (unsigned)strtoul(name.release, &rest, 10);
+        facts.kernel_minor = *rest == '.' ? (unsigned)strtoul(rest + 1, NULL, 10) : 0;
     }
     facts.landlock_abi = host_landlock_abi();
     facts.has_seccomp = host_has_seccomp();

@@ -86,10 +86,8 @@ static int refusal_401(const struct client *client, struct error *err)
 /* All that is wrong with the parameters, in one line: "env: must be one of a, b; ref: is required". */
 static void append_faults(const json_t *faults, char *text, size_t room)
 {
-    size_t i;
-    const json_t *fault;
-    json_array_foreach(faults, i, fault)
-    {
+    for (size_t i = 0; i < json_array_size(faults); i++) {
+        const json_t *fault = json_array_get(faults, i);
         size_t used = strlen(text);
         const char *pointer = member(fault, "pointer");
         if (strncmp(pointer, "/params/", 8) == 0)

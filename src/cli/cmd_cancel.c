@@ -19,9 +19,9 @@ struct cancel_options {
 };
 
 static const struct option_row cancel_rows[] = {
-    { '\0', "grace", OPTION_DURATION_MS, offsetof(struct cancel_options, grace_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "grace", offsetof(struct cancel_options, grace_ms), "TIME",
       "between TERM and KILL; the command's own by default", NULL },
-    { '\0', "reason", OPTION_TEXT, offsetof(struct cancel_options, reason), "TEXT", "why; kept with the job", NULL },
+    { '\0', OPTION_TEXT, "reason", offsetof(struct cancel_options, reason), "TEXT", "why; kept with the job", NULL },
 };
 
 static int post(struct cli *cli, const char *id, const char *verb, const json_t *body, json_t **ret_answer)

@@ -128,11 +128,11 @@ static bool needs_quotes(const char *text)
 
 static void print_example(const json_t *command, const json_t *schema)
 {
-    const char *name;
-    json_t *property;
+    json_t *properties = params_properties(schema);
     printf("\nexample\n  sallyport run %s", json_string_value(json_object_get(command, "name")) ?: "NAME");
-    json_object_foreach((json_t *)(uintptr_t)params_properties(schema), name, property)
-    {
+    for (void *at = json_object_iter(properties); at != NULL; at = json_object_iter_next(properties, at)) {
+        const char *name = json_object_iter_key(at);
+        const json_t *property = json_object_iter_value(at);
         char value[256];
         if (!params_is_required(schema, name))
             continue;
@@ -150,10 +150,9 @@ static void print_params(const json_t *schema)
         .headers = { "PARAMETER", "TYPE", "DEFAULT", "MEANING" },
         .may_shrink = { false, false, true, true },
     };
-    const char *name;
-    json_t *property;
-    json_object_foreach((json_t *)(uintptr_t)params_properties(schema), name, property)
-        add_param(&table, schema, name, property);
+    json_t *properties = params_properties(schema);
+    for (void *at = json_object_iter(properties); at != NULL; at = json_object_iter_next(properties, at))
+        add_param(&table, schema, json_object_iter_key(at), json_object_iter_value(at));
     printf("\n");
     if (table.cell_count == 0)
         printf("It takes no parameters.\n");

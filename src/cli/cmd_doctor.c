@@ -20,9 +20,9 @@ struct doctor_options {
 };
 
 static const struct option_row rows[] = {
-    { '\0', "degrade", OPTION_FLAG, offsetof(struct doctor_options, prints_degrade), NULL,
+    { '\0', OPTION_FLAG, "degrade", offsetof(struct doctor_options, prints_degrade), NULL,
       "print only what degrade: must name here, with commas", NULL },
-    { 'c', "config", OPTION_TEXT, offsetof(struct doctor_options, config), "FILE",
+    { 'c', OPTION_TEXT, "config", offsetof(struct doctor_options, config), "FILE",
       "the configuration (default " CONFIG_DEFAULT ")", NULL },
 };
 

@@ -20,18 +20,18 @@ struct logs_options {
 };
 
 static const struct option_row logs_rows[] = {
-    { 'f', "follow", OPTION_FLAG, offsetof(struct logs_options, follows), NULL,
+    { 'f', OPTION_FLAG, "follow", offsetof(struct logs_options, follows), NULL,
       "go on until the job ends; Ctrl-C only detaches", NULL },
-    { 'n', "tail", OPTION_NUMBER, offsetof(struct logs_options, tail), "N", "begin with the last N lines", NULL },
-    { '\0', "since", OPTION_TEXT, offsetof(struct logs_options, since), "TIME",
+    { 'n', OPTION_NUMBER, "tail", offsetof(struct logs_options, tail), "N", "begin with the last N lines", NULL },
+    { '\0', OPTION_TEXT, "since", offsetof(struct logs_options, since), "TIME",
       "only what was written since: 10m, 2026-03-01,\n2026-03-01T10:00:00Z", NULL },
-    { '\0', "reconnect", OPTION_DURATION_MS, offsetof(struct logs_options, reconnect_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "reconnect", offsetof(struct logs_options, reconnect_ms), "TIME",
       "how long to try after a lost connection (default 5m)", NULL },
 };
 
 /* attach takes one of them. */
 static const struct option_row attach_rows[] = {
-    { '\0', "reconnect", OPTION_DURATION_MS, offsetof(struct logs_options, reconnect_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "reconnect", offsetof(struct logs_options, reconnect_ms), "TIME",
       "how long to try after a lost connection (default 5m)", NULL },
 };
 

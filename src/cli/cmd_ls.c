@@ -24,18 +24,18 @@ struct ls_options {
 };
 
 static const struct option_row rows[] = {
-    { 'c', "command", OPTION_TEXT, offsetof(struct ls_options, command), "NAME", "only jobs of this command", NULL },
-    { 's', "state", OPTION_TEXT, offsetof(struct ls_options, state), "STATE",
+    { 'c', OPTION_TEXT, "command", offsetof(struct ls_options, command), "NAME", "only jobs of this command", NULL },
+    { 's', OPTION_TEXT, "state", offsetof(struct ls_options, state), "STATE",
       "queued, starting, running, stopping, succeeded, failed,\ntimed_out, cancelled, rejected, lost or launch_failed",
       NULL },
-    { '\0', "actor", OPTION_TEXT, offsetof(struct ls_options, actor), "NAME", "only jobs that this caller started",
+    { '\0', OPTION_TEXT, "actor", offsetof(struct ls_options, actor), "NAME", "only jobs that this caller started",
       NULL },
-    { 'l', "label", OPTION_TEXT, offsetof(struct ls_options, label), "NAME=VALUE", "only jobs with this label", NULL },
-    { '\0', "since", OPTION_TEXT, offsetof(struct ls_options, since), "TIME",
+    { 'l', OPTION_TEXT, "label", offsetof(struct ls_options, label), "NAME=VALUE", "only jobs with this label", NULL },
+    { '\0', OPTION_TEXT, "since", offsetof(struct ls_options, since), "TIME",
       "created since: 2h, 2026-03-01, 2026-03-01T10:00:00Z", NULL },
-    { '\0', "until", OPTION_TEXT, offsetof(struct ls_options, until), "TIME", "created before", NULL },
-    { 'n', "limit", OPTION_NUMBER, offsetof(struct ls_options, limit), "N", "the newest N (default 30)", NULL },
-    { 'a', "all", OPTION_FLAG, offsetof(struct ls_options, is_all), NULL, "all of them", NULL },
+    { '\0', OPTION_TEXT, "until", offsetof(struct ls_options, until), "TIME", "created before", NULL },
+    { 'n', OPTION_NUMBER, "limit", offsetof(struct ls_options, limit), "N", "the newest N (default 30)", NULL },
+    { 'a', OPTION_FLAG, "all", offsetof(struct ls_options, is_all), NULL, "all of them", NULL },
 };
 
 static const struct column columns[] = {

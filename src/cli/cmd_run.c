@@ -38,26 +38,26 @@ struct run_options {
 };
 
 static const struct option_row rows[] = {
-    { 'p', "param", OPTION_TEXTS, offsetof(struct run_options, params), "NAME=VALUE",
+    { 'p', OPTION_TEXTS, "param", offsetof(struct run_options, params), "NAME=VALUE",
       "a parameter; again for further items of a list;\nNAME:=JSON for a value written as JSON", NULL },
-    { 'f', "params-file", OPTION_TEXT, offsetof(struct run_options, params_file), "FILE",
+    { 'f', OPTION_TEXT, "params-file", offsetof(struct run_options, params_file), "FILE",
       "parameters from a JSON object; -p wins over it; - is stdin", NULL },
-    { '\0', "stdin", OPTION_FLAG, offsetof(struct run_options, takes_stdin), NULL,
+    { '\0', OPTION_FLAG, "stdin", offsetof(struct run_options, takes_stdin), NULL,
       "the job gets our stdin, read to its end before it starts", NULL },
-    { 'd', "detach", OPTION_FLAG, offsetof(struct run_options, is_detached), NULL,
+    { 'd', OPTION_FLAG, "detach", offsetof(struct run_options, is_detached), NULL,
       "do not follow: print the job's id on stdout, and end", NULL },
-    { '\0', "wait", OPTION_DURATION_MS, offsetof(struct run_options, wait_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "wait", offsetof(struct run_options, wait_ms), "TIME",
       "follow at most so long, then detach with code 125", NULL },
-    { '\0', "timeout", OPTION_DURATION_MS, offsetof(struct run_options, timeout_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "timeout", offsetof(struct run_options, timeout_ms), "TIME",
       "shorten the job's time; the command's own is the most", NULL },
-    { '\0', "reason", OPTION_TEXT, offsetof(struct run_options, reason), "TEXT", "why; kept with the job", NULL },
-    { '\0', "label", OPTION_TEXTS, offsetof(struct run_options, labels), "NAME=VALUE",
+    { '\0', OPTION_TEXT, "reason", offsetof(struct run_options, reason), "TEXT", "why; kept with the job", NULL },
+    { '\0', OPTION_TEXTS, "label", offsetof(struct run_options, labels), "NAME=VALUE",
       "kept with the job; 'ls --label' finds it", NULL },
-    { '\0', "key", OPTION_TEXT, offsetof(struct run_options, key), "auto|none|KEY",
+    { '\0', OPTION_TEXT, "key", offsetof(struct run_options, key), "auto|none|KEY",
       "the same key never starts a second job (Idempotency-Key);\nauto, the default, is a new one for each run", NULL },
-    { '\0', "reconnect", OPTION_DURATION_MS, offsetof(struct run_options, reconnect_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "reconnect", offsetof(struct run_options, reconnect_ms), "TIME",
       "how long to try after a lost connection (default 5m)", NULL },
-    { '\0', "on-interrupt", OPTION_TEXT, offsetof(struct run_options, on_interrupt), "WHAT",
+    { '\0', OPTION_TEXT, "on-interrupt", offsetof(struct run_options, on_interrupt), "WHAT",
       "detach, cancel or signal:NAME; see above", NULL },
 };
 
@@ -199,9 +199,9 @@ static int run_followed(struct cli *cli, const struct run_options *options, stru
 static int run(struct cli *cli, void *values, const struct words *words)
 {
     struct run_options *options = values;
-    struct error err;
+    struct error err = { .code = 0 };
     json_t *command = NULL, *body = json_object();
-    char key[IDEMPOTENCY_KEY_MAX_BYTES + 1], path[256] = "/v1/commands/";
+    char key[IDEMPOTENCY_KEY_MAX_BYTES + 1] = "", path[256];
     int code;
     if (options->reconnect_ms == 0)
         options->reconnect_ms = RECONNECT_DEFAULT_MS;
@@ -209,16 +209,14 @@ static int run(struct cli *cli, void *values, const struct words *words)
         fail_plain(&err, EINVAL, "-d and --wait exclude each other; 'sallyport wait --timeout TIME ID' waits later");
     else if (options->takes_stdin && options->params_file != NULL && strcmp(options->params_file, "-") == 0)
         fail_plain(&err, EINVAL, "--stdin and -f - exclude each other: stdin can be read once");
-    else
-        err.code = 0;
     if (err.code != 0 || choose_key(options->key, key, &err) < 0 ||
         command_ask(cli->client, words->items[0], &command, &err) < 0 ||
         gather_body(options, command, body, &err) < 0) {
         code = err.code == EINTR ? CODE_CANCELLED : CODE_TROUBLE;
         say("%s", err.text);
     } else {
-        client_escape(path, sizeof path, words->items[0]);
-        strcat(path, "/jobs");
+        snprintf(path, sizeof path, "/v1/commands/%s/jobs",
+                 words->items[0]); /* a name the server knows: nothing to escape */
         struct request request = {
             .method = "POST", .path = path, .body = body, .idempotency_key = key[0] == '\0' ? NULL : key
         };

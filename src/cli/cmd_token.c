@@ -28,15 +28,15 @@ struct create_options {
 };
 
 static const struct option_row create_rows[] = {
-    { '\0', "name", OPTION_TEXT, offsetof(struct create_options, name), "NAME",
+    { '\0', OPTION_TEXT, "name", offsetof(struct create_options, name), "NAME",
       "what logs and reports call its holder (default: my-token)", NULL },
-    { '\0', "allow", OPTION_TEXTS, offsetof(struct create_options, allow), "SCOPES",
+    { '\0', OPTION_TEXTS, "allow", offsetof(struct create_options, allow), "SCOPES",
       "run:GLOB, read:own, read:all, cancel:own, cancel:all,\nadmin; with commas, or given again\n(default: "
       "run:*,read:own,cancel:own)",
       NULL },
-    { '\0', "expires", OPTION_TEXT, offsetof(struct create_options, expires), "WHEN",
+    { '\0', OPTION_TEXT, "expires", offsetof(struct create_options, expires), "WHEN",
       "a day such as 2027-01-31, or a time from now such as 90d", NULL },
-    { '\0', "save", OPTION_TEXT, offsetof(struct create_options, save), "FILE",
+    { '\0', OPTION_TEXT, "save", offsetof(struct create_options, save), "FILE",
       "write the token to this new file (mode 0600), not to stdout", NULL },
 };
 
@@ -95,10 +95,9 @@ static int save_token(const char *path, const char *token, struct error *err)
 /* The lines to paste: written by hand, in the form that the documentation shows. */
 static void print_lines(const char *name, const char *hash, const json_t *scopes, const char *day)
 {
-    size_t i;
-    const json_t *scope;
     printf("tokens:\n  %s:\n    hash: \"%s\"\n    allow: [", name, hash);
-    json_array_foreach(scopes, i, scope) printf("%s\"%s\"", i == 0 ? "" : ", ", json_string_value(scope));
+    for (size_t i = 0; i < json_array_size(scopes); i++)
+        printf("%s\"%s\"", i == 0 ? "" : ", ", json_string_value(json_array_get(scopes, i)));
     printf("]\n");
     if (day[0] != '\0')
         printf("    expires: %s\n", day);
@@ -133,7 +132,7 @@ static int token_create(struct cli *cli, void *values, const struct words *words
     struct create_options *options = values;
     const char *name = options->name == NULL ? "my-token" : options->name;
     struct error err = { .code = 0 };
-    char token[TOKEN_TEXT_BYTES], day[16];
+    char token[TOKEN_TEXT_BYTES], day[16] = "";
     json_t *scopes = json_array();
     (void)words;
     int result = 0;
@@ -161,7 +160,7 @@ struct ls_options {
 };
 
 static const struct option_row ls_rows[] = {
-    { 'c', "config", OPTION_TEXT, offsetof(struct ls_options, config), "FILE",
+    { 'c', OPTION_TEXT, "config", offsetof(struct ls_options, config), "FILE",
       "the configuration (default " CONFIG_DEFAULT ")", NULL },
 };
 

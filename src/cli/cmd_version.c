@@ -15,7 +15,7 @@ struct version_options {
 };
 
 static const struct option_row rows[] = {
-    { 's', "server", OPTION_FLAG, offsetof(struct version_options, asks_server), NULL,
+    { 's', OPTION_FLAG, "server", offsetof(struct version_options, asks_server), NULL,
       "ask the server for its own, too", NULL },
 };
 

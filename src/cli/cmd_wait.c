@@ -23,9 +23,9 @@ struct wait_options {
 };
 
 static const struct option_row rows[] = {
-    { '\0', "timeout", OPTION_DURATION_MS, offsetof(struct wait_options, timeout_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "timeout", offsetof(struct wait_options, timeout_ms), "TIME",
       "give up after so long, with code 125; the jobs go on", NULL },
-    { '\0', "reconnect", OPTION_DURATION_MS, offsetof(struct wait_options, reconnect_ms), "TIME",
+    { '\0', OPTION_DURATION_MS, "reconnect", offsetof(struct wait_options, reconnect_ms), "TIME",
       "how long to try without an answer (default 5m)", NULL },
 };
 

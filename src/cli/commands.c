@@ -28,8 +28,6 @@ int list_ask(struct client *client, const char *path, size_t limit, json_t **ret
     snprintf(next, sizeof next, "%s", path);
     for (;;) {
         struct request request = { .method = "GET", .path = next };
-        json_t *item;
-        size_t i;
         if (client_ask(client, &request, &page, err) < 0)
             break;
         const json_t *items = json_object_get(page, "items");
@@ -38,7 +36,8 @@ int list_ask(struct client *client, const char *path, size_t limit, json_t **ret
                        client_address(client));
             break;
         }
-        json_array_foreach(items, i, item) if (limit == 0 || json_array_size(all) < limit) json_array_append(all, item);
+        for (size_t i = 0; i < json_array_size(items) && (limit == 0 || json_array_size(all) < limit); i++)
+            json_array_append(all, json_array_get(items, i));
         const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
         bool is_whole = cursor == NULL || (limit > 0 && json_array_size(all) >= limit) || json_array_size(items) == 0;
         snprintf(next, sizeof next, "%s%ccursor=", path, strchr(path, '?') == NULL ? '?' : '&');
@@ -63,16 +62,13 @@ int commands_ask(struct client *client, json_t **ret_items, struct error *err)
 static int fail_unknown(struct client *client, const char *name, struct error *err)
 {
     json_t *items = NULL;
-    const json_t *item;
-    size_t i;
     unsigned least = 1 + (unsigned)strlen(name) / 2;
     char nearest[NAME_MAX_BYTES] = "";
     struct error ignored;
     if (commands_ask(client, &items, &ignored) < 0)
         items = NULL;
-    json_array_foreach(items, i, item)
-    {
-        const char *known = json_string_value(json_object_get(item, "name"));
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const char *known = json_string_value(json_object_get(json_array_get(items, i), "name"));
         if (known != NULL && text_distance(name, known) < least && text_copy(nearest, sizeof nearest, known))
             least = text_distance(name, known);
     }

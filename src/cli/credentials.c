@@ -48,7 +48,7 @@ bool credentials_pick(const char *text, const char *url, char token[SECRET_MAX_B
 }
 
 /* Judges the file that was opened, not the name: it may have been replaced in between. */
-static int read_private(int fd, const char *path, char **ret_text, struct error *err)
+static int check_private(int fd, const char *path, struct error *err)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
@@ -60,21 +60,29 @@ static int read_private(int fd, const char *path, char **ret_text, struct error 
     if ((st.st_mode & 077) != 0)
         return fail_plain(err, EPERM, "token file '%s' can be read by others (mode %04o); run: chmod 600 '%s'", path,
                           st.st_mode & 07777, path);
+    return 0;
+}
+
+/* The text of a file that only we can read, or NULL with err. The caller frees it. */
+static char *read_private(int fd, const char *path, struct error *err)
+{
     uint8_t *data;
     size_t size;
-    if (fd_read_file(fd, FILE_MAX_BYTES, &data, &size, err) < 0)
-        return fail_in(err, "token file '%s'", path);
-    *ret_text = (char *)data;
-    return 0;
+    if (check_private(fd, path, err) < 0)
+        return NULL;
+    if (fd_read_file(fd, FILE_MAX_BYTES, &data, &size, err) == 0)
+        return (char *)data;
+    fail_in(err, "token file '%s'", path);
+    return NULL;
 }
 
 static int from_file(const char *path, struct credentials *credentials, struct error *err)
 {
-    auto_free char *text = NULL;
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return fail(err, errno, "open token file '%s'", path);
-    if (read_private(fd, path, &text, err) < 0)
+    auto_free char *text = read_private(fd, path, err);
+    if (text == NULL)
         return -err->code;
     const char *start = text + strspn(text, " \t\r\n");
     size_t length = strcspn(start, " \t\r\n");
@@ -95,11 +103,11 @@ static int from_credentials(const char *url, struct credentials *credentials, st
         length = snprintf(path, sizeof path, "%s/.config/sallyport/credentials", home);
     if (length < 0 || (size_t)length >= sizeof path)
         return 0;
-    auto_free char *text = NULL;
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : fail(err, errno, "open token file '%s'", path);
-    if (read_private(fd, path, &text, err) < 0)
+    auto_free char *text = read_private(fd, path, err);
+    if (text == NULL)
         return -err->code;
     if (credentials_pick(text, url, credentials->token))
         snprintf(credentials->source, sizeof credentials->source, "'%s'", path);

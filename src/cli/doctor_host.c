@@ -203,7 +203,8 @@ static bool has_range(const struct host_facts *facts)
 static void check_ids(const struct host_facts *facts, struct findings *findings)
 {
     if (facts->is_root) {
-        TELL(finding_add(findings, DOCTOR_PASS, "user ids"), "root: each running job gets ids of its own");
+        struct finding *root = finding_add(findings, DOCTOR_PASS, "user ids");
+        TELL(root, "root: each running job gets ids of its own");
         return;
     }
     struct finding *finding = finding_add(findings, has_range(facts) ? DOCTOR_PASS : DOCTOR_WARN, "user ids");

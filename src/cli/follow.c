@@ -147,60 +147,84 @@ static bool is_passing(long status)
            status == 503 || status == 504;
 }
 
-static int refused(const struct following *following, const struct response *response)
+static void explain_refusal(const struct following *following, const struct response *response)
 {
     struct error err;
     client_refusal(following->client, response, &err);
-    say("%s%s%s", following->id[0] == '\0' ? "" : "the job goes on, but its output cannot be followed: ", err.text,
+    say("%s%s%s", following->id[0] == '\0' ? "" : "the output cannot be followed: ", err.text,
         err.code == ENOENT && following->id[0] != '\0' ? " (see: sallyport ls)" : "");
-    return CODE_TROUBLE;
+}
+
+/* What one connection came to. */
+enum outcome { OUTCOME_AGAIN, OUTCOME_END, OUTCOME_TROUBLE };
+
+/* Judges an answer, or the lack of one. TROUBLE has been explained. */
+static enum outcome judge(struct following *following, enum exchange exchange, const struct response *response,
+                          const struct request *request, const struct error *err)
+{
+    long status = response->status;
+    bool is_submit = strcmp(request->method, "POST") == 0, is_answered = exchange == EXCHANGE_ANSWERED;
+    bool is_known = following->was_announced || following->has_offset;
+    if (is_answered && status == 204)
+        return OUTCOME_END; /* it had ended, and there is nothing more to tell */
+    /* A submit that is refused for now is not tried again: whoever ran us decides whether to wait. */
+    if (is_answered && (!is_passing(status) || (is_submit && status != 200 && status != 202))) {
+        explain_refusal(following, response);
+        return OUTCOME_TROUBLE;
+    }
+    if (is_answered && status == 200 && following->options->once)
+        return OUTCOME_END;
+    if (exchange == EXCHANGE_UNREACHABLE && !is_known && following->lost_since_ms == 0) {
+        say("%s", err->text); /* there never was a server: no use in waiting for it */
+        return OUTCOME_TROUBLE;
+    }
+    if (following->id[0] == '\0' && request->idempotency_key == NULL) {
+        say("%s; whether the job runs is not known, see: sallyport ls", err->text);
+        return OUTCOME_TROUBLE;
+    }
+    return OUTCOME_AGAIN;
+}
+
+/* One connection: the submit, or the output from where the last one stopped. */
+static enum outcome connect_once(struct following *following, const struct request *submit, const struct sink *sink,
+                                 struct error *err)
+{
+    char path[160];
+    struct request request;
+    struct response response;
+    if (following->id[0] == '\0')
+        request = *submit;
+    else
+        next_request(following, path, sizeof path, &request);
+    lines_reset(&following->lines);
+    fail_plain(err, ECONNRESET, "the server ended the connection");
+    enum exchange exchange = client_stream(following->client, &request, sink, &response, err);
+    if (following->id[0] == '\0')
+        memcpy(following->id, response.job_id, sizeof following->id);
+    enum outcome outcome = OUTCOME_END;
+    if (following->stop_code == 0 && !following->has_end)
+        outcome = judge(following, exchange, &response, &request, err);
+    response_done(&response);
+    return outcome;
 }
 
 /* Connects, and again, until the end record or a reason to stop. 0 or the exit code. */
 static int follow_connections(struct following *following, const struct request *submit, int wake_fd)
 {
-    const struct sink sink = { .on_bytes = on_bytes,
-                               .on_wake = follow_woken,
-                               .wake_fd = wake_fd,
-                               .deadline_ms = following->options->give_up_ms,
-                               .arg = following };
+    const struct sink sink = {
+        .on_bytes = on_bytes,
+        .on_wake = follow_woken,
+        .wake_fd = wake_fd,
+        .deadline_ms = following->options->give_up_ms,
+        .arg = following,
+    };
     for (unsigned tries = 0;; tries++) {
-        char path[160];
-        struct request request;
-        struct response response;
-        struct error err = { .text = "the server ended the connection" };
-        bool is_submit = following->id[0] == '\0';
-        if (is_submit)
-            request = *submit;
-        else
-            next_request(following, path, sizeof path, &request);
-        lines_reset(&following->lines);
-        enum exchange exchange = client_stream(following->client, &request, &sink, &response, &err);
-        long status = response.status;
-        if (following->id[0] == '\0' && response.job_id[0] != '\0')
-            memcpy(following->id, response.job_id, sizeof following->id);
-        int code = 0;
-        if (exchange == EXCHANGE_ANSWERED && !is_passing(status) && status != 204)
-            code = refused(following, &response);
-        else if (exchange == EXCHANGE_ANSWERED && is_submit && status != 200 && status != 202)
-            code = refused(following, &response); /* 429, 503: whoever ran us decides whether to wait */
-        bool is_over = status == 204 || (exchange == EXCHANGE_ANSWERED && status == 200 && following->options->once);
-        response_done(&response);
-        if (code != 0 || following->stop_code != 0)
-            return code != 0 ? code : following->stop_code;
-        if (following->has_end || is_over)
-            return 0;
-        if (is_submit && following->id[0] == '\0' &&
-            (exchange == EXCHANGE_UNREACHABLE || request.idempotency_key == NULL)) {
-            say("%s%s", err.text,
-                exchange == EXCHANGE_UNREACHABLE ? "" : "; whether the job runs is not known, see: sallyport ls");
+        struct error err;
+        enum outcome outcome = connect_once(following, submit, &sink, &err);
+        if (outcome == OUTCOME_END)
+            return following->stop_code;
+        if (outcome == OUTCOME_TROUBLE)
             return CODE_TROUBLE;
-        }
-        if (exchange == EXCHANGE_UNREACHABLE && !following->was_announced && !following->has_offset && !is_submit &&
-            tries == 0) {
-            say("%s", err.text);
-            return CODE_TROUBLE;
-        }
         if (following->lost_since_ms == 0)
             tries = 0;
         if (wait_to_reconnect(following, tries, wake_fd, &err) != 0)

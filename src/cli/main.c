@@ -41,21 +41,21 @@ static const char *const formats[] = { "table", "wide", "json", "ndjson", "yaml"
 static const char *const code_kinds[] = { "job", "strict", NULL };
 
 static const struct option_row common_rows[] = {
-    { '\0', "url", OPTION_TEXT, offsetof(struct common, cli.url), "URL", "the server: http://, https:// or unix:/path",
+    { '\0', OPTION_TEXT, "url", offsetof(struct common, cli.url), "URL", "the server: http://, https:// or unix:/path",
       NULL },
-    { '\0', "token-file", OPTION_TEXT, offsetof(struct common, cli.token_file), "FILE",
+    { '\0', OPTION_TEXT, "token-file", offsetof(struct common, cli.token_file), "FILE",
       "holds the token; yours alone (0600)", NULL },
-    { '\0', "insecure-http", OPTION_FLAG, offsetof(struct common, cli.allows_insecure_http), NULL,
+    { '\0', OPTION_FLAG, "insecure-http", offsetof(struct common, cli.allows_insecure_http), NULL,
       "allow http:// to another host", NULL },
-    { 'o', "output", OPTION_CHOICE, offsetof(struct common, cli.format), "FORM",
+    { 'o', OPTION_CHOICE, "output", offsetof(struct common, cli.format), "FORM",
       "table, wide, json, ndjson, yaml or name", formats },
-    { 'q', "quiet", OPTION_FLAG, offsetof(struct common, cli.is_quiet), NULL, "no job id, no confirmations", NULL },
-    { '\0', "plain", OPTION_FLAG, offsetof(struct common, cli.is_plain), NULL,
+    { 'q', OPTION_FLAG, "quiet", offsetof(struct common, cli.is_quiet), NULL, "no job id, no confirmations", NULL },
+    { '\0', OPTION_FLAG, "plain", offsetof(struct common, cli.is_plain), NULL,
       "take terminal sequences out of a job's output", NULL },
-    { '\0', "exit-codes", OPTION_CHOICE, offsetof(struct common, cli.exit_codes), "KIND",
+    { '\0', OPTION_CHOICE, "exit-codes", offsetof(struct common, cli.exit_codes), "KIND",
       "job, or strict: only 0 and 1 for how a job ended", code_kinds },
-    { 'h', "help", OPTION_FLAG, offsetof(struct common, cli.wants_help), NULL, "help for a command", NULL },
-    { '\0', "version", OPTION_FLAG, offsetof(struct common, wants_version), NULL, "print the version", NULL },
+    { 'h', OPTION_FLAG, "help", offsetof(struct common, cli.wants_help), NULL, "help for a command", NULL },
+    { '\0', OPTION_FLAG, "version", offsetof(struct common, wants_version), NULL, "print the version", NULL },
 };
 #define COMMON_COUNT (sizeof common_rows / sizeof common_rows[0])
 

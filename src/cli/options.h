@@ -21,9 +21,9 @@ enum option_kind {
 };
 
 struct option_row {
-    char letter;      /* '\0' for none */
-    const char *name; /* without the dashes */
+    char letter; /* '\0' for none */
     enum option_kind kind;
+    const char *name;           /* without the dashes */
     size_t offset;              /* in the struct that the caller gives */
     const char *argument;       /* for people: "FILE"; NULL for a flag */
     const char *help;           /* "\n" continues on the next line */

@@ -90,15 +90,16 @@ size_t json_string_decode(char *text, size_t size)
     return (size_t)(to - text);
 }
 
-static const int8_t *base64_values(void)
+/* The value of each digit; 0xff for what is none. */
+static const uint8_t *base64_values(void)
 {
-    static int8_t values[256];
+    static uint8_t values[256];
     static bool is_filled;
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     if (!is_filled) {
-        memset(values, -1, sizeof values);
+        memset(values, 0xff, sizeof values);
         for (int i = 0; i < 64; i++)
-            values[(unsigned char)alphabet[i]] = (int8_t)i;
+            values[(unsigned char)alphabet[i]] = (uint8_t)i;
         is_filled = true;
     }
     return values;
@@ -106,7 +107,7 @@ static const int8_t *base64_values(void)
 
 size_t base64_decode(char *text, size_t size)
 {
-    const int8_t *values = base64_values();
+    const uint8_t *values = base64_values();
     const unsigned char *from = (const unsigned char *)text;
     char *to = text;
     if (size % 4 != 0)
@@ -114,12 +115,12 @@ size_t base64_decode(char *text, size_t size)
     size_t padding = size == 0 ? 0 : (text[size - 1] == '=') + (text[size - 1] == '=' && text[size - 2] == '=');
     for (size_t i = 0; i < size; i += 4) {
         bool is_last = i + 4 == size;
-        int a = values[from[i]], b = values[from[i + 1]];
-        int c = is_last && padding == 2 ? 0 : values[from[i + 2]],
-            d = is_last && padding >= 1 ? 0 : values[from[i + 3]];
-        if ((a | b | c | d) < 0)
+        uint32_t a = values[from[i]], b = values[from[i + 1]];
+        uint32_t c = is_last && padding == 2 ? 0 : values[from[i + 2]];
+        uint32_t d = is_last && padding >= 1 ? 0 : values[from[i + 3]];
+        if ((a | b | c | d) > 63)
             return SIZE_MAX;
-        uint32_t word = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
+        uint32_t word = a << 18 | b << 12 | c << 6 | d;
         *to++ = (char)(word >> 16);
         *to++ = (char)(word >> 8);
         *to++ = (char)word;

@@ -12,7 +12,7 @@
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 
-const json_t *params_properties(const json_t *schema)
+json_t *params_properties(const json_t *schema)
 {
     return json_object_get(schema, "properties");
 }
@@ -20,12 +20,13 @@ const json_t *params_properties(const json_t *schema)
 const char *params_type(const json_t *property)
 {
     const json_t *type = json_object_get(property, "type");
-    size_t i;
-    const json_t *one;
     if (json_is_string(type))
         return json_string_value(type);
-    json_array_foreach(type, i, one) if (json_is_string(one) &&
-                                         strcmp(json_string_value(one), "null") != 0) return json_string_value(one);
+    for (size_t i = 0; i < json_array_size(type); i++) {
+        const char *one = json_string_value(json_array_get(type, i));
+        if (one != NULL && strcmp(one, "null") != 0)
+            return one;
+    }
     return json_object_get(property, "enum") != NULL ? "string" : "";
 }
 
@@ -38,10 +39,12 @@ bool params_is_secret(const json_t *property)
 
 bool params_is_required(const json_t *schema, const char *name)
 {
-    size_t i;
-    const json_t *one;
-    json_array_foreach(json_object_get(schema, "required"), i,
-                       one) if (json_is_string(one) && strcmp(json_string_value(one), name) == 0) return true;
+    const json_t *required = json_object_get(schema, "required");
+    for (size_t i = 0; i < json_array_size(required); i++) {
+        const char *one = json_string_value(json_array_get(required, i));
+        if (one != NULL && strcmp(one, name) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -113,11 +116,11 @@ json_t *params_value(const json_t *property, const char *name, const char *text,
 
 static int fail_unknown(const json_t *schema, const char *name, struct error *err)
 {
-    const char *known, *nearest = NULL;
-    json_t *property;
+    const char *nearest = NULL;
     unsigned least = 4;
-    json_object_foreach((json_t *)(uintptr_t)params_properties(schema), known, property)
-    {
+    json_t *properties = params_properties(schema);
+    for (void *at = json_object_iter(properties); at != NULL; at = json_object_iter_next(properties, at)) {
+        const char *known = json_object_iter_key(at);
         unsigned distance = text_distance(name, known);
         if (distance < least) {
             least = distance;

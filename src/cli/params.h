@@ -21,7 +21,7 @@ json_t *params_value(const json_t *property, const char *name, const char *text,
 int params_read_file(json_t *params, const char *path, struct error *err);
 
 /* The schema's object of properties; NULL if it has none. */
-const json_t *params_properties(const json_t *schema);
+json_t *params_properties(const json_t *schema);
 
 /* "string", "integer", "number", "boolean", "array", or "" where the schema does not say. */
 const char *params_type(const json_t *property);

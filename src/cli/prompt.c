@@ -54,10 +54,9 @@ static void print_hint(const json_t *property, const char *name)
     const char *help = json_string_value(json_object_get(property, "description"));
     size_t used = (size_t)snprintf(line, sizeof line, "%s%s%s%s", name, help == NULL ? "" : " (",
                                    help == NULL ? "" : help, help == NULL ? "" : ")");
-    const json_t *values = json_object_get(property, "enum"), *value;
-    size_t i;
-    json_array_foreach(values, i, value)
-    {
+    const json_t *values = json_object_get(property, "enum");
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const json_t *value = json_array_get(values, i);
         if (used + 80 > sizeof line || !json_is_string(value))
             break;
         used +=
@@ -91,13 +90,11 @@ static int ask_one(json_t *params, const json_t *property, const char *name, str
 
 int prompt_missing(json_t *params, const json_t *schema, struct error *err)
 {
-    size_t i;
-    const json_t *name;
+    const json_t *required = json_object_get(schema, "required");
     if (!terminal_is(STDIN_FILENO) || !terminal_is(STDERR_FILENO))
         return 0;
-    json_array_foreach(json_object_get(schema, "required"), i, name)
-    {
-        const char *text = json_string_value(name);
+    for (size_t i = 0; i < json_array_size(required); i++) {
+        const char *text = json_string_value(json_array_get(required, i));
         const json_t *property = text == NULL ? NULL : json_object_get(params_properties(schema), text);
         if (property == NULL || json_object_get(params, text) != NULL || json_object_get(property, "default") != NULL)
             continue;

@@ -36,30 +36,23 @@ static void append_text(char *text, size_t room, const char *more)
     snprintf(text + used, room - used, "%s", more);
 }
 
-static void append_members(const json_t *value, char *text, size_t room)
+static void append_members(json_t *value, char *text, size_t room)
 {
-    const char *name;
-    const json_t *member;
-    size_t i = 0;
+    size_t count = 0;
     if (json_is_true(json_object_get(value, "secret"))) {
         append_text(text, room, "***");
         return;
     }
-    for (void *at = json_object_iter((json_t *)(uintptr_t)value); at != NULL;
-         at = json_object_iter_next((json_t *)(uintptr_t)value, at)) {
-        name = json_object_iter_key(at);
-        member = json_object_iter_value(at);
-        append_text(text, room, i++ == 0 ? "" : ", ");
-        append_text(text, room, name);
+    for (void *at = json_object_iter(value); at != NULL; at = json_object_iter_next(value, at)) {
+        append_text(text, room, count++ == 0 ? "" : ", ");
+        append_text(text, room, json_object_iter_key(at));
         append_text(text, room, "=");
-        append_value(member, text, room);
+        append_value(json_object_iter_value(at), text, room);
     }
 }
 
 static void append_value(const json_t *value, char *text, size_t room)
 {
-    size_t i;
-    const json_t *item;
     char number[40];
     if (json_is_string(value)) {
         append_text(text, room, json_string_value(value));
@@ -72,12 +65,11 @@ static void append_value(const json_t *value, char *text, size_t room)
     } else if (json_is_boolean(value)) {
         append_text(text, room, json_is_true(value) ? "yes" : "no");
     } else if (json_is_object(value)) {
-        append_members(value, text, room);
+        append_members((json_t *)(uintptr_t)value, text, room); /* an iterator only looks */
     }
-    json_array_foreach(value, i, item)
-    {
+    for (size_t i = 0; i < json_array_size(value); i++) {
         append_text(text, room, i == 0 ? "" : ", ");
-        append_value(item, text, room);
+        append_value(json_array_get(value, i), text, room);
     }
 }
 
@@ -131,25 +123,23 @@ void render_value(const json_t *object, const struct column *column, bool is_ter
         append_value(value, text, room);
 }
 
+static void print_json(const json_t *value, size_t flags)
+{
+    json_dumpf(value, stdout, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    fputc('\n', stdout);
+}
+
 bool render_raw(const struct cli *cli, const json_t *value)
 {
-    size_t i;
-    const json_t *item;
     switch (cli->format) {
     case FORMAT_JSON:
-        json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        fputc('\n', stdout);
+        print_json(value, JSON_INDENT(2));
         return true;
     case FORMAT_NDJSON:
-        json_array_foreach(value, i, item)
-        {
-            json_dumpf(item, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-            fputc('\n', stdout);
-        }
-        if (!json_is_array(value)) {
-            json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-            fputc('\n', stdout);
-        }
+        for (size_t i = 0; i < json_array_size(value); i++)
+            print_json(json_array_get(value, i), JSON_COMPACT);
+        if (!json_is_array(value))
+            print_json(value, JSON_COMPACT);
         return true;
     case FORMAT_YAML:
         yaml_print(stdout, value);
@@ -166,45 +156,44 @@ static void print_name(const json_t *object, const char *name)
     printf("%s\n", say_clean(text));
 }
 
-void render_list(const struct cli *cli, const json_t *items, const struct column *columns, size_t column_count,
-                 const char *name)
+static void print_table(const struct cli *cli, const json_t *items, const struct column *columns, size_t column_count)
 {
     struct table table = { .column_count = 0 };
-    bool is_terminal = terminal_is(STDOUT_FILENO);
-    size_t i;
-    const json_t *item;
-    if (cli->format == FORMAT_JSON) {
-        json_t *page = json_pack("{s:O}", "items", items);
-        render_raw(cli, page);
-        json_decref(page);
-        return;
-    }
-    if (render_raw(cli, items))
-        return;
-    if (cli->format == FORMAT_NAME) {
-        json_array_foreach(items, i, item) print_name(item, name);
-        return;
-    }
+    bool is_terminal = terminal_is(STDOUT_FILENO), is_wide = cli->format == FORMAT_WIDE, is_whole = true;
     for (size_t c = 0; c < column_count; c++) {
-        if (columns[c].is_wide && cli->format != FORMAT_WIDE)
+        if (columns[c].is_wide && !is_wide)
             continue;
         table.headers[table.column_count] = columns[c].header;
         table.may_shrink[table.column_count++] = columns[c].may_shrink;
     }
-    json_array_foreach(items, i, item) for (size_t c = 0; c < column_count; c++)
-    {
-        char text[1024];
-        if (columns[c].is_wide && cli->format != FORMAT_WIDE)
-            continue;
-        render_value(item, &columns[c], is_terminal, text, sizeof text);
-        if (!table_add(&table, text[0] == '\0' ? "-" : text)) {
-            table_done(&table);
-            return;
+    for (size_t i = 0; i < json_array_size(items); i++)
+        for (size_t c = 0; c < column_count; c++) {
+            char text[1024];
+            if (columns[c].is_wide && !is_wide)
+                continue;
+            render_value(json_array_get(items, i), &columns[c], is_terminal, text, sizeof text);
+            is_whole = is_whole && table_add(&table, text[0] == '\0' ? "-" : text);
         }
-    }
-    table_print(&table, stdout, cli->format == FORMAT_WIDE ? 0 : terminal_width(STDOUT_FILENO),
-                terminal_has_colour(STDOUT_FILENO));
+    if (is_whole)
+        table_print(&table, stdout, is_wide ? 0 : terminal_width(STDOUT_FILENO), terminal_has_colour(STDOUT_FILENO));
+    else
+        say("out of memory");
     table_done(&table);
+}
+
+void render_list(const struct cli *cli, const json_t *items, const struct column *columns, size_t column_count,
+                 const char *name)
+{
+    if (cli->format == FORMAT_JSON) {
+        json_t *page = json_pack("{s:O}", "items", items);
+        render_raw(cli, page);
+        json_decref(page);
+    } else if (cli->format == FORMAT_NAME) {
+        for (size_t i = 0; i < json_array_size(items); i++)
+            print_name(json_array_get(items, i), name);
+    } else if (!render_raw(cli, items)) {
+        print_table(cli, items, columns, column_count);
+    }
 }
 
 void render_one(const struct cli *cli, const json_t *object, const struct column *columns, size_t column_count,

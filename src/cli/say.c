@@ -20,13 +20,11 @@ char *say_clean(char *text)
     return text;
 }
 
-static void say_line(bool is_dim, const char *format, va_list args)
+static void say_line(bool is_dim, char *text)
 {
-    char text[4096], line[4200];
-    vsnprintf(text, sizeof text, format, args);
-    say_clean(text);
+    char line[4200];
     bool has_colour = is_dim && terminal_has_colour(STDERR_FILENO);
-    int length = snprintf(line, sizeof line, "%ssallyport: %s%s\n", has_colour ? "\033[2m" : "", text,
+    int length = snprintf(line, sizeof line, "%ssallyport: %s%s\n", has_colour ? "\033[2m" : "", say_clean(text),
                           has_colour ? "\033[0m" : "");
     /* One write, so that lines of several programs on one terminal do not mix. Nobody is left to tell of a failure. */
     (void)fd_write_all(STDERR_FILENO, line, (size_t)length, NULL);
@@ -34,16 +32,20 @@ static void say_line(bool is_dim, const char *format, va_list args)
 
 void say(const char *format, ...)
 {
+    char text[4096];
     va_list args;
     va_start(args, format);
-    say_line(false, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    say_line(false, text);
 }
 
 void say_dim(const char *format, ...)
 {
+    char text[4096];
     va_list args;
     va_start(args, format);
-    say_line(true, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    say_line(true, text);
 }

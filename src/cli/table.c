@@ -92,6 +92,8 @@ static void print_cell(FILE *to, const char *text, size_t width, bool is_last)
 void table_print(const struct table *table, FILE *to, unsigned width, bool has_colour)
 {
     size_t widths[TABLE_COLUMNS_MAX];
+    if (table->column_count == 0)
+        return;
     find_widths(table, width, widths);
     if (has_colour)
         fputs("\033[1m", to);

@@ -18,9 +18,7 @@ int token_make(char token[TOKEN_TEXT_BYTES], struct error *err)
     uint8_t random[TOKEN_RANDOM_BYTES + 1] = { 0 }; /* one zero byte more fills the last digit */
     if (getrandom(random, TOKEN_RANDOM_BYTES, 0) != TOKEN_RANDOM_BYTES)
         return fail(err, errno, "take random bytes");
-    char *to = token;
-    memcpy(to, "sp_", 3);
-    to += 3;
+    char *to = stpcpy(token, "sp_");
     for (size_t i = 0; i < sizeof random; i += 3) {
         uint32_t word = (uint32_t)random[i] << 16 | (uint32_t)random[i + 1] << 8 | random[i + 2];
         for (int shift = 18; shift >= 0 && to < token + TOKEN_TEXT_BYTES - 1; shift -= 6)
@@ -35,8 +33,7 @@ void token_hash(const char *token, char text[TOKEN_HASH_TEXT_BYTES])
 {
     uint8_t digest[HASH_BYTES];
     hash_sha256(token, strlen(token), digest);
-    memcpy(text, "sha256:", 7);
-    text_hex(digest, sizeof digest, text + 7);
+    text_hex(digest, sizeof digest, stpcpy(text, "sha256:"));
 }
 
 bool token_scope_is_sound(const char *scope)

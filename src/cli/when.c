@@ -9,16 +9,18 @@
 /* The offset behind the time, in minutes: "Z", "+02:00". */
 static bool read_zone(const char *text, int *ret_minutes)
 {
-    int hours, minutes, used = 0;
-    char sign;
+    static const char form[] = "?00:00";
     if (strcmp(text, "Z") == 0) {
         *ret_minutes = 0;
         return true;
     }
-    if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || text[used] != '\0' ||
-        strchr("+-", sign) == NULL)
+    if (strlen(text) != sizeof form - 1 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
         return false;
-    *ret_minutes = (sign == '-' ? -1 : 1) * (hours * 60 + minutes);
+    for (size_t i = 1; i < sizeof form - 1; i++)
+        if (i != 3 && (text[i] < '0' || text[i] > '9'))
+            return false;
+    int hours = (text[1] - '0') * 10 + text[2] - '0', minutes = (text[4] - '0') * 10 + text[5] - '0';
+    *ret_minutes = (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
     return true;
 }
 

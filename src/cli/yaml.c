@@ -36,42 +36,41 @@ static void print_key(FILE *to, const char *key)
 
 static bool is_block(const json_t *value)
 {
-    return (json_is_object(value) && json_object_size(value) > 0) ||
-           (json_is_array(value) && json_array_size(value) > 0);
+    return json_object_size(value) > 0 || json_array_size(value) > 0;
+}
+
+static void print_block(FILE *to, json_t *value, int indent);
+
+static void print_members(FILE *to, json_t *object, int indent)
+{
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
+        json_t *member = json_object_iter_value(at);
+        fprintf(to, "%*s", at == json_object_iter(object) ? 0 : indent, "");
+        print_key(to, json_object_iter_key(at));
+        if (is_block(member))
+            fprintf(to, ":\n%*s", indent + 2, "");
+        else
+            fputs(": ", to);
+        print_block(to, member, indent + 2);
+    }
 }
 
 /* The first line is where the cursor stands; the others are indented. */
-static void print_block(FILE *to, const json_t *value, int indent)
+static void print_block(FILE *to, json_t *value, int indent)
 {
-    const char *key;
-    json_t *member;
-    size_t i;
-    bool is_first = true;
     if (!is_block(value)) {
         print_scalar(to, value);
         fputc('\n', to);
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)value, key, member)
-    {
-        fprintf(to, "%*s", is_first ? 0 : indent, "");
-        is_first = false;
-        print_key(to, key);
-        fputc(':', to);
-        if (is_block(member))
-            fprintf(to, "\n%*s", indent + 2, "");
-        else
-            fputc(' ', to);
-        print_block(to, member, indent + 2);
-    }
-    json_array_foreach(value, i, member)
-    {
+    print_members(to, value, indent);
+    for (size_t i = 0; i < json_array_size(value); i++) {
         fprintf(to, "%*s- ", i == 0 ? 0 : indent, "");
-        print_block(to, member, indent + 2);
+        print_block(to, json_array_get(value, i), indent + 2);
     }
 }
 
 void yaml_print(FILE *to, const json_t *value)
 {
-    print_block(to, value, 0);
+    print_block(to, (json_t *)(uintptr_t)value, 0); /* iterators take no const, and only look */
 }

@@ -15,13 +15,13 @@ struct values {
 
 static const char *const forms[] = { "table", "json", NULL };
 static const struct option_row rows[] = {
-    { 'q', "quiet", OPTION_FLAG, offsetof(struct values, is_quiet), NULL, "", NULL },
-    { 'f', "follow", OPTION_FLAG, offsetof(struct values, follows), NULL, "", NULL },
-    { 'n', "name", OPTION_TEXT, offsetof(struct values, name), "NAME", "", NULL },
-    { 'p', "param", OPTION_TEXTS, offsetof(struct values, params), "P", "", NULL },
-    { '\0', "timeout", OPTION_DURATION_MS, offsetof(struct values, timeout_ms), "TIME", "", NULL },
-    { '\0', "count", OPTION_NUMBER, offsetof(struct values, count), "N", "", NULL },
-    { 'o', "form", OPTION_CHOICE, offsetof(struct values, form), "FORM", "", forms },
+    { 'q', OPTION_FLAG, "quiet", offsetof(struct values, is_quiet), NULL, "", NULL },
+    { 'f', OPTION_FLAG, "follow", offsetof(struct values, follows), NULL, "", NULL },
+    { 'n', OPTION_TEXT, "name", offsetof(struct values, name), "NAME", "", NULL },
+    { 'p', OPTION_TEXTS, "param", offsetof(struct values, params), "P", "", NULL },
+    { '\0', OPTION_DURATION_MS, "timeout", offsetof(struct values, timeout_ms), "TIME", "", NULL },
+    { '\0', OPTION_NUMBER, "count", offsetof(struct values, count), "N", "", NULL },
+    { 'o', OPTION_CHOICE, "form", offsetof(struct values, form), "FORM", "", forms },
 };
 
 static int parse(const char *const *words, struct values *values, struct words *others, struct error *err)
