@@ -70,13 +70,15 @@ static int read_request(const struct matcher *matcher, uint32_t index, struct sp
         return -ENOENT;
     struct faults faults = { 0 };
     int done = request_read(command, params, ret_request, &faults, err);
-    if (done == 0 && faults.count > 0)
-        done = fail_plain(err, EINVAL, "command '%s': parameters were not checked", command->name);
-    if (done == 0)
-        done = check_given(command, ret_request, err);
-    if (done == 0)
-        *ret_command = command;
-    return done;
+    if (done < 0)
+        return done;
+    if (faults.count > 0)
+        return fail_plain(err, EINVAL, "command '%s': parameters were not checked", command->name);
+    done = check_given(command, ret_request, err);
+    if (done < 0)
+        return done;
+    *ret_command = command;
+    return 0;
 }
 
 static bool put_value(const struct param *param, const struct given *given, struct writer *out)
@@ -155,10 +157,10 @@ static bool put_argv(const struct command *command, const struct request *reques
 int matcher_expand(const struct matcher *matcher, uint32_t command_index, struct span params, struct writer *argv,
                    uint32_t *ret_argc, struct writer *env, uint32_t *ret_envc, struct error *err)
 {
-    const struct command *command;
+    const struct command *command = NULL;
     struct request request;
     int done = read_request(matcher, command_index, params, &command, &request, err);
-    if (done < 0)
+    if (command == NULL)
         return done;
     uint32_t argc = 0, envc = 0;
     size_t room = argv->left + env->left;
@@ -174,10 +176,10 @@ int matcher_expand(const struct matcher *matcher, uint32_t command_index, struct
 int matcher_secrets(const struct matcher *matcher, uint32_t command_index, struct span params, struct writer *out,
                     struct error *err)
 {
-    const struct command *command;
+    const struct command *command = NULL;
     struct request request;
     int done = read_request(matcher, command_index, params, &command, &request, err);
-    if (done < 0)
+    if (command == NULL)
         return done;
     for (uint32_t i = 0; i < command->param_count; i++) {
         const struct param *param = &command->params[i];

@@ -15,12 +15,20 @@
 struct error;
 struct profile;
 
-/* Reads NAME.json from the directory (an open descriptor). Freed by profile_free(), which takes NULL. */
+/*
+ * Reads NAME.json from the directory (an open descriptor), or a profile from memory. -EINVAL for what the strict reader
+ * refuses, -EPERM for a rule below the hard floor, -E2BIG above 512 rules, -EFBIG above 256 KiB; the text names entry and
+ * reason. Freed by profile_free(), which takes NULL.
+ */
 int profile_load(int directory_fd, const char *name, struct profile **ret_profile, struct error *err);
 int profile_parse(const char *name, const uint8_t *data, size_t size, struct profile **ret_profile, struct error *err);
 void profile_free(struct profile *profile);
 
-/* The program as struct sock_filter[]; freed by the caller. At most FILTER_INSTRUCTIONS_MAX instructions. */
+/*
+ * The program as struct sock_filter[]; freed by the caller. At most FILTER_INSTRUCTIONS_MAX instructions (-EFBIG). Before it
+ * is handed out an interpreter of our own compares it with the profile, call by call (src/filter/verify.h): -EBADMSG if
+ * they differ anywhere, which would be a fault of libseccomp or of ours.
+ */
 int profile_compile(const struct profile *profile, uint8_t **ret_program, uint32_t *ret_bytes, struct error *err);
 
 /*
