@@ -126,13 +126,13 @@ class BadRequests(ServiceTest):
         self.assertEqual(self.post("any", b'{"params": {"text": "\\ud800"}}').status, 400)
 
     def test_broken_json_is_answered_with_its_position(self):
-        for body in (b"{", b'{"params": }', b'{"params": {"text": "a"}} trailing', b'{"params": {"text": "a",}}', b"nonsense", b"",
+        for body in (b"{", b'{"params": }', b'{"params": {"text": "a"}} trailing', b'{"params": {"text": "a",}}', b"nonsense",
                      b'{"params": {"text": "a", "text": "b"}}', b"// comment\n{}", b'{"params": {"text": NaN}}', b"\xef\xbb\xbf{}",
-                     b"[" * 100 + b"]" * 100):
-            response = self.post("any", body)
-            problem = self.assert_problem(response, 400)
-            if problem["code"] == "bad-json" and body:
-                self.assertRegex(problem["detail"], r"\d", body)
+                     b'{"params": ' * 100 + b"1" + b"}" * 100):
+            with self.subTest(body):
+                problem = self.assert_problem(self.post("any", body), 400)
+                if problem["code"] == "bad-json":
+                    self.assertRegex(problem["detail"], r"\d")
 
     def test_an_unknown_member_is_an_error(self):
         self.assert_problem(self.post("any", {"params": {"text": "a"}, "shell": True}), 400, "unknown-member")
@@ -239,9 +239,10 @@ class RawRequests(ServiceTest):
             "huge head": b"GET /healthz HTTP/1.1\r\n" + host + b"X: " + b"a" * 20000 + b"\r\n\r\n" + second,
         }
         for name, data in table.items():
-            answer = self.exchange(data)
-            self.assertLessEqual(answer.count(b"HTTP/1.1 "), 1, (name, answer))
-            self.assertRegex(answer.split(b"\r\n")[0], rb"^(HTTP/1\.1 (400|411|413|414|421|431|501)|$)", (name, answer))
+            with self.subTest(name):
+                answer = self.exchange(data)
+                self.assertLessEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+                self.assertRegex(answer.split(b"\r\n")[0], rb"^(HTTP/1\.1 (400|411|413|414|421|431|501)|$)")
         self.assertEqual(self.instance.request("GET", "/healthz", token=None).status, 200)
 
 
