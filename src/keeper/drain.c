@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "job_life.h"
 #include "keeper.h"
 #include "keeper_answer.h"
 #include "timer.h"

@@ -1,67 +1,10 @@
 /*
- * The jobs that have not ended, in memory, and the one function that moves a job from state to state.
- *
- * A job's record here is ahead of the database's until the turn ends. What entering a state requires of others (an order
- * to the launcher, a word to it that an end was recorded) is noted in `due` and done when the record is stored.
+ * The one function that moves a job from state to state, and what leads to an end. What entering a state requires of others
+ * (an order to the launcher, a word to it that an end was recorded) is noted in `due` and done when the record is stored.
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
-
-#include "sallyport/proto/messages.h"
-#include "sallyport/store/store.h"
-
-struct keeper;
-struct output;
-struct slot_kind;
-
-/* What follows once the record is stored. */
-enum due { DUE_LAUNCH = 1, DUE_SEEN = 2, DUE_FORGET = 4, DUE_AUDIT_START = 8, DUE_AUDIT_END = 16 };
-
-struct job {
-    LIST_ENTRY(job) in_table;
-    TAILQ_ENTRY(job) in_queue, in_changed, in_news;
-    struct job_record record;
-    bool is_new;                          /* its record is in the open transaction and may yet be undone */
-    bool is_over;                         /* its end is stored; here only until those who watch were told */
-    bool is_changed, is_queued, has_news; /* on the list of that name */
-    bool has_report, has_grown;           /* what the news are */
-    unsigned due;                         /* enum due */
-    uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */
-    uint32_t secret_params_bytes;
-    struct slot_kind *kind; /* whose slot it waits for or has */
-    bool has_slot;
-    bool was_ordered;   /* a launch was sent to the launcher of record.incarnation */
-    bool is_unheard;    /* the launcher has said hello, and has not named this job yet */
-    bool must_stop;     /* a stop was asked for that this launcher connection has not heard */
-    bool is_over_limit; /* a stop for its output was asked for */
-    bool has_stop_grace;
-    uint32_t stop_grace_ms;
-    struct msg_exited *exited; /* how it ended, while its last output is drained */
-    bool is_exit_reported;     /* by the launcher, which waits for our word */
-    struct output *output;
-    LIST_HEAD(, watch) watches;
-};
-
-#define JOB_TABLE_BUCKETS 4096
-
-struct job_table {
-    LIST_HEAD(, job) buckets[JOB_TABLE_BUCKETS];
-    unsigned count;
-};
-
-struct job *job_find(struct keeper *keeper, const struct job_id *id);
-
-/* Puts a record into the table. NULL when memory is short. */
-struct job *job_remember(struct keeper *keeper, const struct job_record *record);
-
-/* Takes it out of everything and frees it. */
-void job_forget(struct keeper *keeper, struct job *job);
-
-/* Calls for every job in no particular order; the visitor may forget the job it is given. */
-void jobs_each(struct keeper *keeper, void (*visit)(struct keeper *keeper, struct job *job));
+#include "job_table.h"
 
 /*
  * The only place that assigns a state. For an end, record.reason says which one it is and must be set. Returns false,
@@ -87,6 +30,3 @@ void job_stop(struct keeper *keeper, struct job *job, enum job_reason reason, co
 
 /* After the commit: does what is due. May forget the job. */
 void job_stored(struct keeper *keeper, struct job *job);
-
-/* Secrets are overwritten before their memory is given back. */
-void job_forget_secrets(struct job *job);

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files.h"
+#include "control.h"
 #include "keeper_answer.h"
 #include "launcher_answer.h"
+#include "output_files.h"
 #include "recover.h"
+#include "stdin_file.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
@@ -53,7 +55,9 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
     int done = prepare_events(keeper, err);
     if (done == 0)
-        done = files_prepare(state_fd, err);
+        done = output_files_prepare(state_fd, err);
+    if (done == 0)
+        done = stdin_files_prepare(state_fd, err);
     if (done == 0)
         done = store_open(database_path, keeper->rules.settings.syncs_fully, &keeper->store, err);
     if (done == 0) {
@@ -166,7 +170,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct keeper *keeper = arg;
     (void)fd;
     (void)what;
-    watches_check(keeper);
+    watches_check_expiry(keeper);
     refusals_flush(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)
         expire_keys(keeper);

@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control.h"
 #include "drain.h"
-#include "job_life.h"
+#include "job_table.h"
 #include "peer.h"
 #include "queue.h"
 #include "refusals.h"

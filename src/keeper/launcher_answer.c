@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "job_life.h"
 #include "keeper.h"
 #include "keeper_answer.h"
 #include "launcher_ask.h"
@@ -81,26 +82,39 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
     }
 }
 
+/* Whether the launcher has business with this job: it was ordered, or is known to one of us from before a restart. */
+static bool was_ordered(const struct job *job)
+{
+    return job->was_ordered || job->is_unheard;
+}
+
+/* Launched as ordered, or named by a launcher that has it from before our restart. */
+static void start_following(struct keeper *keeper, struct job *job, struct message *message)
+{
+    bool was_unheard = job->is_unheard;
+    job->is_unheard = false;
+    job->was_ordered = true;
+    if (job->record.state != JOB_RUNNING) {
+        job->record.degraded = message->body.launched.degraded;
+        job->record.started_unix_ms = message->body.launched.started_unix_ms;
+        job_change(keeper, job, JOB_LAUNCHED);
+    }
+    follow_output(keeper, job, message);
+    if (job->record.state == JOB_STOPPING && was_unheard)
+        job->must_stop = true; /* it may not have heard; said again after the list */
+}
+
 static void take_launched(struct keeper *keeper, struct message *message)
 {
-    const struct msg_launched *launched = &message->body.launched;
-    struct job *job = job_find(keeper, &launched->job_id);
+    const struct job_id *id = &message->body.launched.job_id;
+    struct job *job = job_find(keeper, id);
     if (job == NULL || job->is_over || job_has_ended(job->record.state)) {
-        stop_stranger(keeper, &launched->job_id);
-    } else if (job->record.state == JOB_STARTING || job->record.state == JOB_STOPPING) {
-        bool was_starting = job->record.state == JOB_STARTING;
-        job->record.degraded = launched->degraded;
-        job->record.started_unix_ms = launched->started_unix_ms;
-        job->is_unheard = false;
-        job->was_ordered = true;
-        job_change(keeper, job, JOB_LAUNCHED);
-        follow_output(keeper, job, message);
-        if (!was_starting && keeper->held_left > 0)
-            job->must_stop =
-                true; /* asked for before our restart, or the launcher's silence: said again after the list */
-    } else if (job->record.state == JOB_RUNNING && job->is_unheard) {
-        job->is_unheard = false;
-        follow_output(keeper, job, message);
+        stop_stranger(keeper, id);
+    } else if (job->exited != NULL) {
+        job->is_unheard = false; /* its end was told before; only its last output is missing */
+    } else if (was_ordered(job) && job->record.state != JOB_QUEUED &&
+               (job->record.state != JOB_RUNNING || job->is_unheard)) {
+        start_following(keeper, job, message);
     } else {
         peer_break(&keeper->launcher, "a job was launched that nobody ordered");
         return;
@@ -141,7 +155,7 @@ static void take_exited(struct keeper *keeper, struct message *message)
     if (job == NULL || job->is_over) {
         /* Recorded before, and our word was lost with one of us. */
         ask_exited_seen(keeper, &exited->job_id);
-    } else if (!is_evidence(exited) || job->record.state == JOB_QUEUED) {
+    } else if (!is_evidence(exited) || (!was_ordered(job) && job->exited == NULL)) {
         peer_break(&keeper->launcher, "an end that cannot be");
         return;
     } else {

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-#include "files.h"
 #include "keeper.h"
 #include "launcher_answer.h"
+#include "stdin_file.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -42,7 +42,7 @@ bool ask_launch(struct keeper *keeper, struct job *job)
         return false;
     int done = fill_launch(keeper, job, &launch, &err);
     if (done == 0 && launch.has_stdin)
-        done = files_load_stdin(keeper->state_fd, &job->record.id, &stdin_fd, &err);
+        done = stdin_file_load(keeper->state_fd, &job->record.id, &stdin_fd, &err);
     if (done < 0) {
         log_error("a job of '%s' cannot be launched: %s; it waits again", job->record.command, err.text);
         queue_pause(keeper, 1000);

@@ -7,7 +7,7 @@
  * launcher, and believes what that says about the jobs it was given, and nothing else. What the jobs write it moves from
  * pipes to files without looking.
  *
- * In order: take over (control.c), lock down (lockdown.c), open the records and see what was under way (keeper.c,
+ * In order: take over (handover.c), lock down (lockdown.c), open the records and see what was under way (keeper.c,
  * recover.c), serve. All that arrives in one turn of the loop is stored in one commit, and nobody hears of it before (turn.c).
  */
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "handover.h"
 #include "keeper.h"
 #include "lockdown.h"
 #include "sallyport/base/error.h"
@@ -36,7 +37,7 @@ static void ignore_signals(void)
 
 static int prepare(struct handover *handover, struct keeper **ret_keeper, struct error *err)
 {
-    int done = control_take_handover(CONTROL_FD, handover, err);
+    int done = handover_receive(CONTROL_FD, handover, err);
     if (done < 0)
         return done;
     auto_fd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC); /* while there is one */

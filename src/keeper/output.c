@@ -8,13 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "job_life.h"
 #include "keeper.h"
 #include "timer.h"
 #include "sallyport/base/clock.h"
@@ -24,152 +21,9 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 
-#define PIPE_BYTES       (256 * 1024) /* 64 jobs stay below what one user's pipes may hold (pipe(7), pipe-user-pages-soft) */
 #define HASH_STEP_BYTES  (1024 * 1024)
 #define HASH_PIECE_BYTES (64 * 1024)
 #define DISK_AGAIN_MS    1000
-
-static void on_pipe_readable(evutil_socket_t fd, short what, void *arg); /* bytes move to the log, */
-static void on_hash(evutil_socket_t fd, short what, void *arg);          /* the hash follows when it is behind, */
-static void on_disk_again(evutil_socket_t fd, short what, void *arg);    /* a full disk is tried again, */
-static void on_deadline(evutil_socket_t fd, short what, void *arg);      /* and the last drain ends in time */
-
-/* --- opening ------------------------------------------------------------------------------------------------------ */
-
-static bool read_index(int index_fd, uint32_t number, struct output_record *ret_record)
-{
-    uint8_t bytes[OUTPUT_RECORD_BYTES];
-    if (pread(index_fd, bytes, sizeof bytes, (off_t)number * OUTPUT_RECORD_BYTES) != (ssize_t)sizeof bytes)
-        return false;
-    output_record_unpack(bytes, ret_record);
-    return true;
-}
-
-int output_measure(int log_fd, int index_fd, uint64_t *ret_bytes, uint32_t *ret_records, struct error *err)
-{
-    struct stat log, index;
-    if (fstat(log_fd, &log) < 0 || fstat(index_fd, &index) < 0)
-        return fail(err, errno, "stat output");
-    uint64_t bytes = (uint64_t)log.st_size;
-    uint32_t records = (uint32_t)(index.st_size / OUTPUT_RECORD_BYTES);
-    for (; records > 0; records--) {
-        struct output_record last;
-        if (!read_index(index_fd, records - 1, &last))
-            return fail(err, EIO, "read the index of an output");
-        if (last.offset < bytes)
-            break;
-    }
-    if (records == 0 && bytes > 0)
-        return fail_plain(err, EBADMSG, "an output has bytes and no index");
-    *ret_bytes = bytes;
-    *ret_records = records;
-    return 0;
-}
-
-/* Where the log ends, from the two files alone. */
-static int find_end(struct output *output, struct error *err)
-{
-    struct output_record last;
-    int done = output_measure(output->log_fd, output->index_fd, &output->bytes, &output->records, err);
-    if (done < 0 || output->records == 0)
-        return done;
-    if (!read_index(output->index_fd, output->records - 1, &last) ||
-        (last.stream != OUTPUT_STDOUT && last.stream != OUTPUT_STDERR))
-        return fail_plain(err, EBADMSG, "the index of an output is damaged");
-    uint64_t own = last.stream_offset + (output->bytes - last.offset);
-    if (own > output->bytes)
-        return fail_plain(err, EBADMSG, "the index of an output is damaged");
-    output->stream_bytes[last.stream] = own;
-    output->stream_bytes[last.stream == OUTPUT_STDOUT ? OUTPUT_STDERR : OUTPUT_STDOUT] = output->bytes - own;
-    return 0;
-}
-
-static int output_prepare(struct output *output, struct error *err)
-{
-    struct event_base *base = output->keeper->base;
-    for (int i = 0; i < 2; i++)
-        output->pipes[i] =
-            (struct output_pipe){ .output = output, .fd = -1, .stream = i == 0 ? OUTPUT_STDOUT : OUTPUT_STDERR };
-    output->hash = hash_new();
-    output->hash_on = evtimer_new(base, on_hash, output);
-    output->deadline = evtimer_new(base, on_deadline, output);
-    output->disk_again = evtimer_new(base, on_disk_again, output);
-    if (output->hash == NULL || output->hash_on == NULL || output->deadline == NULL || output->disk_again == NULL)
-        return fail(err, ENOMEM, "open output");
-    int done =
-        files_open_output(output->keeper->state_fd, &output->job->record.id, &output->log_fd, &output->index_fd, err);
-    return done < 0 ? done : find_end(output, err);
-}
-
-int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full,
-                struct output **ret_output, struct error *err)
-{
-    struct output *output = calloc(1, sizeof *output);
-    if (output == NULL)
-        return fail(err, ENOMEM, "open output");
-    *output = (struct output){ .keeper = keeper,
-                               .job = job,
-                               .log_fd = -1,
-                               .index_fd = -1,
-                               .bytes_max = bytes_max,
-                               .kills_when_full = kills_when_full };
-    int done = output_prepare(output, err);
-    if (done < 0) {
-        output_free(output);
-        return done;
-    }
-    if (output->bytes > 0)
-        timer_start(output->hash_on, 0); /* what was there before we were is hashed beside the work */
-    *ret_output = output;
-    return 0;
-}
-
-static void pipe_close(struct output_pipe *pipe)
-{
-    if (pipe->readable != NULL)
-        event_free(pipe->readable);
-    pipe->readable = NULL;
-    fd_close(&pipe->fd);
-}
-
-void output_free(struct output *output)
-{
-    if (output == NULL)
-        return;
-    for (int i = 0; i < 2; i++)
-        pipe_close(&output->pipes[i]);
-    struct event *events[] = { output->hash_on, output->deadline, output->disk_again };
-    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
-        if (events[i] != NULL)
-            event_free(events[i]);
-    hash_free(output->hash);
-    fd_close(&output->log_fd);
-    fd_close(&output->index_fd);
-    free(output);
-}
-
-int output_attach(struct output *output, int stdout_fd, int stderr_fd, struct error *err)
-{
-    int fds[] = { stdout_fd, stderr_fd };
-    output->is_attached = true;
-    for (int i = 0; i < 2; i++) {
-        struct output_pipe *pipe = &output->pipes[i];
-        pipe->fd = fds[i];
-        /* Larger pipes mean fewer turns for a loud job; where the kernel says no, the small ones do. */
-        fcntl(pipe->fd, F_SETPIPE_SZ, PIPE_BYTES);
-        pipe->readable = event_new(output->keeper->base, pipe->fd, EV_READ | EV_PERSIST, on_pipe_readable, pipe);
-        if (pipe->readable == NULL || event_add(pipe->readable, NULL) < 0) {
-            for (int j = i; j < 2; j++)
-                fd_close(&fds[j]);
-            pipe->fd = -1;
-            pipe_close(pipe);
-            return fail(err, ENOMEM, "follow a job's output");
-        }
-    }
-    return 0;
-}
-
-/* --- hashing ------------------------------------------------------------------------------------------------------ */
 
 /* Hashes the next piece of the log; what was just stored is still in the page cache. False when nothing was left. */
 bool output_hash_step(struct output *output)
@@ -203,8 +57,6 @@ void output_sha256(struct output *output, char *ret_text)
     text_hex(digest, sizeof digest, ret_text);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
-
 /* The end is reached when both pipes are, and the hash has caught up. The output may be freed by this. */
 static void check_end(struct output *output)
 {
@@ -215,7 +67,7 @@ static void check_end(struct output *output)
     job_output_done(output->keeper, output->job);
 }
 
-static void on_hash(evutil_socket_t fd, short what, void *arg)
+void output_on_hash(evutil_socket_t fd, short what, void *arg)
 {
     struct output *output = arg;
     (void)fd;
@@ -232,8 +84,6 @@ void output_end(struct output *output)
     timer_start(output->deadline, OUTPUT_DRAIN_MS);
     check_end(output);
 }
-
-/* --- moving bytes ------------------------------------------------------------------------------------------------- */
 
 /* The descriptor is readable: are there bytes, is it the end, or neither? */
 enum pipe_news { PIPE_NOTHING, PIPE_BYTES_THERE, PIPE_END };
@@ -288,7 +138,7 @@ static void wait_for_disk(struct output *output, const char *what, int code)
     timer_start(output->disk_again, DISK_AGAIN_MS);
 }
 
-static void on_disk_again(evutil_socket_t fd, short what, void *arg)
+void output_on_disk_again(evutil_socket_t fd, short what, void *arg)
 {
     struct output *output = arg;
     (void)fd;
@@ -336,7 +186,7 @@ void output_take(struct output_pipe *pipe)
     if (news == PIPE_NOTHING)
         return;
     if (news == PIPE_END) {
-        pipe_close(pipe);
+        output_pipe_close(pipe);
         check_end(output);
         return;
     }
@@ -347,7 +197,7 @@ void output_take(struct output_pipe *pipe)
         drop_bytes(pipe);
 }
 
-static void on_pipe_readable(evutil_socket_t fd, short what, void *arg)
+void output_on_pipe_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -357,15 +207,15 @@ static void on_pipe_readable(evutil_socket_t fd, short what, void *arg)
 /* What a full pipe can hold is taken; whoever still writes into it is no process of the job. */
 static void take_the_rest(struct output_pipe *pipe)
 {
-    for (int i = 0; i <= PIPE_BYTES / OUTPUT_SPLICE_BYTES && pipe->fd >= 0; i++)
+    for (int i = 0; i <= OUTPUT_PIPE_BYTES / OUTPUT_SPLICE_BYTES && pipe->fd >= 0; i++)
         output_take(pipe);
     if (pipe->fd >= 0)
         log_warn("a pipe of an ended job of '%s' is still held open; what comes later is not kept",
                  pipe->output->job->record.command);
-    pipe_close(pipe);
+    output_pipe_close(pipe);
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
+void output_on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct output *output = arg;
     (void)fd;

@@ -67,6 +67,15 @@ void output_sha256(struct output *output, char *ret_text);
 void output_take(struct output_pipe *pipe);
 bool output_hash_step(struct output *output);
 
+/* The chapters of output.c, which output_open.c ties to the loop: */
+void output_on_pipe_readable(evutil_socket_t fd, short what, void *arg); /* bytes move to the log, */
+void output_on_hash(evutil_socket_t fd, short what, void *arg);          /* the hash follows when it is behind, */
+void output_on_disk_again(evutil_socket_t fd, short what, void *arg);    /* a full disk is tried again, */
+void output_on_deadline(evutil_socket_t fd, short what, void *arg);      /* and the last drain ends in time */
+void output_pipe_close(struct output_pipe *pipe);
+
+#define OUTPUT_PIPE_BYTES                                                                                              \
+    (256 * 1024) /* 64 jobs stay below what one user's pipes may hold (pipe(7), pipe-user-pages-soft) */
 #define OUTPUT_DRAIN_MS     1000
 #define OUTPUT_SPLICE_BYTES (1024 * 1024) /* at most per event */
 #define OUTPUT_INDEX_SPARE  (64 * 1024)   /* bytes of index that a job with a tiny output.max may still use */

@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job_life.h"
 #include "keeper.h"
 #include "launcher_answer.h"
-#include "output.h"
 #include "timer.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
-
-#define DISK_PAUSE_MS 1000
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
@@ -51,8 +49,6 @@ void queue_pause(struct keeper *keeper, unsigned ms)
     keeper->queue.not_before_ms = clock_monotonic_ms() + ms;
     timer_start(keeper->queue.again, ms);
 }
-
-/* --- kinds of slots ------------------------------------------------------------------------------------------------- */
 
 /* The kind of this account; made without slots when the rules do not know it any more, for those that still run. */
 static struct slot_kind *kind_of(struct keeper *keeper, const char *account)
@@ -94,23 +90,28 @@ static void count_slots(struct keeper *keeper)
         kind_of(keeper, rules->policy->accounts[i].name)->slots = rules->settings.slots_per_account;
 }
 
-static void renew_job(struct keeper *keeper, struct job *job)
+/* In the order of each list, so that adding finds its place at the end. */
+static void renew_waiting(struct keeper *keeper, struct slot_kind *kind)
 {
-    if (!job->is_queued)
-        return;
-    queue_remove(keeper, job);
-    queue_add(keeper, job);
+    TAILQ_HEAD(, job) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+    struct job *job;
+    TAILQ_CONCAT(&waiting, &kind->waiting, in_queue);
+    while ((job = TAILQ_FIRST(&waiting)) != NULL) {
+        TAILQ_REMOVE(&waiting, job, in_queue);
+        job->is_queued = false;
+        keeper->queue.waiting--;
+        queue_add(keeper, job);
+    }
 }
 
 void queue_renew(struct keeper *keeper)
 {
     count_slots(keeper);
-    jobs_each(keeper, renew_job);
+    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
+        renew_waiting(keeper, kind);
     keeper->queue.not_before_ms = 0;
     turn_schedule(keeper);
 }
-
-/* --- waiting -------------------------------------------------------------------------------------------------------- */
 
 void queue_add(struct keeper *keeper, struct job *job)
 {
@@ -181,68 +182,4 @@ const char *queue_reason(const struct keeper *keeper, const struct job *job)
     if (job->kind->used >= job->kind->slots)
         return job->kind->account[0] == '\0' ? "waiting for a free slot" : "waiting for a free slot of its user";
     return "starting soon";
-}
-
-/* --- starting ------------------------------------------------------------------------------------------------------- */
-
-static void reject(struct keeper *keeper, struct job *job, const char *why)
-{
-    job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, why);
-}
-
-/* The rules may have changed since it was accepted, and secrets do not outlive a keeper. */
-static const char *why_not(struct keeper *keeper, const struct job *job, int command)
-{
-    struct span params, labels;
-    struct error err = { 0 };
-    if (job->record.has_secrets && job->secret_params == NULL)
-        return "rejected: its secret parameters were lost when the service restarted, because they are never stored; "
-               "submit it again";
-    if (job->secret_params != NULL)
-        params = (struct span){ job->secret_params, job->secret_params_bytes };
-    else if (store_job_input(keeper->store, &job->record.id, &params, &labels, &err) <= 0)
-        return "rejected: its parameters cannot be read from the database";
-    if (matcher_check(keeper->rules.matcher, (uint32_t)command, params, NULL, &err) < 0)
-        return "rejected: its parameters do not fit the command's definition any more, which has changed since";
-    return NULL;
-}
-
-/* False when nothing can start now, whatever its kind. */
-static bool start(struct keeper *keeper, struct job *job)
-{
-    int index = policy_find_command(keeper->rules.policy, job->record.command);
-    if (index < 0) {
-        reject(keeper, job, "rejected: the configuration does not list its command any more");
-        return true;
-    }
-    const char *why = why_not(keeper, job, index);
-    if (why != NULL) {
-        reject(keeper, job, why);
-        return true;
-    }
-    const struct command *command = &keeper->rules.policy->commands[index];
-    struct error err = { 0 };
-    if (job->output == NULL && output_open(keeper, job, command->output_max_bytes,
-                                           command->output_when_full == OUTPUT_KILL, &job->output, &err) < 0) {
-        log_error("no job is started: its output could not be kept (%s); trying again", err.text);
-        queue_pause(keeper, DISK_PAUSE_MS);
-        return false;
-    }
-    if (job->record.timeout_ms == 0 || job->record.timeout_ms > command->timeout_ms)
-        job->record.timeout_ms = command->timeout_ms;
-    queue_remove(keeper, job);
-    job->kind->used++;
-    job->has_slot = true;
-    job_change(keeper, job, JOB_ADMIT);
-    return true;
-}
-
-void queue_start_next(struct keeper *keeper)
-{
-    if (keeper->drain.is_on || !launcher_is_up(keeper) || clock_monotonic_ms() < keeper->queue.not_before_ms)
-        return;
-    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
-        while (kind->used < kind->slots && !TAILQ_EMPTY(&kind->waiting))
-            if (!start(keeper, TAILQ_FIRST(&kind->waiting)))
-                return;
 }

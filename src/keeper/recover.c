@@ -2,11 +2,12 @@
 
 #include <errno.h>
 
-#include "files.h"
+#include "job_life.h"
 #include "keeper.h"
 #include "keeper_answer.h"
 #include "launcher_ask.h"
 #include "output.h"
+#include "stdin_file.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 
@@ -30,19 +31,13 @@ static bool take_record(void *arg, const struct job_record *record)
         return true;
     }
     found->queued++;
+    queue_add(found->keeper, job);
     return true;
 }
 
 static bool is_known(void *arg, const struct job_id *id)
 {
     return job_find(arg, id) != NULL;
-}
-
-/* Only now: a job whose command is gone is ended by this, and that writes to the database which was being read. */
-static void enqueue(struct keeper *keeper, struct job *job)
-{
-    if (job->record.state == JOB_QUEUED)
-        queue_add(keeper, job);
 }
 
 int recover_jobs(struct keeper *keeper, struct error *err)
@@ -53,8 +48,7 @@ int recover_jobs(struct keeper *keeper, struct error *err)
         return fail_in(err, "read the jobs that have not ended");
     if (found.is_short_of_memory)
         return fail(err, ENOMEM, "read the jobs that have not ended");
-    files_sweep_stdin(keeper->state_fd, is_known, keeper);
-    jobs_each(keeper, enqueue);
+    stdin_files_sweep(keeper->state_fd, is_known, keeper);
     if (found.queued + found.under_way > 0)
         log_info("found %u waiting jobs and %u under way; the launcher knows what became of those", found.queued,
                  found.under_way);

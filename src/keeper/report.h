@@ -1,7 +1,5 @@
-/* Records in the words of the protocol, and sentences for people. */
+/* Records in the words of the protocol. */
 #pragma once
-
-#include <stddef.h>
 
 #include "sallyport/proto/messages.h"
 #include "sallyport/store/store.h"
@@ -15,6 +13,3 @@ int report_job(struct keeper *keeper, const struct job_record *record, struct ms
 
 /* Where the log stands: of the open one, or as recorded. */
 void report_grown(const struct job *job, struct msg_grown *ret_grown);
-
-/* "exit 3 after 42 s", "stopped after 10 m (timeout)" from what the record says. */
-void report_sentence(const struct job_record *record, char *to, size_t room);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "authorize.h"
+#include "job_life.h"
 #include "keeper.h"
 #include "keeper_answer.h"
 #include "launcher_ask.h"

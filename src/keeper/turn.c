@@ -1,35 +1,20 @@
 #include "turn.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "job_life.h"
 #include "keeper.h"
 #include "launcher_answer.h"
 #include "timer.h"
+#include "turn_item.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 #include "sallyport/store/store.h"
 
 #define COMMIT_SLOW_MS 1000
 #define RETRY_MS       1000
-
-/* A message or a deed that waits for the commit. */
-struct turn_item {
-    STAILQ_ENTRY(turn_item) in_turn;
-    turn_effect *effect; /* NULL: a message */
-    void *arg;
-    struct peer *peer;
-    unsigned epoch;
-    enum msg_type type;
-    uint32_t request_id;
-    int fds[MESSAGE_FDS_MAX];
-    unsigned fd_count;
-    _Alignas(max_align_t) uint8_t body[]; /* the struct, then the bytes that its spans point to */
-};
 
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
@@ -50,20 +35,13 @@ int turn_init(struct keeper *keeper, struct error *err)
     return 0;
 }
 
-static void item_free(struct turn_item *item)
-{
-    for (unsigned i = 0; i < item->fd_count; i++)
-        fd_close(&item->fds[i]);
-    free(item);
-}
-
 void turn_done(struct keeper *keeper)
 {
     struct turn *turn = &keeper->turn;
     struct turn_item *item;
     while ((item = STAILQ_FIRST(&turn->items)) != NULL) {
         STAILQ_REMOVE_HEAD(&turn->items, in_turn);
-        item_free(item);
+        turn_item_free(item);
     }
     if (turn->end != NULL)
         event_free(turn->end);
@@ -101,53 +79,6 @@ void turn_job_changed(struct keeper *keeper, struct job *job)
     turn_schedule(keeper);
 }
 
-/* --- what waits ----------------------------------------------------------------------------------------------- */
-
-static size_t spans_bytes(enum msg_type type, const void *body)
-{
-    const struct record_def *def = &message_defs[type];
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < def->field_count; i++)
-        if (def->fields[i].kind == FIELD_BYTES)
-            bytes += ((const struct span *)((const char *)body + def->fields[i].offset))->size;
-    return bytes;
-}
-
-/* Copies the struct, and behind it the bytes of its spans, which then point there. */
-static void copy_body(struct turn_item *item, enum msg_type type, const void *body)
-{
-    const struct record_def *def = &message_defs[type];
-    memcpy(item->body, body, def->struct_bytes);
-    uint8_t *to = item->body + def->struct_bytes;
-    for (uint32_t i = 0; i < def->field_count; i++) {
-        if (def->fields[i].kind != FIELD_BYTES)
-            continue;
-        struct span *span = (struct span *)(void *)(item->body + def->fields[i].offset);
-        if (span->size > 0)
-            memcpy(to, span->data, span->size);
-        span->data = to;
-        to += span->size;
-    }
-}
-
-static struct turn_item *item_new(enum msg_type type, const void *body, const int *fds, unsigned fd_count)
-{
-    struct turn_item *item = calloc(1, sizeof *item + message_defs[type].struct_bytes + spans_bytes(type, body));
-    if (item == NULL)
-        return NULL;
-    copy_body(item, type, body);
-    item->type = type;
-    for (unsigned i = 0; i < fd_count; i++) {
-        item->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
-        if (item->fds[i] < 0) {
-            item_free(item);
-            return NULL;
-        }
-        item->fd_count++;
-    }
-    return item;
-}
-
 /* Whether anything is known in memory that is not stored yet. */
 static bool has_unstored(const struct keeper *keeper)
 {
@@ -162,7 +93,7 @@ void turn_send(struct keeper *keeper, struct peer *peer, enum msg_type type, uin
         return;
     }
     turn_schedule(keeper);
-    struct turn_item *item = item_new(type, body, fds, fd_count);
+    struct turn_item *item = turn_item_new(type, body, fds, fd_count);
     if (item == NULL) {
         peer_break(peer, "no memory or descriptors for its answer");
         return;
@@ -187,8 +118,6 @@ void turn_then(struct keeper *keeper, turn_effect *effect, void *arg)
     item->arg = arg;
     STAILQ_INSERT_TAIL(&keeper->turn.items, item, in_turn);
 }
-
-/* --- the end of a turn ------------------------------------------------------------------------------------------ */
 
 static int store_changed_job(struct keeper *keeper, struct job *job, struct error *err)
 {
@@ -238,7 +167,7 @@ static void run_item(struct keeper *keeper, struct turn_item *item, bool is_stor
         item->effect(keeper, item->arg, is_stored);
     else if (item->epoch == item->peer->epoch)
         peer_send(item->peer, item->type, item->request_id, item->body, item->fds, item->fd_count);
-    item_free(item);
+    turn_item_free(item);
 }
 
 /* What was asked for in this turn hears how it went. The lists may grow meanwhile: that is the next turn's. */

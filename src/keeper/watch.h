@@ -59,5 +59,11 @@ void watch_news(struct keeper *keeper, struct job *job, bool is_output);
 /* Tells all news; called at the end of a turn. */
 void watches_tell(struct keeper *keeper);
 
-/* Ends the watches of those who may not look any more, with 401 or 403. */
+/* Ends the watches of those who may not look any more, with 401 or 403: after a change of the rules. */
 void watches_check(struct keeper *keeper);
+
+/* The same for those whose credential has an end: every second. */
+void watches_check_expiry(struct keeper *keeper);
+
+/* For watch_rights.c. */
+void watch_free(struct keeper *keeper, struct watch *watch);

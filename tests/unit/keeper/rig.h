@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "job_life.h"
 #include "keeper.h"
 #include "launcher_answer.h"
 #include "output.h"

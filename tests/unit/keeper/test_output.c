@@ -3,7 +3,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#include "files.h"
+#include "output_files.h"
 #include "rig.h"
 
 TestSuite(output, .init = rig_setup, .fini = rig_teardown, .timeout = 60);
@@ -32,7 +32,7 @@ static uint8_t *noise(size_t size)
 
 static void open_files(const struct job_id *id, int fds[2])
 {
-    cr_assert_eq(files_open_reader(keeper->state_fd, id, &fds[0], &fds[1], &err), 0, "%s", err.text);
+    cr_assert_eq(output_files_read(keeper->state_fd, id, &fds[0], &fds[1], &err), 0, "%s", err.text);
 }
 
 Test(output, is_exact_over_many_megabytes_and_its_hash_too)

@@ -1,0 +1,146 @@
+/* The requests that only look. What a caller may not see does not exist. */
+#include <errno.h>
+
+#include "authorize.h"
+#include "keeper.h"
+#include "keeper_answer.h"
+#include "output.h"
+#include "output_files.h"
+#include "report.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
+
+void answer_whoami(struct keeper *keeper, const struct request *request, const struct message *message)
+{
+    (void)message;
+    struct msg_identity identity = { .via = caller_via(request->who),
+                                     .expires_unix_ms = request->who->expires_unix_ms };
+    text_copy(identity.actor, sizeof identity.actor, request->who->name);
+    caller_scopes_text(request->who, identity.scopes, sizeof identity.scopes);
+    request_answer(keeper, request, MSG_IDENTITY, &identity);
+}
+
+void answer_list_commands(struct keeper *keeper, const struct request *request, const struct message *message)
+{
+    uint8_t visible[COMMAND_COUNT_MAX / 8] = { 0 }, runnable[COMMAND_COUNT_MAX / 8] = { 0 };
+    const struct policy *policy = keeper->rules.policy;
+    (void)message;
+    for (uint32_t i = 0; i < policy->command_count; i++) {
+        if (may_see(request->who, policy->commands[i].name))
+            visible[i / 8] |= (uint8_t)(1u << (i % 8));
+        if (may_run(request->who, policy->commands[i].name))
+            runnable[i / 8] |= (uint8_t)(1u << (i % 8));
+    }
+    uint32_t bytes = (policy->command_count + 7) / 8;
+    struct msg_commands commands = { .visible = { visible, bytes },
+                                     .runnable = { runnable, bytes },
+                                     .generation = keeper->rules.generation };
+    request_answer(keeper, request, MSG_COMMANDS, &commands);
+}
+
+/* The record of a job that the caller may read. Otherwise the refusal is on its way: what may not be seen does not exist. */
+static bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                          struct job_record *ret_record)
+{
+    struct error err = { 0 };
+    const struct job *job = job_find(keeper, id);
+    int found = 1;
+    if (job != NULL)
+        *ret_record = job->record;
+    else
+        found = store_job_read(keeper->store, id, ret_record, &err);
+    if (found < 0) {
+        request_fail(keeper, request, &err);
+        return false;
+    }
+    if (found > 0 && may_read(request->who, ret_record->actor, ret_record->via))
+        return true;
+    request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .job_id = id },
+                   "there is no such job");
+    return false;
+}
+
+/* False when the front asked for what it may not: then there is no answer but the end of its connection. */
+static bool open_watch(struct keeper *keeper, const struct request *request, enum watch_kind kind,
+                       const struct job_id *id)
+{
+    struct error err = { 0 };
+    struct job *job = job_find(keeper, id);
+    if (job == NULL || job->is_over)
+        return true; /* the answer is the last word */
+    int done = watch_add(keeper, request->id, kind, job, request->who, &err);
+    if (done == -EEXIST) {
+        peer_break(&keeper->front, err.text);
+        return false;
+    }
+    if (done < 0) {
+        request_refuse(keeper, request, &(struct refusal){ .status = 429, .code = "rate-limited", .retry_after_s = 5 },
+                       "too many streams are open; try again later");
+        return false;
+    }
+    return true;
+}
+
+void answer_read_job(struct keeper *keeper, const struct request *request, const struct message *message)
+{
+    const struct msg_read_job *asked = &message->body.read_job;
+    struct job_record record;
+    struct msg_job report;
+    struct error err = { 0 };
+    if (!find_readable(keeper, request, &asked->job_id, &record))
+        return;
+    if (report_job(keeper, &record, &report, &err) < 0) {
+        request_fail(keeper, request, &err);
+        return;
+    }
+    if (!asked->watch || open_watch(keeper, request, WATCH_JOB, &asked->job_id))
+        request_answer(keeper, request, MSG_JOB, &report);
+}
+
+/* Both files, read-only, and how much of them is whole. */
+static int open_output(struct keeper *keeper, const struct job_record *record, int fds[2],
+                       struct msg_output *ret_output, struct error *err)
+{
+    const struct job *job = job_find(keeper, &record->id);
+    struct msg_output output = { .job_id = record->id, .is_complete = job == NULL || job->is_over };
+    int done = 0;
+    if (!output.is_complete)
+        done = output_files_make(keeper->state_fd, &record->id, err); /* who follows it reads from the first byte on */
+    if (done == 0)
+        done = output_files_read(keeper->state_fd, &record->id, &fds[0], &fds[1], err);
+    if (done == -ENOENT && record->output_bytes == 0)
+        done = output_files_read_nothing(keeper->state_fd, &fds[0], &fds[1], err);
+    if (done < 0)
+        return done;
+    if (job != NULL && job->output != NULL) {
+        output.bytes = job->output->bytes;
+        output.records = job->output->records;
+    } else {
+        done = output_measure(fds[0], fds[1], &output.bytes, &output.records, err);
+    }
+    *ret_output = output;
+    return done;
+}
+
+void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message)
+{
+    const struct msg_read_job *asked = &message->body.read_job;
+    struct job_record record;
+    struct msg_output output;
+    struct error err = { 0 };
+    if (!find_readable(keeper, request, &asked->job_id, &record))
+        return;
+    int fds[2] = { -1, -1 };
+    int done = open_output(keeper, &record, fds, &output, &err);
+    if (done == -ENOENT)
+        request_refuse(keeper, request,
+                       &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
+                       "the output was removed; the record of the job remains");
+    else if (done < 0)
+        request_fail(keeper, request, &err);
+    else if (!asked->watch || open_watch(keeper, request, WATCH_OUTPUT, &asked->job_id))
+        turn_send(keeper, &keeper->front, MSG_OUTPUT, request->id, &output, fds, 2);
+    for (int i = 0; i < 2; i++)
+        fd_close(&fds[i]);
+}

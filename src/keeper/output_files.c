@@ -1,0 +1,87 @@
+#include "output_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+
+#define NAME_BYTES 64
+#define NOTHING    "output/nothing"
+
+static int make_directory(int at_fd, const char *path, struct error *err)
+{
+    if (mkdirat(at_fd, path, 0700) < 0 && errno != EEXIST)
+        return fail(err, errno, "make directory '%s'", path);
+    return 0;
+}
+
+int output_files_prepare(int state_fd, struct error *err)
+{
+    int done = make_directory(state_fd, "output", err);
+    if (done < 0)
+        return done;
+    auto_fd int fd = openat(state_fd, NOTHING, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 ? 0 : fail(err, errno, "make '%s'", NOTHING);
+}
+
+struct output_names {
+    char directory[NAME_BYTES], log[NAME_BYTES], index[NAME_BYTES];
+};
+
+/* Spread by the end of the name, which is random; its beginning is the time. */
+static struct output_names output_names(const struct job_id *id)
+{
+    struct output_names names;
+    char text[JOB_ID_TEXT_BYTES];
+    job_id_text(id, text);
+    const char *spread = text + strlen(text) - 2;
+    snprintf(names.directory, sizeof names.directory, "output/%s", spread);
+    snprintf(names.log, sizeof names.log, "output/%s/%s.log", spread, text);
+    snprintf(names.index, sizeof names.index, "output/%s/%s.idx", spread, text);
+    return names;
+}
+
+static int open_pair(int state_fd, const char *log, const char *index, int flags, int *ret_log_fd, int *ret_index_fd,
+                     struct error *err)
+{
+    auto_fd int log_fd = openat(state_fd, log, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (log_fd < 0)
+        return fail(err, errno, "open '%s'", log);
+    auto_fd int index_fd = openat(state_fd, index, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (index_fd < 0)
+        return fail(err, errno, "open '%s'", index);
+    *ret_log_fd = fd_take(&log_fd);
+    *ret_index_fd = fd_take(&index_fd);
+    return 0;
+}
+
+int output_files_open(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err)
+{
+    struct output_names names = output_names(id);
+    int done = make_directory(state_fd, names.directory, err);
+    if (done < 0)
+        return done;
+    return open_pair(state_fd, names.log, names.index, O_RDWR | O_CREAT, ret_log_fd, ret_index_fd, err);
+}
+
+int output_files_make(int state_fd, const struct job_id *id, struct error *err)
+{
+    auto_fd int log_fd = -1, index_fd = -1;
+    return output_files_open(state_fd, id, &log_fd, &index_fd, err);
+}
+
+int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err)
+{
+    struct output_names names = output_names(id);
+    return open_pair(state_fd, names.log, names.index, O_RDONLY, ret_log_fd, ret_index_fd, err);
+}
+
+int output_files_read_nothing(int state_fd, int *ret_log_fd, int *ret_index_fd, struct error *err)
+{
+    return open_pair(state_fd, NOTHING, NOTHING, O_RDONLY, ret_log_fd, ret_index_fd, err);
+}

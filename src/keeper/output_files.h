@@ -1,0 +1,21 @@
+/*
+ * Where output lies below the state directory: output/xx/ID.log and .idx, xx being the last two characters of ID.
+ */
+#pragma once
+
+#include "sallyport/base/job_id.h"
+
+struct error;
+
+/* Makes what is missing. */
+int output_files_prepare(int state_fd, struct error *err);
+
+/* For the keeper: both files, made when missing. */
+int output_files_open(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err);
+int output_files_make(int state_fd, const struct job_id *id, struct error *err);
+
+/* For a reader: both read-only. -ENOENT when there are none. */
+int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err);
+
+/* The same for a job that never wrote: two empty ones. */
+int output_files_read_nothing(int state_fd, int *ret_log_fd, int *ret_index_fd, struct error *err);

@@ -1,0 +1,74 @@
+/* From the queue to `starting`. */
+#include <errno.h>
+
+#include "job_life.h"
+#include "keeper.h"
+#include "launcher_answer.h"
+#include "output.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+
+#define DISK_PAUSE_MS 1000
+
+static void reject(struct keeper *keeper, struct job *job, const char *why)
+{
+    job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, why);
+}
+
+/* The rules may have changed since it was accepted, and secrets do not outlive a keeper. */
+static const char *why_not(struct keeper *keeper, const struct job *job, int command)
+{
+    struct span params, labels;
+    struct error err = { 0 };
+    if (job->record.has_secrets && job->secret_params == NULL)
+        return "rejected: its secret parameters were lost when the service restarted, because they are never stored; "
+               "submit it again";
+    if (job->secret_params != NULL)
+        params = (struct span){ job->secret_params, job->secret_params_bytes };
+    else if (store_job_input(keeper->store, &job->record.id, &params, &labels, &err) <= 0)
+        return "rejected: its parameters cannot be read from the database";
+    if (matcher_check(keeper->rules.matcher, (uint32_t)command, params, NULL, &err) < 0)
+        return "rejected: its parameters do not fit the command's definition any more, which has changed since";
+    return NULL;
+}
+
+/* False when nothing can start now, whatever its kind. */
+static bool start(struct keeper *keeper, struct job *job)
+{
+    int index = policy_find_command(keeper->rules.policy, job->record.command);
+    if (index < 0) {
+        reject(keeper, job, "rejected: the configuration does not list its command any more");
+        return true;
+    }
+    const char *why = why_not(keeper, job, index);
+    if (why != NULL) {
+        reject(keeper, job, why);
+        return true;
+    }
+    const struct command *command = &keeper->rules.policy->commands[index];
+    struct error err = { 0 };
+    if (job->output == NULL && output_open(keeper, job, command->output_max_bytes,
+                                           command->output_when_full == OUTPUT_KILL, &job->output, &err) < 0) {
+        log_error("no job is started: its output could not be kept (%s); trying again", err.text);
+        queue_pause(keeper, DISK_PAUSE_MS);
+        return false;
+    }
+    if (job->record.timeout_ms == 0 || job->record.timeout_ms > command->timeout_ms)
+        job->record.timeout_ms = command->timeout_ms;
+    queue_remove(keeper, job);
+    job->kind->used++;
+    job->has_slot = true;
+    job_change(keeper, job, JOB_ADMIT);
+    return true;
+}
+
+void queue_start_next(struct keeper *keeper)
+{
+    if (keeper->drain.is_on || !launcher_is_up(keeper) || clock_monotonic_ms() < keeper->queue.not_before_ms)
+        return;
+    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
+        while (kind->used < kind->slots && !TAILQ_EMPTY(&kind->waiting))
+            if (!start(keeper, TAILQ_FIRST(&kind->waiting)))
+                return;
+}

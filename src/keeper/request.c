@@ -1,0 +1,77 @@
+#include "request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "keeper.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
+#include "sallyport/base/text.h"
+
+void request_answer(struct keeper *keeper, const struct request *request, enum msg_type type, const void *body)
+{
+    turn_send(keeper, &keeper->front, type, request->id, body, NULL, 0);
+}
+
+static void record_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                           const char *detail)
+{
+    if (request->who == NULL) {
+        refusals_note(keeper, request->evidence->address);
+        return;
+    }
+    char text[ERROR_TEXT_MAX_BYTES];
+    struct error err = { 0 };
+    snprintf(text, sizeof text, "%s: %u %s: %s", message_defs[request->type].name, refusal->status, refusal->code,
+             detail);
+    struct audit_entry entry = { .what = AUDIT_REFUSED,
+                                 .job_id = refusal->job_id,
+                                 .actor = request->who->name,
+                                 .count = 1,
+                                 .address = request->evidence->address,
+                                 .command = refusal->command,
+                                 .detail = text };
+    int done = turn_write(keeper, &err);
+    if (done == 0)
+        done = audit_record(keeper->store, &entry, &err);
+    if (done < 0) {
+        log_error("a refusal could not be recorded: %s", err.text);
+        turn_spoil(keeper);
+    }
+}
+
+static void send_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                         const char *detail)
+{
+    struct msg_refused refused = { .status = refusal->status,
+                                   .errors = refusal->errors,
+                                   .retry_after_s = refusal->retry_after_s };
+    text_copy(refused.code, sizeof refused.code, refusal->code);
+    text_copy(refused.detail, sizeof refused.detail, detail);
+    request_answer(keeper, request, MSG_REFUSED, &refused);
+}
+
+void request_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                    const char *format, ...)
+{
+    char detail[ERROR_TEXT_MAX_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    record_refusal(keeper, request, refusal, detail);
+    send_refusal(keeper, request, refusal, detail);
+}
+
+void request_fail(struct keeper *keeper, const struct request *request, const struct error *err)
+{
+    bool is_full = err->code == ENOSPC || err->code == EDQUOT || err->code == EROFS;
+    struct refusal refusal = { .status = is_full ? 503 : 500,
+                               .code = is_full ? "store-full" : "internal",
+                               .retry_after_s = is_full ? 30 : 0 };
+    log_error("a request (%s) failed: %s", message_defs[request->type].name, err->text);
+    send_refusal(keeper, request, &refusal,
+                 is_full ? "there is no room to record this; try again later"
+                         : "the service failed; its log says more");
+}

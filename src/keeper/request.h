@@ -1,0 +1,34 @@
+/* A request of the front, after its evidence was looked at, and the ways to answer it. */
+#pragma once
+
+#include "rules.h"
+#include "sallyport/proto/frame.h"
+
+struct error;
+struct keeper;
+
+struct request {
+    uint32_t id;
+    enum msg_type type;
+    const struct evidence *evidence;
+    const struct caller *who; /* NULL: unknown; then the answer is 401 whatever was asked */
+    int stdin_fd;             /* of a submit, or -1; the message owns it */
+};
+
+struct refusal {
+    uint32_t status;  /* of HTTP */
+    const char *code; /* of the API */
+    uint32_t retry_after_s;
+    struct span errors;          /* entries */
+    const struct job_id *job_id; /* for the audit trail; or NULL */
+    const char *command;         /* the same */
+};
+
+/* Records the refusal, then answers. */
+void request_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* For what could not be read or stored: 503 store-full or 500 internal. The cause goes to the log alone. */
+void request_fail(struct keeper *keeper, const struct request *request, const struct error *err);
+
+void request_answer(struct keeper *keeper, const struct request *request, enum msg_type type, const void *body);

@@ -1,0 +1,59 @@
+/* A stream ends with the right to follow it. */
+#include <string.h>
+
+#include "authorize.h"
+#include "keeper.h"
+#include "sallyport/base/clock.h"
+#include "sallyport/base/text.h"
+
+static const struct caller *watch_owner(const struct keeper *keeper, const struct watch *watch, uint64_t now_unix_ms)
+{
+    for (uint32_t i = 0; i < keeper->rules.caller_count; i++) {
+        const struct caller *who = &keeper->rules.callers[i];
+        bool is_same = caller_via(who) == watch->via && strcmp(who->name, watch->actor) == 0 &&
+                       hash_equal(who->token_sha256, watch->token_sha256) && who->uid == watch->uid;
+        bool is_over = who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms;
+        if (is_same && !is_over)
+            return who;
+    }
+    return NULL;
+}
+
+static void check_watch(struct keeper *keeper, struct watch *watch, uint64_t now_unix_ms)
+{
+    const struct caller *who = watch_owner(keeper, watch, now_unix_ms);
+    if (who != NULL && may_read(who, watch->job->record.actor, watch->job->record.via)) {
+        watch->expires_unix_ms = who->expires_unix_ms;
+        return;
+    }
+    struct msg_refused refused = { .status = who == NULL ? 401 : 403 };
+    text_copy(refused.code, sizeof refused.code, who == NULL ? "unauthenticated" : "forbidden");
+    text_copy(refused.detail, sizeof refused.detail,
+              who == NULL ? "the credential was withdrawn or has expired" : "the right to read this job was withdrawn");
+    peer_send(&keeper->front, MSG_REFUSED, watch->request_id, &refused, NULL, 0);
+    watch_free(keeper, watch);
+}
+
+static void check_all(struct keeper *keeper, uint64_t now_unix_ms, bool only_expired)
+{
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+        struct watch *watch = LIST_FIRST(&keeper->watches.buckets[i]);
+        while (watch != NULL) {
+            struct watch *next = LIST_NEXT(watch, in_table);
+            bool has_expired = watch->expires_unix_ms != 0 && watch->expires_unix_ms <= now_unix_ms;
+            if (has_expired || !only_expired)
+                check_watch(keeper, watch, now_unix_ms);
+            watch = next;
+        }
+    }
+}
+
+void watches_check(struct keeper *keeper)
+{
+    check_all(keeper, clock_unix_ms(), false);
+}
+
+void watches_check_expiry(struct keeper *keeper)
+{
+    check_all(keeper, clock_unix_ms(), true);
+}
