@@ -45,6 +45,7 @@ static void stream_free(void *state)
         output_log_done(&stream->log);
     json_decref(stream->hello);
     json_decref(stream->news);
+    json_decref(stream->gap);
     json_decref(stream->end);
     free(stream);
 }

@@ -15,8 +15,8 @@ struct request;
 enum stream_format {
     FORMAT_TEXT,   /* the bytes, said to be text */
     FORMAT_BYTES,  /* the bytes */
-    FORMAT_NDJSON, /* a JSON record a line: job, output..., state..., end */
-    FORMAT_SSE,    /* the same as events: hello, output, state, end */
+    FORMAT_NDJSON, /* a JSON record a line: job, output..., state..., gap if a full log dropped bytes, end */
+    FORMAT_SSE,    /* the same as events: hello, output, state, gap, end */
 };
 
 struct output_view {

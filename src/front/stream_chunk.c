@@ -130,8 +130,11 @@ int stream_fill(struct stream *stream, struct evbuffer *chunk)
     int done = fill_records(stream, chunk, to, grows);
     if (done < 0)
         return done;
-    if (has_all_output(stream) && stream->end != NULL && stream->log.is_complete)
-        add_json(stream, chunk, "end", "end", take(&stream->end));
+    if (!has_all_output(stream) || stream->end == NULL || !stream->log.is_complete)
+        return 0;
+    if (stream->gap != NULL)
+        add_json(stream, chunk, "gap", NULL, take(&stream->gap));
+    add_json(stream, chunk, "end", "end", take(&stream->end));
     return 0;
 }
 
@@ -144,6 +147,17 @@ bool stream_is_finished(const struct stream *stream)
     bool has_said_all =
         stream->hello == NULL && stream->news == NULL && (stream->end == NULL || !stream->log.is_complete);
     return has_said_all && (!stream->view.follows || stream->has_ended);
+}
+
+/* How much a full log did not keep, nobody counted: where it ends is known. */
+static json_t *gap_after(uint64_t bytes)
+{
+    json_t *gap = json_object();
+    json_object_set_new(gap, "type", json_string("gap"));
+    json_object_set_new(gap, "from", json_integer((json_int_t)bytes));
+    json_object_set_new(gap, "to", json_null());
+    json_object_set_new(gap, "why", json_string("the command keeps no more output than this"));
+    return gap;
 }
 
 bool stream_take_job(struct stream *stream, const struct msg_job *job)
@@ -163,6 +177,8 @@ bool stream_take_job(struct stream *stream, const struct msg_job *job)
         json_object_set_new(stream->hello, "type", json_string("job"));
     }
     if (job_has_ended(job->state)) {
+        json_decref(stream->gap);
+        stream->gap = job->output_truncated ? gap_after(job->output_bytes) : NULL;
         json_decref(stream->end);
         stream->end = json_job_end(job, "end");
         stream->has_ended = true;
