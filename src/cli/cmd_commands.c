@@ -106,18 +106,23 @@ static void add_param(struct table *table, const json_t *schema, const char *nam
     table_add(table, rules[0] == '\0' ? "-" : rules);
 }
 
-/* A value that would pass, for the example: what the schema gives, the first of a choice, or a word in angle brackets. */
+/* A value that would pass, for the example: what the schema gives, or its least number, or a word in angle brackets. */
 static void example_value(const json_t *property, const char *name, char *text, size_t room)
 {
-    static const char *const paths[] = { "examples", "example", "default", "enum" };
+    static const char *const paths[] = { "examples", "default", "enum", "minimum" };
+    const char *type = params_type(property);
     text[0] = '\0';
     for (size_t i = 0; i < sizeof paths / sizeof paths[0] && text[0] == '\0'; i++) {
-        const json_t *value = json_object_get(property, paths[i]);
-        json_t *holder = json_pack("{s:O?}", "v", json_is_array(value) ? json_array_get(value, 0) : value);
-        render_value(holder, &(struct column){ .path = "v" }, false, text, room);
+        json_t *value = json_object_get(property, paths[i]);
+        json_t *holder = json_pack("{s:O?}", "value", json_is_array(value) ? json_array_get(value, 0) : value);
+        render_value(holder, &(struct column){ .path = "value" }, false, text, room);
         json_decref(holder);
     }
-    if (text[0] == '\0')
+    if (text[0] == '\0' && (strcmp(type, "integer") == 0 || strcmp(type, "number") == 0))
+        snprintf(text, room, "1");
+    else if (text[0] == '\0' && strcmp(type, "boolean") == 0)
+        snprintf(text, room, "true");
+    else if (text[0] == '\0')
         snprintf(text, room, "<%s>", name);
 }
 

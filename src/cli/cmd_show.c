@@ -17,7 +17,7 @@ static const struct column columns[] = {
     { .header = "place", .path = "position" },
     { .header = "ended by", .path = "end.reason" },
     { .header = "exit code", .path = "end.exit_code" },
-    { .header = "signal", .path = "end.signal" },
+    { .header = "signal", .path = "end.signal_name" },
     { .header = "what", .path = "end.message" },
     { .header = "stopped by", .path = "end.stopped_by" },
     { .header = "limits hit", .path = "end.limits_hit" },

@@ -23,6 +23,8 @@ static int make_room(struct lines *lines, size_t size)
 int lines_add(struct lines *lines, const char *data, size_t size, int (*take)(void *arg, char *line, size_t length),
               void *arg)
 {
+    if (size == 0)
+        return 0;
     int result = make_room(lines, size);
     if (result < 0)
         return result;

@@ -101,8 +101,8 @@ int report_code(const struct report *report, bool is_strict)
     return report->state == JOB_FAILED ? code_of_failed(report) : codes[report->state];
 }
 
-/* What happened, in our words, when the server has none. */
-static void own_words(const struct report *report, char *text, size_t room)
+/* What happened, in the server's words or, where it has none or they say no more than the state, in ours. */
+static const char *words_of(const struct report *report, char text[NAME_MAX_BYTES + 16])
 {
     static const char *const words[JOB_REASON_COUNT] = {
         [JOB_REASON_OOM] = "it needed more memory than its limit",
@@ -112,15 +112,16 @@ static void own_words(const struct report *report, char *text, size_t room)
         [JOB_REASON_LOST] = "sallyport was stopped under it, and what became of it is not known",
     };
     if (report->reason == JOB_REASON_EXITED)
-        snprintf(text, room, "exit %d", report->exit_code);
+        snprintf(text, NAME_MAX_BYTES + 16, "exit %d", report->exit_code);
     else if (report->reason == JOB_REASON_SIGNALLED)
-        snprintf(text, room, "ended by signal %s", sigabbrev_np(report->signal) ?: "unknown");
-    else if (report->message[0] != '\0')
-        snprintf(text, room, "%s", report->message);
+        snprintf(text, NAME_MAX_BYTES + 16, "ended by signal %s", sigabbrev_np(report->signal) ?: "unknown");
     else if (report->reason == JOB_REASON_CANCELLED && report->stopped_by[0] != '\0')
-        snprintf(text, room, "by %s", report->stopped_by);
+        snprintf(text, NAME_MAX_BYTES + 16, "by %s", report->stopped_by);
+    else if (report->message[0] != '\0')
+        return report->message;
     else
-        snprintf(text, room, "%s", words[report->reason] == NULL ? "" : words[report->reason]);
+        return words[report->reason] == NULL ? "" : words[report->reason];
+    return text;
 }
 
 const char *report_sentence(const struct report *report, char text[1024])
@@ -134,12 +135,15 @@ const char *report_sentence(const struct report *report, char text[1024])
         [JOB_LOST] = "is lost",
         [JOB_LAUNCH_FAILED] = "could not be launched",
     };
-    char words[ERROR_TEXT_MAX_BYTES + 32] = "", took[WHEN_TEXT_BYTES] = "";
-    own_words(report, words, sizeof words);
+    char own[NAME_MAX_BYTES + 16], took[WHEN_TEXT_BYTES + 8] = "", seconds[WHEN_TEXT_BYTES];
+    const char *verdict = verdicts[report->state] == NULL ? "has not ended" : verdicts[report->state];
+    const char *words = report->state == JOB_SUCCEEDED ? "" : words_of(report, own);
+    const char *colon = words[0] == '\0' ? "" : ": ";
     if (report->seconds >= 0)
-        when_took(report->seconds, took);
-    snprintf(text, 1024, "%s %s%s%s%s%s (job %s)", report->command, verdicts[report->state] ?: "has not ended",
-             words[0] == '\0' || report->state == JOB_SUCCEEDED ? "" : ": ",
-             report->state == JOB_SUCCEEDED ? "" : words, took[0] == '\0' ? "" : " after ", took, report->id);
+        snprintf(took, sizeof took, " after %s", when_took(report->seconds, seconds));
+    /* Behind two words the time reads well; behind a sentence it would seem to belong to that. */
+    bool is_short = words == own;
+    snprintf(text, 1024, "%s %s%s%s%s%s (job %s)", report->command, verdict, is_short ? "" : took, colon, words,
+             is_short ? took : "", report->id);
     return text;
 }

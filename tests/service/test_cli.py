@@ -345,6 +345,12 @@ class Interrupts(CliTest):
         self.go_on.set()
         self.assertEqual(self.finish(process)[0], 130)
 
+    def test_wait_detaches_when_its_time_is_over(self):
+        process = self.follow("run", "-q", "demo", "--wait", "1s")
+        code, err = self.finish(process)
+        self.assertEqual(code, 125)
+        self.assertIn("detached", err)
+
     def test_attach_and_logs_only_detach(self):
         for words in (("attach", ID), ("logs", "-f", ID)):
             process = self.follow(*words)

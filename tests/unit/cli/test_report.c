@@ -56,6 +56,14 @@ Test(report, one_sentence_names_what_happened_how_long_it_took_and_which_job)
     report = read_text(
         "{\"id\":\"01jd\",\"command\":\"a\",\"state\":\"failed\",\"end\":{\"reason\":\"signalled\",\"signal\":15}}");
     cr_expect_str_eq(report_sentence(&report, text), "a failed: ended by signal TERM (job 01jd)");
+    report =
+        read_text("{\"id\":\"01jd\",\"command\":\"a\",\"state\":\"timed_out\",\"started_at\":\"2026-03-01T10:00:00Z\","
+                  "\"finished_at\":\"2026-03-01T10:00:42Z\",\"end\":{\"reason\":\"timed_out\",\"message\":\"ran longer "
+                  "than 40 s\"}}");
+    cr_expect_str_eq(report_sentence(&report, text), "a timed out after 42s: ran longer than 40 s (job 01jd)");
+    report = read_text("{\"id\":\"01jd\",\"command\":\"a\",\"state\":\"cancelled\",\"end\":{\"reason\":\"cancelled\","
+                       "\"message\":\"cancelled\",\"stopped_by\":\"alice\"}}");
+    cr_expect_str_eq(report_sentence(&report, text), "a was cancelled: by alice (job 01jd)");
 }
 
 Test(report, what_is_no_job_is_refused)
