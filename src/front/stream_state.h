@@ -16,8 +16,8 @@ struct stream {
     struct output_log log;
     bool has_log;
     struct output_cursor cursor;
-    uint64_t to;                /* not following: the end of the log when the view began */
-    uint64_t left;              /* bytes formats: how many may still be sent; UINT64_MAX: as many as come */
+    uint64_t to;                      /* not following: the end of the log when the view began */
+    uint64_t left;                    /* bytes formats: how many may still be sent; UINT64_MAX: as many as come */
     json_t *hello, *news, *gap, *end; /* records that are due; NULL when not */
     bool has_job, has_ended, has_said_end;
     uint64_t job_version;
