@@ -51,7 +51,7 @@ static int open_program(const char *path, bool is_rootless, int *ret_fd, struct 
                         struct error *err)
 {
     struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+                            .resolve = RESOLVE_NO_MAGICLINKS };
     auto_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
     struct stat st;
     if (fd < 0 && errno == ENOENT)

@@ -11,7 +11,7 @@
 static int open_identical(const struct plan *plan, const char *path, uint64_t device, uint64_t inode, uint64_t size,
                           uint64_t changed_ns)
 {
-    struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
     int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
     if (fd < 0)
         cell_fail("open-program", path);
