@@ -35,7 +35,7 @@ static int fill_launch(struct keeper *keeper, const struct job *job, struct msg_
 
 bool ask_launch(struct keeper *keeper, struct job *job)
 {
-    struct msg_launch launch;
+    struct msg_launch launch = { 0 };
     struct error err = { 0 };
     auto_fd int stdin_fd = -1;
     if (!launcher_is_up(keeper) || job->record.incarnation != keeper->incarnation)

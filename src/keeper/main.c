@@ -73,16 +73,20 @@ int main(void)
     struct error err = { 0 };
     struct handover handover = { .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1 };
     struct keeper *keeper = NULL;
+    int code = EXIT_FAILURE;
     log_init("keeper");
     ignore_signals();
     int done = fd_sanitise_stdio(&err);
     if (done == 0)
         done = prepare(&handover, &keeper, &err);
-    if (done == 0)
+    if (done == 0 && keeper != NULL) {
         done = serve(keeper, &handover, &err);
-    if (done < 0)
+        code = keeper->exit_code;
+    }
+    if (done < 0) {
         log_error("cannot start: %s", err.text);
-    int code = done < 0 ? (done == -EPROTO ? EXIT_CONFIG : EXIT_FAILURE) : keeper->exit_code;
+        code = done == -EPROTO ? EXIT_CONFIG : EXIT_FAILURE;
+    }
     handover_done(&handover);
     keeper_free(keeper);
     return code;

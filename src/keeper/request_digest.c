@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
 #include "sallyport/proto/entries.h"
 
 /* One parameter: its entry, and those of its items. */
@@ -76,27 +75,34 @@ static int add_stdin(struct hash *hash, int fd, uint64_t size, struct error *err
     return 0;
 }
 
+static int add_params(struct hash *hash, struct span params, struct error *err)
+{
+    size_t room = params.size / 7 + 1; /* no entry is smaller */
+    struct group *groups = calloc(room, sizeof *groups);
+    if (groups == NULL)
+        return fail(err, ENOMEM, "compare parameters");
+    int count = group_params(params, groups, room);
+    if (count > 0)
+        qsort(groups, (size_t)count, sizeof *groups, compare_groups);
+    for (int i = 0; i < count; i++)
+        add_part(hash, groups[i].bytes.data, groups[i].bytes.size);
+    free(groups);
+    return count < 0 ? fail(err, -count, "compare parameters") : 0;
+}
+
 int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes,
                    uint8_t ret_digest[HASH_BYTES], struct error *err)
 {
-    size_t room = params.size / 7 + 1; /* no entry is smaller */
-    auto_free struct group *groups = calloc(room, sizeof *groups);
     struct hash *hash = hash_new();
-    int count = -ENOMEM;
-    if (groups != NULL && hash != NULL)
-        count = group_params(params, groups, room);
-    if (count < 0) {
-        hash_free(hash);
-        return fail(err, -count, "compare requests");
-    }
-    qsort(groups, (size_t)count, sizeof *groups, compare_groups);
+    if (hash == NULL)
+        return fail(err, ENOMEM, "compare requests");
     add_text(hash, submit->command);
-    for (int i = 0; i < count; i++)
-        add_part(hash, groups[i].bytes.data, groups[i].bytes.size);
+    int done = add_params(hash, params, err);
     add_part(hash, submit->labels.data, submit->labels.size);
     add_text(hash, submit->reason);
     add_part(hash, &submit->timeout_ms, sizeof submit->timeout_ms);
-    int done = stdin_fd >= 0 ? add_stdin(hash, stdin_fd, stdin_bytes, err) : 0;
+    if (done == 0 && stdin_fd >= 0)
+        done = add_stdin(hash, stdin_fd, stdin_bytes, err);
     if (done == 0)
         hash_result(hash, ret_digest);
     hash_free(hash);

@@ -37,17 +37,18 @@ int rules_read_policy(struct rules *draft, int fd, uint32_t generation, struct e
 {
     auto_free uint8_t *data = NULL;
     size_t size = 0;
-    rules_free(draft);
+    struct rules fresh = { .generation = generation };
     int done = read_sealed(fd, &data, &size, err);
     if (done == 0)
-        done = policy_read(data, size, &draft->policy, err);
+        done = policy_read(data, size, &fresh.policy, err);
     if (done == 0)
-        done = matcher_new(draft->policy, &draft->matcher, err);
+        done = matcher_new(fresh.policy, &fresh.matcher, err);
+    rules_free(draft);
     if (done < 0) {
-        rules_free(draft);
+        rules_free(&fresh);
         return fail_in(err, "policy of generation %u", generation);
     }
-    draft->generation = generation;
+    *draft = fresh;
     return 0;
 }
 

@@ -70,21 +70,24 @@ static void do_when_stored(struct keeper *keeper, const struct request *request,
 {
     struct error err = { 0 };
     struct deed *deed = malloc(sizeof *deed);
-    int done = deed != NULL ? turn_write(keeper, &err) : fail(&err, ENOMEM, "take a request");
-    if (done == 0) {
-        done = audit_record(keeper->store, entry, &err);
-        if (done < 0)
-            turn_spoil(keeper);
-    }
-    if (done < 0) {
-        free(deed);
+    if (deed == NULL) {
+        fail(&err, ENOMEM, "take a request");
         request_fail(keeper, request, &err);
         return;
     }
     *deed = *wanted;
     deed->request_id = request->id;
     deed->epoch = keeper->front.epoch;
-    turn_then(keeper, effect, deed);
+    int done = turn_write(keeper, &err);
+    if (done == 0)
+        done = audit_record(keeper->store, entry, &err);
+    if (done == 0) {
+        turn_then(keeper, effect, deed);
+        return;
+    }
+    turn_spoil(keeper);
+    request_fail(keeper, request, &err);
+    free(deed);
 }
 
 /* The record of a job that the caller may stop; otherwise the refusal is on its way. */

@@ -97,16 +97,31 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
     return done;
 }
 
-static int keep_secrets(const struct submit *submit, struct job *job, struct error *err)
+static bool keep_secrets(const struct submit *submit, struct job *job)
 {
     if (!submit->has_secrets)
-        return 0;
+        return true;
     job->secret_params = malloc(submit->asked->params.size);
     if (job->secret_params == NULL)
-        return fail(err, ENOMEM, "keep secrets");
+        return false;
     memcpy(job->secret_params, submit->asked->params.data, submit->asked->params.size);
     job->secret_params_bytes = submit->asked->params.size;
-    return 0;
+    return true;
+}
+
+/* The job in memory. False when there is none left; nothing of it stays then. */
+static bool remember(struct keeper *keeper, const struct submit *submit, const struct job_record *record)
+{
+    struct job *job = job_remember(keeper, record);
+    if (job == NULL)
+        return false;
+    if (!keep_secrets(submit, job)) {
+        job_forget(keeper, job);
+        return false;
+    }
+    job->is_new = true;
+    queue_add(keeper, job);
+    return true;
 }
 
 static int accept_job(struct keeper *keeper, const struct submit *submit, struct job_record *record, struct error *err)
@@ -117,18 +132,14 @@ static int accept_job(struct keeper *keeper, const struct submit *submit, struct
     *accepted =
         (struct accepted){ .job_id = record->id, .request_id = submit->request->id, .epoch = keeper->front.epoch };
     int done = store_submit(keeper, submit, record, err);
-    struct job *job = done == 0 ? job_remember(keeper, record) : NULL;
-    if (done == 0)
-        done = job == NULL ? fail(err, ENOMEM, "accept a job") : keep_secrets(submit, job, err);
-    if (done < 0) {
-        if (job != NULL)
-            job_forget(keeper, job);
+    if (done == 0 && !remember(keeper, submit, record)) {
         turn_spoil(keeper);
+        done = fail(err, ENOMEM, "accept a job");
+    }
+    if (done < 0) {
         free(accepted);
         return done;
     }
-    job->is_new = true;
-    queue_add(keeper, job);
     turn_then(keeper, submit_stored, accepted);
     return 0;
 }

@@ -86,15 +86,24 @@ void watch_remove(struct keeper *keeper, uint32_t request_id)
 
 void watches_clear(struct keeper *keeper)
 {
-    for (unsigned i = 0; i < WATCH_BUCKETS; i++)
-        while (!LIST_EMPTY(&keeper->watches.buckets[i]))
-            watch_free(keeper, LIST_FIRST(&keeper->watches.buckets[i]));
+    for (unsigned i = 0; i < WATCH_BUCKETS; i++) {
+        struct watch *watch = LIST_FIRST(&keeper->watches.buckets[i]);
+        while (watch != NULL) {
+            struct watch *next = LIST_NEXT(watch, in_table);
+            watch_free(keeper, watch);
+            watch = next;
+        }
+    }
 }
 
 void watches_forget_job(struct keeper *keeper, struct job *job)
 {
-    while (!LIST_EMPTY(&job->watches))
-        watch_free(keeper, LIST_FIRST(&job->watches));
+    struct watch *watch = LIST_FIRST(&job->watches);
+    while (watch != NULL) {
+        struct watch *next = LIST_NEXT(watch, in_job);
+        watch_free(keeper, watch);
+        watch = next;
+    }
     if (job->has_news)
         TAILQ_REMOVE(&keeper->watches.news, job, in_news);
     job->has_news = false;

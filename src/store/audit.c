@@ -155,7 +155,7 @@ int audit_verify(struct store *store, uint64_t *ret_entries, struct error *err)
             return fail_plain(
                 err, EBADMSG,
                 "audit entry %llu is not what was written: it or one before it was changed, removed or moved",
-                (unsigned long long)(entries + 1));
+                (unsigned long long)entries + 1);
         }
         memcpy(head, expected, HASH_BYTES);
         entries++;

@@ -68,9 +68,9 @@ Test(authorize, grants_what_the_scopes_say_and_no_more)
         uint8_t via;
         bool reads, cancels;
     } jobs[] = {
-        { CI_TOKEN, "ci", EVIDENCE_BEARER, true, true },      { CI_TOKEN, "ops", EVIDENCE_BEARER, false, false },
-        { CI_TOKEN, "ci", EVIDENCE_PEER, false, false },      { OPS_TOKEN, "ci", EVIDENCE_BEARER, true, true },
-        { GUEST_TOKEN, "ci", EVIDENCE_BEARER, true, false },  { GUEST_TOKEN, "guest", EVIDENCE_BEARER, true, false },
+        { CI_TOKEN, "ci", EVIDENCE_BEARER, true, true },     { CI_TOKEN, "ops", EVIDENCE_BEARER, false, false },
+        { CI_TOKEN, "ci", EVIDENCE_PEER, false, false },     { OPS_TOKEN, "ci", EVIDENCE_BEARER, true, true },
+        { GUEST_TOKEN, "ci", EVIDENCE_BEARER, true, false }, { GUEST_TOKEN, "guest", EVIDENCE_BEARER, true, false },
     };
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
         const struct caller *who = who_has(jobs[i].token);
@@ -95,7 +95,9 @@ static int listen_at(const char *path, bool is_abstract)
     struct sockaddr_un name = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     strcpy(name.sun_path + is_abstract, path);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + is_abstract + strlen(path) + !is_abstract)), 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&name,
+                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + is_abstract + strlen(path) + !is_abstract)),
+                 0);
     cr_assert_eq(listen(fd, 5), 0);
     return fd;
 }
@@ -148,7 +150,8 @@ Test(authorize, believes_no_other_descriptor)
     cr_assert_eq(listen(tcp, 5), 0);
     int tcp_client = connect_to(tcp), tcp_accepted = accept(tcp, NULL, NULL);
     (void)tcp_client;
-    const int others[] = { pair[0], packets[0], pipes[0], accepted, tcp_accepted, tcp, open("/dev/null", O_RDONLY), -1, 999 };
+    const int others[] = { pair[0], packets[0], pipes[0], accepted, tcp_accepted, tcp, open("/dev/null", O_RDONLY),
+                           -1,      999 };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         cr_expect(!connection_uid(others[i], &uid), "descriptor %zu", i);
 }

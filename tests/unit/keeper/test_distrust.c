@@ -23,7 +23,8 @@ Test(distrust, answers_every_request_without_a_credential_alike)
         { .cancel.job_id = id },
         { .signal.job_id = id, .signal.signal = 1 },
     };
-    const enum msg_type types[] = { MSG_WHOAMI, MSG_LIST_COMMANDS, MSG_SUBMIT, MSG_READ_JOB, MSG_READ_OUTPUT, MSG_LIST_JOBS, MSG_CANCEL, MSG_SIGNAL };
+    const enum msg_type types[] = { MSG_WHOAMI,      MSG_LIST_COMMANDS, MSG_SUBMIT, MSG_READ_JOB,
+                                    MSG_READ_OUTPUT, MSG_LIST_JOBS,     MSG_CANCEL, MSG_SIGNAL };
     const char *const tokens[] = { "", "sp_wrong", OLD_TOKEN };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         for (size_t j = 0; j < sizeof tokens / sizeof tokens[0]; j++) {
@@ -67,7 +68,11 @@ Test(distrust, lists_only_what_the_caller_may_read)
     static const struct {
         const char *token, *actor;
         unsigned count;
-    } cases[] = { { CI_TOKEN, "", 1 }, { CI_TOKEN, "ci", 1 }, { CI_TOKEN, "ops", 0 }, { OPS_TOKEN, "", 2 }, { GUEST_TOKEN, "ops", 1 } };
+    } cases[] = { { CI_TOKEN, "", 1 },
+                  { CI_TOKEN, "ci", 1 },
+                  { CI_TOKEN, "ops", 0 },
+                  { OPS_TOKEN, "", 2 },
+                  { GUEST_TOKEN, "ops", 1 } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct msg_list_jobs asked = { .evidence = rig_token(cases[i].token) };
         text_copy(asked.actor, sizeof asked.actor, cases[i].actor);
@@ -89,8 +94,10 @@ Test(distrust, refuses_commands_beyond_the_scope)
         const char *token, *command, *code;
         unsigned status;
     } cases[] = {
-        { CI_TOKEN, "nonsense", "not-found", 404 },  { GUEST_TOKEN, "echo", "forbidden", 403 },
-        { GUEST_TOKEN, "../echo", "not-found", 404 }, { CI_TOKEN, "", "not-found", 404 },
+        { CI_TOKEN, "nonsense", "not-found", 404 },
+        { GUEST_TOKEN, "echo", "forbidden", 403 },
+        { GUEST_TOKEN, "../echo", "not-found", 404 },
+        { CI_TOKEN, "", "not-found", 404 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct msg_submit submit = rig_submit(cases[i].token, cases[i].command);
@@ -166,22 +173,22 @@ Test(distrust, drops_a_front_that_breaks_a_rule)
         struct msg_read_job watched = read_of(CI_TOKEN, &id);
         if (i < 4)
             submit_with_fd(&submit, fds[i]);
-        else if (i == 4)        /* a descriptor that the message does not speak of */
+        else if (i == 4) /* a descriptor that the message does not speak of */
             channel_send(&front, MSG_WHOAMI, 1, &who, &null, 1, &err);
-        else if (i == 5) {      /* one that it speaks of, and is not there */
+        else if (i == 5) { /* one that it speaks of, and is not there */
             submit.has_stdin = true;
             rig_say(&front, MSG_SUBMIT, &submit);
         } else if (i == 6) {
             who.evidence.kind = EVIDENCE_PEER;
             rig_say(&front, MSG_WHOAMI, &who);
-        } else if (i == 7)      /* what only others may say */
+        } else if (i == 7) /* what only others may say */
             rig_say(&front, MSG_DRAIN, &(struct msg_drain){ 0 });
         else if (i == 8)
             rig_say(&front, MSG_EXITED_SEEN, &(struct msg_job_only){ 0 });
-        else if (i == 9) {      /* parameters that are no entries */
+        else if (i == 9) { /* parameters that are no entries */
             submit.params = text_span("junk");
             rig_say(&front, MSG_SUBMIT, &submit);
-        } else if (i == 10) {   /* one number for two streams */
+        } else if (i == 10) { /* one number for two streams */
             watched.watch = true;
             channel_send(&front, MSG_READ_JOB, 77, &watched, NULL, 0, &err);
             channel_send(&front, MSG_READ_JOB, 77, &watched, NULL, 0, &err);
@@ -206,7 +213,7 @@ Test(distrust, drops_a_launcher_that_breaks_a_rule)
             rig_say(&launcher, MSG_HELLO, &(struct msg_hello){ .incarnation = 9 });
         else if (i == 1)
             rig_say(&launcher, MSG_EXITED, &exited);
-        else if (i == 2) {      /* the end of a job that waits; the slot of its kind is taken by another */
+        else if (i == 2) { /* the end of a job that waits; the slot of its kind is taken by another */
             id = rig_job("deploy");
             exited.job_id = id;
             exited.reason = JOB_REASON_EXITED;
@@ -214,7 +221,7 @@ Test(distrust, drops_a_launcher_that_breaks_a_rule)
         } else if (i == 3) {
             refused.job_id = job_id_new();
             rig_say(&launcher, MSG_NOT_LAUNCHED, &refused);
-        } else if (i == 4) {    /* launched twice */
+        } else if (i == 4) { /* launched twice */
             cr_assert(rig_wait(&launcher, MSG_LAUNCH));
             id = got.body.launch.job_id;
             rig_launched(&id, fds);
@@ -224,7 +231,7 @@ Test(distrust, drops_a_launcher_that_breaks_a_rule)
         else if (i == 6) {
             exited.reason = JOB_REASON_REJECTED;
             rig_say(&launcher, MSG_EXITED, &exited);
-        } else {                /* an answer before the hello */
+        } else { /* an answer before the hello */
             rig_pair(PROCESS_LAUNCHER, &launcher);
             rig_say(&launcher, MSG_NOT_LAUNCHED, &refused);
         }
@@ -286,7 +293,7 @@ Test(distrust, makes_one_job_of_the_same_request_sent_often)
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
     strcpy(submit.idempotency_key, "once");
     uint32_t ids[10];
-    for (int i = 0; i < 10; i++)        /* all in one turn: the twins meet in the open transaction */
+    for (int i = 0; i < 10; i++) /* all in one turn: the twins meet in the open transaction */
         ids[i] = rig_say(&front, MSG_SUBMIT, &submit);
     struct job_id first = { 0 };
     for (int i = 0; i < 10; i++) {
