@@ -118,7 +118,7 @@ int template_make(struct bootstrap *bootstrap, struct policy *policy, uint32_t r
 
 /* filters.c: compiles the policy's profiles into it; and, once, the filter of all supervisors into a sealed file. */
 int filters_compile(struct bootstrap *bootstrap, struct policy *policy, struct error *err);
-int supervisor_filter_make(struct bootstrap *bootstrap, const struct policy *policy, struct error *err);
+int supervisor_filter_make(struct bootstrap *bootstrap, struct error *err);
 
 /* slots.c */
 int slots_make(struct bootstrap *bootstrap, struct error *err); /* those that are missing for the configuration */

@@ -1,13 +1,9 @@
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bootstrap.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
-#include "sallyport/cell/plan.h"
 #include "sallyport/filter/filter.h"
 
 #define PROFILES_MOST 16
@@ -27,17 +23,6 @@ int filters_compile(struct bootstrap *bootstrap, struct policy *policy, struct e
     return 0;
 }
 
-#if SALLYPORT_TEST_SWITCHES
-/* A test that shows what works without the filter must not meet the supervisor's either. */
-static bool wants_no_filter(const struct policy *policy)
-{
-    for (uint32_t i = 0; i < policy->command_count; i++)
-        if ((policy->commands[i].test_layers_off & CELL_LAYER_SECCOMP) != 0)
-            return true;
-    return false;
-}
-#endif
-
 /* Every profile that we ship is in it, used or not: a reload may bring one in, and supervisors live on. */
 static int compile_union(struct bootstrap *bootstrap, uint8_t **ret_program, uint32_t *ret_bytes, struct error *err)
 {
@@ -53,15 +38,8 @@ static int compile_union(struct bootstrap *bootstrap, uint8_t **ret_program, uin
     return done < 0 ? fail_in(err, "the supervisors' seccomp filter") : 0;
 }
 
-int supervisor_filter_make(struct bootstrap *bootstrap, const struct policy *policy, struct error *err)
+int supervisor_filter_make(struct bootstrap *bootstrap, struct error *err)
 {
-    (void)policy;
-#if SALLYPORT_TEST_SWITCHES
-    if (wants_no_filter(policy)) {
-        static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-        return memfd_sealed("sallyport-filter", &allow, sizeof allow, false, &bootstrap->supervisor_filter_fd, err);
-    }
-#endif
     auto_free uint8_t *program = NULL;
     uint32_t bytes = 0;
     int done = compile_union(bootstrap, &program, &bytes, err);

@@ -149,6 +149,7 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
      * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
     if (!bootstrap->ids.is_rootless)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* after newuidmap; nothing below is ever raised by an exec */
     if (done == 0)
         done = ids_choose(bootstrap, err);
     return done < 0 ? done : state_give(bootstrap, err);
@@ -158,7 +159,7 @@ static int make_everything(struct bootstrap *bootstrap, struct error *err)
 {
     int done = groups_make(bootstrap, err);
     if (done == 0)
-        done = supervisor_filter_make(bootstrap, bootstrap->config->policy, err);
+        done = supervisor_filter_make(bootstrap, err);
     if (done == 0)
         done = model_apply(bootstrap, bootstrap->config, err);
     return done < 0 ? done : listeners_open(bootstrap, err);

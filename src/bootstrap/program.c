@@ -50,8 +50,7 @@ static int check_parents(const char *path, bool is_rootless, struct error *err)
 static int open_program(const char *path, bool is_rootless, int *ret_fd, struct identity *ret_identity,
                         struct error *err)
 {
-    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                            .resolve = RESOLVE_NO_MAGICLINKS };
+    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_NO_MAGICLINKS };
     auto_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
     struct stat st;
     if (fd < 0 && errno == ENOENT)

@@ -65,6 +65,18 @@ static int hand_slot(struct bootstrap *bootstrap, uint32_t index, int socket_fd,
     return done < 0 ? done : world_hand_roots(bootstrap, index, err);
 }
 
+/* A test that shows what an attack does without a layer must not meet that layer in the supervisor either. */
+static bool is_test_of_layers(const struct bootstrap *bootstrap)
+{
+#if SALLYPORT_TEST_SWITCHES
+    for (uint32_t i = 0; i < bootstrap->config->policy->command_count; i++)
+        if (bootstrap->config->policy->commands[i].test_layers_off != 0)
+            return true;
+#endif
+    (void)bootstrap;
+    return false;
+}
+
 int world_start_supervisor(struct bootstrap *bootstrap, uint32_t index, struct error *err)
 {
     struct slot *slot = &bootstrap->slots[index];
@@ -73,7 +85,7 @@ int world_start_supervisor(struct bootstrap *bootstrap, uint32_t index, struct e
         return fail(err, errno, "make a slot's socket");
     auto_fd int ours = pair[0], theirs = pair[1];
     const int fds[] = { theirs, slot->user_namespace, bootstrap->supervisor_filter_fd, slot->roots[0] };
-    static const char *const arguments[] = { "cell", "supervise", NULL };
+    const char *const arguments[] = { "cell", "supervise", is_test_of_layers(bootstrap) ? "bare" : NULL, NULL };
     const struct spawn what = {
         .name = "supervisor",
         .program_fd = bootstrap->cell_fd,

@@ -63,6 +63,12 @@ void cell_open_program(const struct plan *plan);   /* program.c: CELL_PROGRAM */
 void cell_drop_to_job(const struct plan *plan);    /* caps.c: ids, capabilities, securebits; then reads back */
 void cell_drop_to_init(const struct plan *plan);   /* caps.c: keeps CAP_KILL, to pass signals on */
 void cell_apply_landlock(const struct plan *plan); /* landlock.c */
+
+/*
+ * For a supervisor: no signals and no abstract sockets beyond what it starts itself. Nothing about files, or it could not
+ * mount; nothing about TCP, or no job of its slot could use the host's network. 0 also where the kernel is too old.
+ */
+int landlock_scope(void);
 void cell_load_filter(const uint8_t *program, uint32_t bytes); /* filter.c */
 void cell_load_init_filter(void);                              /* filter.c */
 

@@ -57,6 +57,20 @@ static void allow_beneath(int ruleset_fd, const char *path, uint64_t access)
     close(fd);
 }
 
+int landlock_scope(void)
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 6)
+        return 0;
+    const struct ruleset ruleset = { .scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL };
+    int ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, sizeof ruleset, 0);
+    if (ruleset_fd < 0)
+        return -1;
+    long done = syscall(SYS_landlock_restrict_self, ruleset_fd, 0);
+    close(ruleset_fd);
+    return (int)done;
+}
+
 void cell_apply_landlock(const struct plan *plan)
 {
     if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))

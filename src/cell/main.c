@@ -19,7 +19,11 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "reap") == 0)
         return reaper_run(argv[2], argv[3]);
     if (argc == 2 && strcmp(argv[1], "supervise") == 0)
-        return supervise_run();
+        return supervise_run(false);
+#if SALLYPORT_TEST_SWITCHES
+    if (argc == 3 && strcmp(argv[1], "supervise") == 0 && strcmp(argv[2], "bare") == 0)
+        return supervise_run(true);
+#endif
     static const char usage[] = "cell is started by sallyportd and does nothing by itself. See sallyportd --help.\n";
     ssize_t put = write(STDERR_FILENO, usage, sizeof usage - 1);
     return put < 0 ? 1 : 2;

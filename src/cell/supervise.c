@@ -77,7 +77,7 @@ static int take_filter(void)
     if (pread(CELL_START_FILTER, message, (size_t)st.st_size, 0) != st.st_size) /* the file's position is shared */
         return -1;
     cell_load_filter(message, (uint32_t)st.st_size);
-    return (int)syscall(SYS_close_range, CELL_START_USER_NAMESPACE, ~0U, 0);
+    return 0;
 }
 
 /* --- talking to the launcher ---------------------------------------------------------------------------------- */
@@ -318,10 +318,20 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int supervise_run(void)
+/* The filter and the scope are what every job below inherits. */
+static int confine(bool is_bare)
+{
+    if (enter_slot() < 0)
+        return -1;
+    if (!is_bare && (landlock_scope() < 0 || take_filter() < 0))
+        return -1;
+    return (int)syscall(SYS_close_range, CELL_START_USER_NAMESPACE, ~0U, 0);
+}
+
+int supervise_run(bool is_bare)
 {
     reset_signals();
-    if (enter_slot() < 0 || take_filter() < 0) {
+    if (confine(is_bare) < 0) {
         static const char text[] = "cell: a slot's supervisor could not confine itself and ends\n";
         ssize_t put = write(STDERR_FILENO, text, sizeof text - 1);
         return put < 0 ? 2 : 1;

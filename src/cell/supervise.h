@@ -1,5 +1,7 @@
 /* The supervisor of one slot. */
 #pragma once
 
-/* Serves until its socket ends. Returns an exit status. */
-int supervise_run(void);
+#include <stdbool.h>
+
+/* Serves until its socket ends. Returns an exit status. `is_bare`: test builds only, without filter and scope. */
+int supervise_run(bool is_bare);
