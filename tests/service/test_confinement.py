@@ -1,6 +1,7 @@
 """What a job is and sees, and what our own processes are, as the host's kernel tells it."""
 
 import os
+import pwd
 import re
 import unittest
 
@@ -143,6 +144,128 @@ class Confinement(ServiceTest):
         self.show("echo secret >/tmp/left; echo secret >/dev/shm/left")
         for _ in range(5):
             self.assertEqual(self.show("cat /tmp/left /dev/shm/left 2>/dev/null"), "")
+
+
+class Accounts(ServiceTest):
+    """A command with `user:` has that account's id, and writes where `write:` lets it."""
+
+    ACCOUNT = "games"       # Debian's own, without files and without processes
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("needs root")
+        super().setUpClass()
+
+    @classmethod
+    def make_commands(cls):
+        account = pwd.getpwnam(cls.ACCOUNT)
+        cls.probes = probe_directory()
+        cls.place = os.path.join(cls.probes, "place")
+        os.mkdir(cls.place)
+        os.chown(cls.place, account.pw_uid, account.pw_gid)
+        text = {"text": {"type": "string", "required": True}}
+        own = {"user": cls.ACCOUNT, "sandbox": {"read": [cls.probes], "write": [cls.place]}}
+        return {
+            "show": {"exec": ["/usr/bin/sh", "-c", "{text}"], "params": text, **own},
+            "hold": {**probe_command(cls.probes, "hold"), **own},
+            "nobody": {"exec": ["/usr/bin/sh", "-c", "{text}"], "params": text, "sandbox": {"read": [cls.probes]}},
+        }
+
+    def test_a_job_has_the_id_of_its_account(self):
+        account = pwd.getpwnam(self.ACCOUNT)
+        job = self.instance.submit("hold", {"args": ["3000"]})
+        self.addCleanup(lambda: self.instance.request("POST", f"/v1/jobs/{job['id']}/cancel", {}))
+        held = harness.wait_until(lambda: [p for p in self.instance.processes() if p.name() == "escape-probe"], 5)
+        status = held[0].status()
+        self.assertEqual(set(status["Uid"].split()), {str(account.pw_uid)})
+        self.assertEqual(set(status["Gid"].split()), {str(account.pw_gid)})
+        self.assertEqual(status["Groups"].split(), [])
+        for name in CAPABILITY_SETS:
+            self.assertEqual(int(status[name], 16), 0, name)
+
+    def test_what_it_writes_belongs_to_the_account(self):
+        outcome = self.instance.run("show", {"text": f"id -u; echo text >{self.place}/made; cat {self.place}/made"})
+        self.assertEqual(outcome.state, "succeeded", outcome)
+        made = os.stat(os.path.join(self.place, "made"))
+        self.assertEqual(made.st_uid, pwd.getpwnam(self.ACCOUNT).pw_uid)
+
+    def test_it_writes_nowhere_else(self):
+        outcome = self.instance.run("show", {"text": f"echo x >{self.probes}/made 2>&1 || echo x >/etc/made 2>&1 || echo refused"})
+        self.assertIn(b"refused", outcome.stdout, outcome)
+
+    def test_it_can_make_nothing_there_that_gains_privilege(self):
+        outcome = self.instance.run("show", {"text": f"cp /usr/bin/id {self.place}/id && chmod 6755 {self.place}/id; {self.place}/id; echo $?"})
+        self.assertNotIn(b"euid=", outcome.stdout, outcome)
+        path = os.path.join(self.place, "id")
+        if os.path.exists(path):
+            self.assertNotEqual(os.stat(path).st_uid, 0)
+
+    def test_a_device_or_a_link_there_leads_nowhere(self):
+        os.symlink("/etc/shadow", os.path.join(self.place, "link"))
+        outcome = self.instance.run("show", {"text": f"cat {self.place}/link; mknod {self.place}/null c 1 3 && echo MADE; true"})
+        self.assertEqual(outcome.stdout, b"", outcome)
+
+    def test_a_job_without_the_account_cannot_write_there(self):
+        outcome = self.instance.run("nobody", {"text": f"echo x >{self.place}/other 2>&1 || echo refused"})
+        self.assertIn(b"refused", outcome.stdout, outcome)
+
+
+class Secrets(ServiceTest):
+    """A secret is delivered to its job and seen by nobody else (S71)."""
+
+    @classmethod
+    def make_commands(cls):
+        cls.probes = probe_directory()
+        probe = os.path.join(cls.probes, "escape-probe")
+        read = {"read": [cls.probes]}
+        return {
+            "file": {"exec": ["/usr/bin/sh", "-c", 'stat -c %a "$1"; cat "$1"', "sh", "{key}"],
+                     "params": {"key": {"type": "secret", "required": True}}},
+            "quiet": {"exec": ["/usr/bin/test", "-s", "{key}"], "params": {"key": {"type": "secret", "required": True}}},
+            "hold": {"exec": [probe, "hold", "3000", "{key}"], "params": {"key": {"type": "secret", "required": True}}, "sandbox": read},
+            "loud": {"exec": [probe, "hold", "3000"], "params": {"key": {"type": "secret", "required": True, "deliver": "env:KEY"}},
+                     "sandbox": read},
+        }
+
+    def seen_on_host(self, command, secret):
+        """Where the host's processes show the secret while the job runs."""
+        job = self.instance.submit(command, {"key": secret})
+        self.addCleanup(lambda: self.instance.request("POST", f"/v1/jobs/{job['id']}/cancel", {}))
+        self.assertTrue(harness.wait_until(lambda: self.instance.job(job["id"])["state"] == "running", 5))
+        found = []
+        for process in self.instance.processes():
+            for name in ("cmdline", "environ"):
+                try:
+                    with open(f"/proc/{process.pid}/{name}", "rb") as file:
+                        if secret.encode() in file.read():
+                            found.append((process.name(), name))
+                except OSError:
+                    pass
+        return found
+
+    def test_a_secret_is_in_a_file_of_the_job_alone(self):
+        outcome = self.instance.run("file", {"key": "hush-3141592653"})
+        self.assertEqual(outcome.stdout.split()[0], b"400", outcome)
+        self.assertTrue(outcome.stdout.endswith(b"hush-3141592653"), outcome)
+
+    def test_S71_a_secret_file_is_shown_by_no_process(self):
+        self.assertEqual(self.seen_on_host("hold", "hush-2718281828"), [])
+
+    def test_S71_a_secret_in_a_variable_is_shown_to_root(self):
+        harness.needs_root(self)
+        self.assertEqual(self.seen_on_host("loud", "hush-1414213562"), [("escape-probe", "environ")])
+
+    def test_a_secret_is_in_no_record_log_or_file(self):
+        secret = "hush-1732050807"
+        outcome = self.instance.run("quiet", {"key": secret})
+        self.assertEqual((outcome.state, outcome.job["params"]), ("succeeded", {"key": {"secret": True}}), outcome)
+        self.assertNotIn(secret, self.instance.request("GET", "/v1/jobs?limit=200").body.decode())
+        self.assertNotIn(secret, self.instance.log())
+        for directory, _, names in os.walk(self.instance.state):
+            for name in names:
+                with open(os.path.join(directory, name), "rb") as file:
+                    self.assertNotIn(secret.encode(), file.read(), name)
 
 
 class OwnProcesses(ServiceTest):
