@@ -85,7 +85,7 @@ int main(void)
     }
     if (done < 0) {
         log_error("cannot start: %s", err.text);
-        code = done == -EPROTO ? EXIT_CONFIG : EXIT_FAILURE;
+        code = done == -EPROTO || done == -EBADMSG ? EXIT_CONFIG : EXIT_FAILURE;
     }
     handover_done(&handover);
     keeper_free(keeper);

@@ -262,3 +262,25 @@ Test(recover, stops_what_still_runs_when_the_grace_is_over)
     cr_expect_str_eq(report.stopped_by, "shutdown");
     cr_expect_str_eq(report.message, "stopped after 42 s: the service was shut down");
 }
+
+Test(recover, is_quick_with_a_full_queue, .timeout = 60)
+{
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    uint32_t request = 0;
+    for (int i = 0; i <= QUEUE_MAX; i++) {
+        request = rig_say(&front, MSG_SUBMIT, &submit);
+        if (i % 50 == 0 || i == QUEUE_MAX)
+            rig_answer(request);
+    }
+    cr_expect_eq(got.type, MSG_REFUSED);
+    cr_expect_str_eq(got.body.refused.code, "queue-full");
+    uint64_t before_ms = clock_monotonic_ms();
+    rig_restart();
+    struct rules rules = rig_rules(2);
+    keeper_change_rules(keeper, &rules);
+    rig_hello(7, 0);
+    cr_assert(rig_wait(&launcher, MSG_LAUNCH));
+    cr_expect_lt(clock_monotonic_ms() - before_ms, 2000, "%llu ms",
+                 (unsigned long long)(clock_monotonic_ms() - before_ms));
+    cr_expect_eq(keeper->queue.waiting, QUEUE_MAX - SLOTS);
+}
