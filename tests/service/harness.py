@@ -24,11 +24,13 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 import unittest
+
+# Tests take these from here too.
+from answers import Outcome, Refused, Response, Stream, output_bytes
+from host import (BARE_UID, Process, as_user, cgroups_of, free_port, make_directory, mounts_with, ordinary_user, process_tree,
+                  processes_named, wait_until)
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("SALLYPORT_BIN") or os.path.join(SOURCE, "build", "dev", "bin")
@@ -36,10 +38,6 @@ PROBE = os.environ.get("SALLYPORT_PROBE") or os.path.join(os.path.dirname(os.pat
 
 START_SECONDS = 20      # sanitizers on a loaded machine
 STOP_SECONDS = 40       # above the default shutdown_grace
-
-# Without an account and without any process: jobs of nobody, and controls that are run without a sandbox.
-BARE_UID = 61234
-ROOTLESS_USER = "sallyport-test"
 
 
 def skip(test, reason):
@@ -101,242 +99,6 @@ def needed_degrade(user=None):
             raise RuntimeError(f"sallyport doctor --degrade: {done.stderr or done.returncode}")
         _degrade[user] = names
     return _degrade[user]
-
-
-# --- users and places --------------------------------------------------------------------------------------------------
-
-
-def as_user(user):
-    """The words that put a command line under another user; none for ourselves."""
-    if user is None:
-        return []
-    account = pwd.getpwnam(user)
-    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--"]
-
-
-def ordinary_user():
-    """An account for rootless instances: ourselves (None), or one made for this when we are root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        pwd.getpwnam(ROOTLESS_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin",
-                        "--home-dir", "/nonexistent", ROOTLESS_USER], check=True, capture_output=True)
-    return ROOTLESS_USER
-
-
-def _root_directory():
-    chosen = os.environ.get("SALLYPORT_TEST_DIR")
-    if chosen:
-        return chosen
-    if os.geteuid() == 0:
-        return "/var/lib/sallyport-tests"       # every parent belongs to root, as the configuration's files must
-    return os.path.expanduser("~/.cache/sallyport-tests")
-
-
-def _remove_if_empty(path):
-    with contextlib.suppress(OSError):
-        os.rmdir(path)
-
-
-def make_directory(name, user=None):
-    root = _root_directory()
-    os.makedirs(root, 0o755, exist_ok=True)
-    atexit.register(_remove_if_empty, root)
-    directory = tempfile.mkdtemp(prefix=name + "-", dir=root)
-    os.chmod(directory, 0o755)
-    if user is not None:
-        account = pwd.getpwnam(user)
-        os.chown(directory, account.pw_uid, account.pw_gid)
-    return directory
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-# --- processes, as the host sees them ------------------------------------------------------------------------------------
-
-
-class Process:
-    """A process by pid and start time, so that a reused pid is another one."""
-
-    def __init__(self, pid):
-        self.pid = pid
-        self.started = self._stat()[19]
-
-    def _stat(self):
-        with open(f"/proc/{self.pid}/stat", "rb") as file:
-            return file.read().rsplit(b")", 1)[1].split()
-
-    def __eq__(self, other):
-        return (self.pid, self.started) == (other.pid, other.started)
-
-    def __hash__(self):
-        return hash((self.pid, self.started))
-
-    def __repr__(self):
-        return f"{self.pid} ({self.name()})"
-
-    def is_alive(self):
-        try:
-            fields = self._stat()
-            return fields[19] == self.started and fields[0] not in (b"Z", b"X")
-        except OSError:
-            return False
-
-    def parent(self):
-        return int(self._stat()[1])
-
-    def name(self):
-        try:
-            with open(f"/proc/{self.pid}/comm", encoding="utf-8", errors="replace") as file:
-                return file.read().strip()
-        except OSError:
-            return "gone"
-
-    def status(self):
-        """/proc/PID/status as a dictionary."""
-        with open(f"/proc/{self.pid}/status", encoding="utf-8", errors="replace") as file:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-
-    def uid(self):
-        return int(self.status()["Uid"].split()[0])
-
-    def resident_bytes(self):
-        return int(self.status().get("VmRSS", "0 kB").split()[0]) * 1024
-
-    def descriptors(self):
-        return sorted(int(name) for name in os.listdir(f"/proc/{self.pid}/fd"))
-
-
-def all_processes():
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, IndexError):
-                found.append(Process(int(name)))
-    return found
-
-
-def processes_named(name):
-    """Those that live under this name now. The youngest first: some do not live long."""
-    found = []
-    for pid in sorted((int(entry) for entry in os.listdir("/proc") if entry.isdigit()), reverse=True):
-        with contextlib.suppress(OSError, IndexError):
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                if file.read().strip() == name:
-                    found.append(Process(pid))
-    return [process for process in found if process.is_alive()]
-
-
-def process_tree(pid):
-    """The process and everything below it."""
-    children = {}
-    for process in all_processes():
-        with contextlib.suppress(OSError):
-            children.setdefault(process.parent(), []).append(process)
-    try:
-        tree = [Process(pid)]
-    except (OSError, IndexError):
-        return []
-    for process in tree:
-        tree.extend(children.get(process.pid, []))
-    return tree
-
-
-def wait_until(condition, seconds, pause=0.02):
-    """The condition's value as soon as it is true; its last value after so many seconds."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value or time.monotonic() >= end:
-            return value
-        time.sleep(pause)
-
-
-def mounts_with(text):
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-        return [line for line in file if text in line]
-
-
-def cgroups_of(pid):
-    found = []
-    for directory, names, _ in os.walk("/sys/fs/cgroup"):
-        found += [os.path.join(directory, name) for name in names if name.startswith("sallyport") and name.endswith(f"-{pid}")]
-    return found
-
-
-# --- HTTP ----------------------------------------------------------------------------------------------------------------
-
-
-class Response:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    def json(self):
-        return json.loads(self.body)
-
-    def __repr__(self):
-        return f"{self.status} {self.body[:500]!r}"
-
-
-class Refused(Exception):
-    """A request that was meant to start a job was answered with a problem."""
-
-    def __init__(self, response):
-        super().__init__(repr(response))
-        self.response = response
-
-
-class Outcome:
-    """A job that came to its end: the API's object, and its output byte by byte."""
-
-    def __init__(self, job, stdout, stderr, records):
-        self.job, self.stdout, self.stderr, self.records = job, stdout, stderr, records
-
-    @property
-    def state(self):
-        return self.job["state"]
-
-    @property
-    def end(self):
-        return self.job["end"] or {}
-
-    @property
-    def reason(self):
-        return self.end.get("reason")
-
-    @property
-    def exit_code(self):
-        return self.end.get("exit_code")
-
-    def __repr__(self):
-        return f"{self.state} {self.end} stdout={self.stdout[:400]!r} stderr={self.stderr[:400]!r}"
-
-
-def output_bytes(record):
-    """The bytes of an NDJSON output record: text, or base64 where it is not UTF-8."""
-    return record["d"].encode("utf-8") if "d" in record else base64.b64decode(record["b64"])
-
-
-class Stream:
-    """An open NDJSON stream; iterating gives its records as they arrive."""
-
-    def __init__(self, connection, response):
-        self.connection, self.response = connection, response
-        self.headers = dict(response.getheaders())
-
-    def __iter__(self):
-        for line in self.response:
-            if line.strip():
-                yield json.loads(line)
-
-    def close(self):
-        self.connection.close()
 
 
 # --- the instance ----------------------------------------------------------------------------------------------------------

@@ -27,8 +27,7 @@ static int leaked_descriptors(int argc, char **argv)
         int canary = openat(fd, path, O_RDONLY | O_CLOEXEC);
         if (canary >= 0)
             return judge_canary(canary, "a file behind a leaked directory");
-        size_t used = strlen(found);
-        snprintf(found + used, sizeof found - used, " %d", fd);
+        add_text(found, sizeof found, " %d", fd);
     }
     if (found[0] != 0)
         return worked("open descriptors:%s", found);

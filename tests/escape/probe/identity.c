@@ -105,7 +105,7 @@ static int read_others(int argc, char **argv)
         return blocked(errno, "open /proc");
     struct dirent *entry;
     while ((entry = readdir(all)) != NULL) {
-        if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == (int)getpid())
+        if (!isdigit((unsigned char)entry->d_name[0]) || strtol(entry->d_name, NULL, 10) == getpid())
             continue;
         char path[300];
         snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);

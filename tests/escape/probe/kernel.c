@@ -263,8 +263,7 @@ static int hard_floor(int argc, char **argv)
         int fate = in_child(make_floor_call, &call);
         if (fate == BLOCKED || fate == DIED_BY + SIGSYS)
             continue;
-        size_t used = strlen(open_calls);
-        snprintf(open_calls + used, sizeof open_calls - used, " %s", call.name);
+        add_text(open_calls, sizeof open_calls, " %s", call.name);
     }
     if (open_calls[0] != 0)
         return worked("the kernel looked at:%s", open_calls);

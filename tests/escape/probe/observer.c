@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static double now(void)
 {
     struct timespec time;
@@ -133,24 +131,22 @@ static int inherited(int argc, char **argv)
     sigset_t blocked_signals;
     mode_t mask = umask(077);
     if (mask == 0)
-        strcat(found, " umask");
+        add_text(found, sizeof found, " umask");
     sigprocmask(SIG_BLOCK, NULL, &blocked_signals);
     for (int number_of_signal = 1; number_of_signal < 32; number_of_signal++) {
         struct sigaction action;
-        size_t used = strlen(found);
         if (sigismember(&blocked_signals, number_of_signal) == 1)
-            snprintf(found + used, sizeof found - used, " blocked-%d", number_of_signal);
-        used = strlen(found);
+            add_text(found, sizeof found, " blocked-%d", number_of_signal);
         if (sigaction(number_of_signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-            snprintf(found + used, sizeof found - used, " ignored-%d", number_of_signal);
+            add_text(found, sizeof found, " ignored-%d", number_of_signal);
     }
     errno = 0;
     if (getpriority(PRIO_PROCESS, 0) != 0)
-        strcat(found, " nice");
+        add_text(found, sizeof found, " nice");
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur == 123)
-        strcat(found, " files");
+        add_text(found, sizeof found, " files");
     if (getenv("LD_PRELOAD") != NULL || getenv("SALLYPORT_TEST_CANARY") != NULL)
-        strcat(found, " environment");
+        add_text(found, sizeof found, " environment");
     if (found[0] != 0)
         return worked("inherited:%s", found);
     return blocked(EPERM, "nothing inherited");

@@ -51,6 +51,9 @@ int judge(long result, const char *what);
 /* worked() with the first line behind the descriptor: only who got there knows the nonce that a canary holds. */
 int judge_canary(int fd, const char *where);
 
+/* Appends to a text of so many bytes, as far as there is room. */
+void add_text(char *text, size_t room, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* Numbers of the command line; the probe ends as BROKEN when it is not one. */
 long number(const char *text);
 

@@ -43,8 +43,7 @@ static int families(int argc, char **argv)
             is_expected |= number(argv[i]) == family;
         if (is_expected || in_child(open_family, &family) != WORKED)
             continue;
-        size_t used = strlen(opened);
-        snprintf(opened + used, sizeof opened - used, " %d", family);
+        add_text(opened, sizeof opened, " %d", family);
     }
     if (opened[0] != 0)
         return worked("families that opened:%s", opened);

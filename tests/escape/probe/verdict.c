@@ -75,6 +75,15 @@ int judge_canary(int fd, const char *where)
     return worked("%s says '%s'", where, text);
 }
 
+void add_text(char *text, size_t room, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, room - used, format, args);
+    va_end(args);
+}
+
 long number(const char *text)
 {
     char *end;
