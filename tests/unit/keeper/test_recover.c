@@ -263,7 +263,7 @@ Test(recover, stops_what_still_runs_when_the_grace_is_over)
     cr_expect_str_eq(report.message, "stopped after 42 s: the service was shut down");
 }
 
-Test(recover, is_quick_with_a_full_queue, .timeout = 60)
+Test(recover, is_quick_with_a_full_queue)
 {
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
     uint32_t request = 0;
