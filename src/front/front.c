@@ -18,6 +18,7 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
+#include "descriptors.h"
 #include "http.h"
 #include "keeper_link.h"
 #include "request.h"
@@ -197,6 +198,7 @@ int front_run(int control_fd, front_lockdown lockdown, struct error *err)
     if (front == NULL)
         return fail(err, ENOMEM, "start");
     front->keeper.fd = -1;
+    descriptors_raise(front);
     auto_fd int keeper_fd = -1;
     struct msg_become become;
     int done = channel_init(&front->control, NULL, control_fd, err);

@@ -37,8 +37,9 @@ struct front {
     struct request *requests; /* every open one */
     struct msg_status status; /* what the keeper said last */
     bool has_status;
-    bool is_draining; /* the bootstrap asked for an orderly stop */
-    bool is_broken;   /* the loop ended for a reason worth an exit status */
+    unsigned descriptors_max; /* all that may be open at once */
+    bool is_draining;         /* the bootstrap asked for an orderly stop */
+    bool is_broken;           /* the loop ended for a reason worth an exit status */
 };
 
 /* How the process gives up its rights; tests pass one that keeps them. */

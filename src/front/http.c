@@ -25,6 +25,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 
+#include "descriptors.h"
 #include "evidence.h"
 #include "front.h"
 #include "head.h"
@@ -44,10 +45,21 @@ static void on_request(struct evhttp_request *http, void *arg);             /* h
 static void on_accept_failed(struct evconnlistener *listener, void *arg);   /* descriptors ran out */
 static void on_accept_again(evutil_socket_t fd, short what, void *arg);     /* a rest later */
 
+static void rest_listeners(struct front *front, const char *why)
+{
+    struct timeval rest = { ACCEPT_REST_S, 0 };
+    log_warn("no more connections are accepted for %d s: %s", ACCEPT_REST_S, why);
+    for (unsigned i = 0; i < front->listener_count; i++)
+        evconnlistener_disable(evhttp_bound_socket_get_listener(front->listeners[i]));
+    evtimer_add(front->accept_again, &rest);
+}
+
 static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
-    (void)arg;
+    struct front *front = arg;
     struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (!descriptors_allow_connection(front))
+        rest_listeners(front, "too many are open");
     if (bev != NULL)
         bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX_BYTES);
     return bev;
@@ -121,13 +133,8 @@ static void on_request(struct evhttp_request *http, void *arg)
 /* Without this evhttp would spin: a full table of descriptors fails accept, and the listener stays readable. */
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
-    struct front *front = arg;
-    struct timeval rest = { ACCEPT_REST_S, 0 };
     (void)listener;
-    log_warn("no connection can be accepted: %s; trying again in %d s", strerror(errno), ACCEPT_REST_S);
-    for (unsigned i = 0; i < front->listener_count; i++)
-        evconnlistener_disable(evhttp_bound_socket_get_listener(front->listeners[i]));
-    evtimer_add(front->accept_again, &rest);
+    rest_listeners(arg, strerror(errno));
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
@@ -135,6 +142,10 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
     struct front *front = arg;
     (void)fd;
     (void)what;
+    if (!descriptors_allow_connection(front)) {
+        rest_listeners(front, "too many are open");
+        return;
+    }
     for (unsigned i = 0; i < front->listener_count; i++)
         evconnlistener_enable(evhttp_bound_socket_get_listener(front->listeners[i]));
 }

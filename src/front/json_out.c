@@ -16,7 +16,7 @@
 /* The replacement character for each byte that starts no sequence; three times the size is enough. */
 static json_t *json_text_mended(struct span text)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
+    static const uint8_t replacement[] = { 0xef, 0xbf, 0xbd };
     char *mended = malloc((size_t)text.size * 3 + 1);
     if (mended == NULL)
         return NULL;
@@ -26,8 +26,8 @@ static json_t *json_text_mended(struct span text)
         while (length <= 4 && at + length <= text.size && !text_is_utf8(text.data + at, length))
             length++;
         if (length > 4 || at + length > text.size || text.data[at] == '\0') {
-            memcpy(mended + used, replacement, 3);
-            used += 3;
+            memcpy(mended + used, replacement, sizeof replacement);
+            used += sizeof replacement;
             at++;
         } else {
             memcpy(mended + used, text.data + at, length);

@@ -7,6 +7,7 @@
 #include "sallyport/base/log.h"
 #include "sallyport/proto/channel.h"
 
+#include "descriptors.h"
 #include "front.h"
 #include "problem.h"
 #include "request.h"
@@ -66,7 +67,7 @@ struct question {
     ask_answered answered;
 };
 
-static bool ask(struct request *request, struct ask *ask, const struct question *question)
+static bool put(struct request *request, struct ask *ask, const struct question *question)
 {
     struct front *front = request->front;
     int fds[2];
@@ -121,20 +122,28 @@ void ask_forget(struct ask *ask)
         if (channel_send(&front->keeper, MSG_UNWATCH, ask->number, &(struct msg_empty){ 0 }, NULL, 0, &err) < 0)
             log_warn("a watch could not be taken back: %s; its news will be ignored", err.text);
     }
+    ask_output_came(ask);
     ask->number = 0;
+}
+
+void ask_output_came(struct ask *ask)
+{
+    if (ask->awaits_output)
+        ask->request->front->asks.outputs_awaited--;
+    ask->awaits_output = false;
 }
 
 bool ask_whoami(struct request *request, ask_answered answered)
 {
     struct msg_whoami whoami = { .evidence = request->evidence };
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_WHOAMI, &whoami, -1, false, BIT(MSG_IDENTITY), answered });
 }
 
 bool ask_list_commands(struct request *request, ask_answered answered)
 {
     struct msg_whoami list = { .evidence = request->evidence };
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_LIST_COMMANDS, &list, -1, false, BIT(MSG_COMMANDS), answered });
 }
 
@@ -142,30 +151,51 @@ bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd
 {
     submit->evidence = request->evidence;
     submit->has_stdin = stdin_fd >= 0;
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, BIT(MSG_SUBMITTED), answered });
 }
 
 bool ask_read_job(struct request *request, bool watch, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_READ_JOB, &read, -1, watch, BIT(MSG_JOB), answered });
+}
+
+/* Like a refusal of the keeper's. */
+static bool refuse_no_room(struct request *request, ask_answered answered)
+{
+    struct problem problem;
+    if (request->has_started || request->hears_all) {
+        answered(request, NULL);
+        return false;
+    }
+    problem_init(&problem, "rate-limited", "As many streams are open as there may be. Try again later.");
+    problem.retry_after_s = 5;
+    request_refuse(request, &problem);
+    return false;
 }
 
 bool ask_read_output(struct request *request, bool watch, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
     uint64_t expects = BIT(MSG_OUTPUT) | BIT(MSG_GROWN) | BIT(MSG_JOB);
-    return ask(request, &request->asks[ASK_OUTPUT],
-               &(struct question){ MSG_READ_OUTPUT, &read, -1, watch, expects, answered });
+    struct front *front = request->front;
+    if (!descriptors_allow_stream(front))
+        return refuse_no_room(request, answered);
+    if (!put(request, &request->asks[ASK_OUTPUT],
+             &(struct question){ MSG_READ_OUTPUT, &read, -1, watch, expects, answered }))
+        return false;
+    request->asks[ASK_OUTPUT].awaits_output = true;
+    front->asks.outputs_awaited++;
+    return true;
 }
 
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered)
 {
     list->evidence = request->evidence;
     uint64_t expects = BIT(MSG_JOB) | BIT(MSG_JOBS_END);
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_LIST_JOBS, list, -1, false, expects, answered });
 }
 
@@ -173,7 +203,7 @@ bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered
 {
     cancel->evidence = request->evidence;
     cancel->job_id = request->path.job_id;
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_CANCEL, cancel, -1, false, BIT(MSG_CANCELLED), answered });
 }
 
@@ -181,6 +211,6 @@ bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered
 {
     signal->evidence = request->evidence;
     signal->job_id = request->path.job_id;
-    return ask(request, &request->asks[ASK_MAIN],
+    return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_SIGNAL, signal, -1, false, BIT(MSG_SIGNALLED), answered });
 }

@@ -116,7 +116,8 @@ const char *output_piece_json(const struct output_piece *piece, size_t *ret_size
     size_t used = (size_t)head;
     used += piece->is_text ? encode_json_text(piece->data, piece->size, json + used)
                            : encode_base64(piece->data, piece->size, json + used);
-    memcpy(json + used, "\"}", 2);
-    *ret_size = used + 2;
+    json[used++] = '"';
+    json[used++] = '}';
+    *ret_size = used;
     return json;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -45,7 +46,8 @@ const char *__asan_default_options(void)
 struct rig {
     pid_t pid;
     struct channel control, keeper;
-    struct message last; /* what the keeper received */
+    struct message last;      /* what the keeper received */
+    unsigned descriptors_max; /* 0: as many as the test has */
     uint16_t port;
     char unix_path[64];
 };
@@ -106,7 +108,7 @@ static inline int rig_listen_tcp(void)
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    cr_assert_eq(listen(fd, 64), 0);
+    cr_assert_eq(listen(fd, 1024), 0);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     rig.port = ntohs(address.sin_port);
     return fd;
@@ -120,7 +122,7 @@ static inline int rig_listen_unix(void)
     strcpy(address.sun_path, rig.unix_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    cr_assert_eq(listen(fd, 64), 0);
+    cr_assert_eq(listen(fd, 1024), 0);
     return fd;
 }
 
@@ -150,6 +152,8 @@ static inline void rig_start_as(const struct msg_become *become, bool is_locked)
         close(pair[0]);
         close(tcp);
         close(local);
+        if (rig.descriptors_max != 0)
+            setrlimit(RLIMIT_NOFILE, &(struct rlimit){ rig.descriptors_max, rig.descriptors_max });
         if (is_locked)
             rig_exec(pair[1]);
         _exit(front_run(pair[1], rig_no_lockdown, &err) < 0);

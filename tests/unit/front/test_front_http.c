@@ -318,3 +318,47 @@ Test(front_http, ends_after_a_drain_when_the_keeper_has_ended)
         _exit(0);
     client_close(&client);
 }
+
+/* Answers what stands for streams and refusals until something comes at until_fd, or nothing comes for a while. */
+static unsigned answer_streams(const struct test_log *log, int until_fd)
+{
+    unsigned streams = 0;
+    for (;;) {
+        struct pollfd waiting[] = { { .fd = rig.keeper.fd, .events = POLLIN }, { .fd = until_fd, .events = POLLIN } };
+        struct error err = { 0 };
+        if (poll(waiting, 2, 1500) <= 0 || (waiting[1].revents & POLLIN) != 0)
+            return streams;
+        message_done(&rig.last);
+        cr_assert_eq(channel_receive(&rig.keeper, &rig.last, &err), 1, "the front dropped its keeper: %s", err.text);
+        if (rig.last.type == MSG_READ_OUTPUT) {
+            log_hand_over(log, false);
+            streams++;
+        } else if (rig.last.type == MSG_WHOAMI) {
+            keeper_answer(MSG_IDENTITY, &tester);
+        }
+    }
+}
+
+Test(front_http, keeps_the_keeper_when_clients_use_up_all_descriptors)
+{
+    enum { FEW = 256, MANY = 240 };
+    struct client clients[MANY];
+    struct test_log log = log_make();
+    rig_stop();
+    rig.descriptors_max = FEW;
+    rig_start();
+    for (int i = 0; i < MANY; i++) {
+        clients[i] = client_open();
+        client_ask(&clients[i], "GET /v1/jobs/" JOB "/output?follow=1", "");
+    }
+    unsigned streams = answer_streams(&log, -1);
+    cr_expect(streams > 10 && streams < FEW / 3, "%u streams", streams);
+    for (int i = 0; i < MANY; i++)
+        client_close(&clients[i]);
+    struct client client = client_open();
+    client_ask(&client, "GET /v1/whoami", "");
+    answer_streams(&log, client.fd);
+    cr_expect_eq(client_reply(&client), 200);
+    client_close(&client);
+    log_done(&log);
+}
