@@ -40,8 +40,8 @@ static int judge(struct walk *walk, const struct stat *st, struct error *err)
     bool is_directory = S_ISDIR(st->st_mode);
     bool is_open = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
     bool was_sticky = walk->is_sticky;
-    walk->is_sticky = is_open && is_directory && (st->st_mode & S_ISVTX) != 0 &&
-                      (st->st_uid == 0 || st->st_uid == walk->host_root);
+    walk->is_sticky =
+        is_open && is_directory && (st->st_mode & S_ISVTX) != 0 && (st->st_uid == 0 || st->st_uid == walk->host_root);
     if (S_ISLNK(st->st_mode)) {
         char real[PATH_MAX];
         return fail_plain(err, EPERM,
