@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sallyport/base/text.h"
+
 static bool is_filter(const char *key)
 {
     return strcmp(key, "cursor") != 0 && strcmp(key, "limit") != 0;
@@ -47,23 +49,21 @@ bool cursor_parse(const char *text, const struct query *query, struct job_id *re
     return true;
 }
 
+static bool append(char *to, size_t room, const char *text)
+{
+    size_t used = strlen(to);
+    return text_copy(to + used, room - used, text);
+}
+
 bool cursor_link(const char *path, const struct query *query, const char *cursor, char *to, size_t room)
 {
-    const size_t tail = strlen(cursor) + sizeof "cursor=>; rel=\"next\"";
-    if (room < strlen(path) + 2 + tail)
-        return false;
-    room -= tail;
-    sprintf(to, "<%s?", path);
-    for (unsigned i = 0; i < query->count; i++) {
+    to[0] = '\0';
+    bool fits = append(to, room, "<") && append(to, room, path) && append(to, room, "?");
+    for (unsigned i = 0; fits && i < query->count; i++) {
         if (strcmp(query->pairs[i].key, "cursor") == 0)
             continue;
-        if (!percent_encode(query->pairs[i].key, to, room - 2))
-            return false;
-        strcat(to, "=");
-        if (!percent_encode(query->pairs[i].value, to, room - 2))
-            return false;
-        strcat(to, "&");
+        fits = percent_encode(query->pairs[i].key, to, room) && append(to, room, "=") &&
+               percent_encode(query->pairs[i].value, to, room) && append(to, room, "&");
     }
-    sprintf(to + strlen(to), "cursor=%s>; rel=\"next\"", cursor);
-    return true;
+    return fits && append(to, room, "cursor=") && append(to, room, cursor) && append(to, room, ">; rel=\"next\"");
 }

@@ -86,7 +86,7 @@ static unsigned offer_quality(const char *header, const char *offer)
     struct piece rest = { header, strlen(header) }, range;
     unsigned closest = 0, weight = 0;
     while (piece_next(&rest, ',', &range)) {
-        struct piece parameters = range, type, parameter, value;
+        struct piece parameters = range, type = range, parameter, value;
         unsigned its_weight = 1000;
         piece_next(&parameters, ';', &type);
         while (piece_next(&parameters, ';', &parameter))
@@ -121,7 +121,7 @@ bool content_type_is(const char *header, const char *type)
 {
     if (header == NULL)
         return false;
-    struct piece rest = { header, strlen(header) }, part, value;
+    struct piece rest = { header, strlen(header) }, part = rest, value;
     if (!piece_next(&rest, ';', &part) || !piece_is(part, type))
         return false;
     while (piece_next(&rest, ';', &part))

@@ -21,19 +21,19 @@ static const char *const job_read_keys[] = { "wait", NULL };
 static const char *const output_keys[] = { "follow", "offset", "tail", "stream", NULL };
 
 static const struct route routes[] = {
-    { GET, "/healthz", .run = route_healthz, .is_open = true },
-    { GET, "/readyz", .run = route_readyz, .is_open = true },
-    { GET, "/version", .run = route_version },
-    { GET, "/v1/whoami", .run = route_whoami },
-    { GET, "/v1/problems/{name}", .run = route_problem_read },
-    { GET, "/v1/commands", .run = route_command_list, .query_keys = command_list_keys },
-    { GET, "/v1/commands/{name}", .run = route_command_read },
-    { POST, "/v1/commands/{name}/jobs", .run = route_job_create },
-    { GET, "/v1/jobs", .run = route_job_list, .query_keys = job_list_keys },
-    { GET, "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
-    { GET, "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys },
-    { POST, "/v1/jobs/{id}/cancel", .run = route_job_cancel },
-    { POST, "/v1/jobs/{id}/signal", .run = route_job_signal },
+    { GET, .path = "/healthz", .run = route_healthz, .is_open = true },
+    { GET, .path = "/readyz", .run = route_readyz, .is_open = true },
+    { GET, .path = "/version", .run = route_version },
+    { GET, .path = "/v1/whoami", .run = route_whoami },
+    { GET, .path = "/v1/problems/{name}", .run = route_problem_read },
+    { GET, .path = "/v1/commands", .run = route_command_list, .query_keys = command_list_keys },
+    { GET, .path = "/v1/commands/{name}", .run = route_command_read },
+    { POST, .path = "/v1/commands/{name}/jobs", .run = route_job_create },
+    { GET, .path = "/v1/jobs", .run = route_job_list, .query_keys = job_list_keys },
+    { GET, .path = "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
+    { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys },
+    { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
+    { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
 };
 
 /* Names that are taken, and mean something in a later release. */
