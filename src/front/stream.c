@@ -46,6 +46,7 @@ static void stream_free(void *state)
     json_decref(stream->hello);
     json_decref(stream->news);
     json_decref(stream->gap);
+    json_decref(stream->gap);
     json_decref(stream->end);
     free(stream);
 }

@@ -160,6 +160,17 @@ static json_t *gap_after(uint64_t bytes)
     return gap;
 }
 
+/* The limit lets the head of the output stand; how much came behind it nobody counted. */
+static json_t *gap_record(const struct msg_job *job)
+{
+    json_t *gap = json_object();
+    json_object_set_new(gap, "type", json_string("gap"));
+    json_object_set_new(gap, "from", json_integer((json_int_t)job->output_bytes));
+    json_object_set_new(gap, "to", json_null());
+    json_object_set_new(gap, "why", json_string("output_limit"));
+    return gap;
+}
+
 bool stream_take_job(struct stream *stream, const struct msg_job *job)
 {
     if (stream->has_job && job->version <= stream->job_version)
@@ -180,7 +191,9 @@ bool stream_take_job(struct stream *stream, const struct msg_job *job)
         json_decref(stream->gap);
         stream->gap = job->output_truncated ? gap_after(job->output_bytes) : NULL;
         json_decref(stream->end);
+        json_decref(stream->gap);
         stream->end = json_job_end(job, "end");
+        stream->gap = job->output_truncated ? gap_record(job) : NULL;
         stream->has_ended = true;
     } else if (is_news) {
         json_decref(stream->news);

@@ -162,6 +162,20 @@ Test(front_output, tells_a_job_from_beginning_to_end_as_lines_of_json)
     client_close(&client);
 }
 
+Test(front_output, tells_of_output_that_a_limit_dropped_before_the_end)
+{
+    struct test_log log = three_lines();
+    struct client client = client_open();
+    struct msg_job job = a_job(JOB_FAILED, 2);
+    job.output_truncated = true;
+    job.output_bytes = log.bytes;
+    ask_records(&client, "", "Accept: application/x-ndjson\r\n", &log, &job);
+    client_until(&client, "0\r\n\r\n");
+    expect_in(&client, "{\"type\":\"gap\",\"from\":13,\"to\":null,\"why\":\"output_limit\"}\n{\"type\":\"end\"");
+    log_done(&log);
+    client_close(&client);
+}
+
 Test(front_output, keeps_characters_whole_that_were_written_in_two_halves)
 {
     struct test_log log = log_make();
