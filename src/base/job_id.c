@@ -51,7 +51,7 @@ bool job_id_parse(const char *text, struct job_id *ret_id)
         return false;
     unsigned __int128 number = 0;
     for (int i = 0; i < JOB_ID_TEXT_BYTES - 1; i++) {
-        const char *digit = memchr(alphabet, text[i], 32);
+        const char *digit = strchr(alphabet, text[i]);
         if (digit == NULL || (i == 0 && digit - alphabet > 7))
             return false;
         number = number << 5 | (unsigned)(digit - alphabet);

@@ -140,7 +140,7 @@ bool text_unhex(const char *text, size_t size, uint8_t *to)
     if (strlen(text) != 2 * size)
         return false;
     for (size_t i = 0; i < size; i++) {
-        const char *high = memchr(digits, text[2 * i], 16), *low = memchr(digits, text[2 * i + 1], 16);
+        const char *high = strchr(digits, text[2 * i]), *low = strchr(digits, text[2 * i + 1]);
         if (high == NULL || low == NULL)
             return false;
         to[i] = (uint8_t)((high - digits) << 4 | (low - digits));

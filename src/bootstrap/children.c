@@ -51,7 +51,10 @@ static int hand_keeper(struct bootstrap *bootstrap, int control, struct error *e
 /* The launcher's slots come from world.c, because supervisors are started with it. */
 static int hand_launcher(struct bootstrap *bootstrap, int control, struct error *err)
 {
-    return bootstrap->groups.exist ? hand(control, MSG_CGROUP, NULL, bootstrap->groups.jobs_fd, err) : 0;
+    int done = hand(control, MSG_START_RECORD, NULL, bootstrap->starts_fd, err);
+    if (done < 0 || !bootstrap->groups.exist)
+        return done;
+    return hand(control, MSG_CGROUP, NULL, bootstrap->groups.jobs_fd, err);
 }
 
 int child_hand_parts(struct bootstrap *bootstrap, enum process process, struct error *err)
@@ -91,10 +94,10 @@ int child_start(struct bootstrap *bootstrap, enum process process, struct error 
         return done;
     child->started_ms = clock_monotonic_ms();
     fd_close(&theirs);
-    if ((done = hand_identity(bootstrap, process, err)) < 0 ||
-        (done = hand_own[process](bootstrap, child->control, err)) < 0)
-        return fail_in(err, "start '%s'", child->name);
-    return 0;
+    done = hand_identity(bootstrap, process, err);
+    if (done == 0)
+        done = hand_own[process](bootstrap, child->control, err);
+    return done < 0 ? fail_in(err, "start '%s'", child->name) : 0;
 }
 
 int children_join(struct bootstrap *bootstrap, enum process left, enum process right, struct error *err)

@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -36,13 +37,18 @@ static int check_range_is_free(uint32_t first, uint32_t count, struct error *err
     FILE *file = fopen("/etc/subuid", "re");
     if (file == NULL)
         return 0;
-    char line[256], name[129];
-    unsigned long start, length;
-    while (done == 0 && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "%128[^:]:%lu:%lu", name, &start, &length) == 3 && start < (unsigned long)first + count &&
-            first < start + length)
+    char line[256];
+    while (done == 0 && fgets(line, sizeof line, file) != NULL) {
+        char *range = strchr(line, ':'), *middle;
+        if (range == NULL)
+            continue;
+        *range++ = '\0';
+        unsigned long start = strtoul(range, &middle, 10);
+        unsigned long length = *middle == ':' ? strtoul(middle + 1, NULL, 10) : 0;
+        if (length > 0 && start < (unsigned long)first + count && first < start + length)
             done = fail_plain(err, EEXIST,
-                              "slots.first_uid: the range meets that of '%s' in /etc/subuid; choose another", name);
+                              "slots.first_uid: the range meets that of '%s' in /etc/subuid; choose another", line);
+    }
     fclose(file);
     return done;
 }

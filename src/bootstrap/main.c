@@ -53,14 +53,14 @@ struct options {
 };
 
 /* -1 to go on, or an exit status. */
-static int read_options(int argc, char **argv, struct options *options)
+static int read_options(int argc, char **argv, const char *state, struct options *options)
 {
     static const struct option names[] = {
         { "config", required_argument, NULL, 'c' }, { "state", required_argument, NULL, 's' },
         { "foreground", no_argument, NULL, 'f' },   { "version", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
     };
-    *options = (struct options){ .config = DEFAULT_CONFIG };
+    *options = (struct options){ .config = DEFAULT_CONFIG, .state = state };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'c':
@@ -198,7 +198,7 @@ static void end_everything(struct bootstrap *bootstrap)
 /* A path that stays right when a background process has changed its directory. */
 static int settle_path(const char **path, char room[PATH_MAX_BYTES], struct error *err)
 {
-    if ((*path)[0] == '/')
+    if (**path == '/')
         return 0;
     char directory[PATH_MAX_BYTES];
     if (getcwd(directory, sizeof directory) == NULL)
@@ -284,11 +284,9 @@ int main(int argc, char **argv)
     if (fd_sanitise_stdio(&err) < 0)
         return EXIT_OS;
     log_init("sallyportd");
-    int status = read_options(argc, argv, &options);
+    int status = read_options(argc, argv, default_state(state_default), &options);
     if (status >= 0)
         return status;
-    if (options.state == NULL)
-        options.state = default_state(state_default);
     bootstrap_init(&bootstrap);
     if (settle_path(&options.config, config_room, &err) < 0 || settle_path(&options.state, state_room, &err) < 0) {
         fprintf(stderr, "sallyportd: %s\n", err.text);

@@ -185,7 +185,7 @@ static int write_maps(const struct bootstrap *bootstrap, const struct slot *slot
 static int slot_make(struct bootstrap *bootstrap, struct slot *slot, uint32_t index, struct error *err)
 {
     struct maker maker;
-    int answer_fd, go_fd;
+    int answer_fd = -1, go_fd = -1;
     int done = maker_fork(&maker, &answer_fd, &go_fd, err);
     if (done == 0 && maker.pid == 0)
         make_user_namespace(bootstrap, answer_fd, go_fd);
@@ -225,7 +225,7 @@ int slot_make_root(struct bootstrap *bootstrap, const struct slot *slot, int tem
 {
     (void)bootstrap;
     struct maker maker;
-    int answer_fd, go_fd;
+    int answer_fd = -1, go_fd = -1;
     int done = maker_fork(&maker, &answer_fd, &go_fd, err);
     if (done == 0 && maker.pid == 0)
         copy_template(slot, template_fd, answer_fd, go_fd);

@@ -23,7 +23,7 @@
 #define SCOPE_ABSTRACT   (1ULL << 0) /* ABI 6 */
 #define SCOPE_SIGNAL     (1ULL << 1)
 
-#define ACCESS_READ  (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ACCESS_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define ACCESS_ABI_1 ((1ULL << 13) - 1)
 /* All but execution and device nodes: what a job writes it may not run, and it makes no devices. */
 #define ACCESS_WRITE(all)                                                                                              \
@@ -71,6 +71,45 @@ int landlock_scope(void)
     return (int)done;
 }
 
+/* struct linux_dirent64, which no header has (getdents64(2)). */
+struct directory_entry {
+    uint64_t inode;
+    int64_t next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+/*
+ * Execution is granted below each entry of the root and not below the root itself: a rule there would hold for /tmp and
+ * /dev/shm too, for rules add up on the way down. What a job writes it may not run, even on a mount that forgot noexec.
+ */
+static void allow_execution(int ruleset_fd)
+{
+    static const char *const excluded[] = { ".", "..", "dev", "proc", "tmp" };
+    _Alignas(struct directory_entry) char entries[2048];
+    char path[300] = "/";
+    int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        cell_fail("landlock-open", "/");
+    long size;
+    while ((size = syscall(SYS_getdents64, root_fd, entries, sizeof entries)) > 0) {
+        const struct directory_entry *entry;
+        for (long at = 0; at < size; at += entry->size) {
+            entry = (const struct directory_entry *)(const void *)(entries + at);
+            bool is_excluded = false;
+            for (size_t i = 0; i < sizeof excluded / sizeof excluded[0]; i++)
+                is_excluded |= strcmp(entry->name, excluded[i]) == 0;
+            strncpy(path + 1, entry->name, sizeof path - 2);
+            if (!is_excluded && access(path, F_OK) == 0) /* a link may lead nowhere */
+                allow_beneath(ruleset_fd, path, LANDLOCK_ACCESS_FS_EXECUTE);
+        }
+    }
+    if (size < 0)
+        cell_fail("landlock-list", "/");
+    close(root_fd);
+}
+
 void cell_apply_landlock(const struct plan *plan)
 {
     if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))
@@ -94,6 +133,7 @@ void cell_apply_landlock(const struct plan *plan)
         cell_fail("landlock-create", "");
 
     allow_beneath(ruleset_fd, "/", ACCESS_READ);
+    allow_execution(ruleset_fd);
     allow_beneath(ruleset_fd, "/tmp", ACCESS_WRITE(all));
     allow_beneath(ruleset_fd, "/dev/shm", ACCESS_WRITE(all));
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
