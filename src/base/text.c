@@ -98,7 +98,7 @@ bool text_is_name(const char *text)
     if (text[0] < 'a' || text[0] > 'z')
         return false;
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return text[length] == '\0' && length <= 63;
+    return length <= 63 && text[length] == '\0';
 }
 
 bool text_glob(const char *pattern, const char *text)

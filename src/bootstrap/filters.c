@@ -29,7 +29,7 @@ static int compile_union(struct bootstrap *bootstrap, uint8_t **ret_program, uin
     struct profile *profiles[PROFILES_MOST] = { NULL };
     uint32_t count = 0;
     int done = 0;
-    for (; profile_names[count] != NULL && count < PROFILES_MOST && done == 0; count++)
+    for (; count < PROFILES_MOST && profile_names[count] != NULL && done == 0; count++)
         done = profile_load(bootstrap->policies_fd, profile_names[count], &profiles[count], err);
     if (done == 0)
         done = profile_compile_supervisor(profiles, count, ret_program, ret_bytes, err);
