@@ -69,6 +69,7 @@ struct bootstrap {
     uint64_t incarnation; /* of the world of cells */
 
     int state_fd, keeper_dir_fd, lock_fd;
+    int starts_fd; /* the launcher's start record; can only be appended to */
     int signal_fd, doorbell_fd;
     int listener_fds[LISTENER_COUNT_MAX];
     int policies_fd;    /* the directory of seccomp profiles */
@@ -98,7 +99,7 @@ int rootless_enter(struct bootstrap *bootstrap, struct error *err);
 
 /* state.c: opens (or makes) and locks the state directory. */
 int state_open(struct bootstrap *bootstrap, const char *path, struct error *err);
-int state_give(struct bootstrap *bootstrap, struct error *err); /* to the keeper, once ids are known */
+int state_give(struct bootstrap *bootstrap, struct error *err); /* to keeper and launcher, once ids are known */
 
 /* groups.c */
 int groups_make(struct bootstrap *bootstrap, struct error *err);

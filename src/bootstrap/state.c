@@ -29,6 +29,21 @@ static int make_directories(const char *path, struct error *err)
     return 0;
 }
 
+/* Its directory stays ours: nobody else can remove the file, or put another in its place. */
+static int open_start_record(int state_fd, int *ret_fd, struct error *err)
+{
+    if (mkdirat(state_fd, "launcher", 0700) < 0 && errno != EEXIST)
+        return fail(err, errno, "make 'launcher'");
+    auto_fd int directory = openat(state_fd, "launcher", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (directory < 0)
+        return fail(err, errno, "open 'launcher'");
+    auto_fd int fd = openat(directory, "starts", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail(err, errno, "open 'launcher/starts'");
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
 int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
 {
     int done = make_directories(path, err);
@@ -56,6 +71,8 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
     auto_fd int keeper = openat(fd, "keeper", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (keeper < 0)
         return fail(err, errno, "open '%s/keeper'", path);
+    if ((done = open_start_record(fd, &bootstrap->starts_fd, err)) < 0)
+        return fail_in(err, "state directory '%s'", path);
     bootstrap->state_fd = fd_take(&fd);
     bootstrap->lock_fd = fd_take(&lock);
     bootstrap->keeper_dir_fd = fd_take(&keeper);
@@ -66,5 +83,7 @@ int state_give(struct bootstrap *bootstrap, struct error *err)
 {
     if (fchown(bootstrap->keeper_dir_fd, bootstrap->ids.keeper, bootstrap->ids.keeper) < 0)
         return fail(err, errno, "give the keeper its directory");
+    if (fchown(bootstrap->starts_fd, bootstrap->ids.launcher, bootstrap->ids.launcher) < 0)
+        return fail(err, errno, "give the launcher its start record");
     return 0;
 }

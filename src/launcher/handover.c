@@ -20,7 +20,7 @@
 
 void launcher_init(struct launcher *launcher)
 {
-    *launcher = (struct launcher){ .phase = PHASE_HANDOVER, .cgroup_fd = -1, .null_fd = -1 };
+    *launcher = (struct launcher){ .phase = PHASE_HANDOVER, .cgroup_fd = -1, .starts.fd = -1, .null_fd = -1 };
     launcher->control.fd = -1;
     launcher->keeper.fd = -1;
 }
@@ -63,6 +63,14 @@ static int take_cgroup(struct launcher *launcher, struct message *message, struc
         return fail_plain(err, EPROTO, "the control groups' directory came at the wrong time");
     launcher->cgroup_fd = fd_take(&message->fds[0]);
     return 0;
+}
+
+static int take_start_record(struct launcher *launcher, struct message *message, struct error *err)
+{
+    /* Another file later on would be another story: what is in the first one could be left out of it. */
+    if (launcher->phase != PHASE_HANDOVER || launcher->starts.fd >= 0)
+        return fail_plain(err, EPROTO, "the start record came at the wrong time");
+    return start_file_take(&launcher->starts, fd_take(&message->fds[0]), err);
 }
 
 static struct slot *find_slot(const struct launcher *launcher, uint32_t number)
@@ -183,6 +191,8 @@ static int take_begin(struct launcher *launcher, struct message *message, struct
     (void)message;
     if (launcher->phase != PHASE_HANDOVER || !launcher->has_become || launcher->policy == NULL)
         return fail_plain(err, EPROTO, "asked to begin without ids, policy or settings, or twice");
+    if (launcher->starts.fd < 0)
+        return fail_plain(err, EPROTO, "asked to begin without a start record");
     if (launcher->settings.has_cgroup != (launcher->cgroup_fd >= 0))
         return fail_plain(err, EPROTO, "the settings and the control groups' directory do not fit");
     launcher->phase = PHASE_SERVING;
@@ -199,9 +209,10 @@ static int take_drain(struct launcher *launcher, struct message *message, struct
 }
 
 static int (*const takes[MSG_COUNT])(struct launcher *launcher, struct message *message, struct error *err) = {
-    [MSG_BECOME] = take_become,       [MSG_CGROUP] = take_cgroup, [MSG_SLOT] = take_slot,
-    [MSG_SLOT_ROOT] = take_slot_root, [MSG_POLICY] = take_policy, [MSG_SETTINGS] = take_settings,
-    [MSG_PEER] = take_peer,           [MSG_BEGIN] = take_begin,   [MSG_DRAIN] = take_drain,
+    [MSG_BECOME] = take_become,     [MSG_CGROUP] = take_cgroup,       [MSG_START_RECORD] = take_start_record,
+    [MSG_SLOT] = take_slot,         [MSG_SLOT_ROOT] = take_slot_root, [MSG_POLICY] = take_policy,
+    [MSG_SETTINGS] = take_settings, [MSG_PEER] = take_peer,           [MSG_BEGIN] = take_begin,
+    [MSG_DRAIN] = take_drain,
 };
 
 int handover_take(struct launcher *launcher, struct message *message, struct error *err)

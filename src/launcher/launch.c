@@ -2,7 +2,7 @@
  * One job's start. The order is checked as if the keeper were lost: generation, command, parameters, timeout, and whether
  * this host can hold the job as the owner wants it. Then, each step undone if a later one fails:
  *
- *   a free slot, a control group with the limits, pipes, the plan, and the order to the slot's supervisor
+ *   a free slot, an entry in our start record, a control group with the limits, pipes, the plan, and the order to the slot's supervisor
  *
  * What is wrong with the order itself is MSG_NOT_LAUNCHED; what this host cannot do is an end of the job (launch_failed).
  */
@@ -54,6 +54,8 @@ static enum not_launched check_order(const struct launcher *launcher, const stru
         done = fail_plain(err, EINVAL, "the command takes no input");
     else if (stdin_fd >= 0)
         done = memfd_check_sealed(stdin_fd, policy->commands[order->command].stdin_max_bytes, NULL, err);
+    if (done == 0 && order->audit_head.size != START_RECORD_HEAD_BYTES)
+        done = fail_plain(err, EINVAL, "the order names no head of the audit trail");
     if (done == 0)
         done = matcher_check(launcher->matcher, order->command, order->params, NULL, err);
     return done < 0 ? NOT_LAUNCHED_INVALID : NOT_LAUNCHED_NONE;
@@ -119,6 +121,18 @@ static int make_pipes(struct run *run, int ret_write_fds[2], struct error *err)
     return 0;
 }
 
+/* Our own word on what we were told to do, before anything comes of it. */
+static int note_start(struct launcher *launcher, const struct msg_launch *order, struct error *err)
+{
+    const struct start_record record = { .unix_ms = clock_unix_ms(),
+                                         .job_id = order->job_id,
+                                         .command = order->command,
+                                         .generation = order->generation,
+                                         .incarnation = launcher->settings.incarnation,
+                                         .audit_head = order->audit_head };
+    return start_file_add(&launcher->starts, &record, err);
+}
+
 /* Everything that this process does for a start. step names what could not be done. */
 static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd, const char **step, struct error *err)
 {
@@ -128,8 +142,12 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     auto_fd int out = -1, errors = -1;
     int write_fds[2] = { -1, -1 };
 
+    *step = "start-record";
+    int done = note_start(launcher, order, err);
+    if (done < 0)
+        return done;
     *step = "cgroup";
-    int done = make_cgroup(slot, command, err);
+    done = make_cgroup(slot, command, err);
     if (done < 0)
         return done;
     *step = "pipes";

@@ -15,6 +15,7 @@
 #include "sallyport/proto/channel.h"
 #include "sallyport/proto/settings.h"
 #include "slot.h"
+#include "start_record.h"
 
 struct event;
 struct event_base;
@@ -30,7 +31,8 @@ struct launcher {
     bool has_become;
     struct msg_become become;
     int cgroup_fd; /* below it jobs' groups are made; -1 for none */
-    int null_fd;   /* /dev/null, the standard input of jobs without one */
+    struct start_file starts;
+    int null_fd; /* /dev/null, the standard input of jobs without one */
 
     struct policy *policy; /* in force, with its matcher and settings */
     struct matcher *matcher;

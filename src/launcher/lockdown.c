@@ -1,6 +1,7 @@
 /*
  * What the launcher gives up before it takes its first order. It keeps: its sockets, the namespace descriptors of the
- * slots, and one directory of control groups below which it may make, write and remove. The order is the argument:
+ * slots, a start record that it can only append to, and one directory of control groups below which it may make, write
+ * and remove. The order is the argument:
  *
  *   an empty root        while CAP_SYS_ADMIN is there
  *   ids, capabilities    from here on nothing above can be undone

@@ -249,6 +249,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_DOORBELL] = RECORD("doorbell", struct msg_empty, empty_fields),
     [MSG_LISTENER] = RECORD("listener", struct msg_listener, listener_fields),
     [MSG_CGROUP] = RECORD("cgroup", struct msg_empty, empty_fields),
+    [MSG_START_RECORD] = RECORD("start-record", struct msg_empty, empty_fields),
     [MSG_SLOT] = RECORD("slot", struct msg_slot, slot_fields),
     [MSG_SLOT_ROOT] = RECORD("slot-root", struct msg_slot_root, slot_root_fields),
     [MSG_SETTINGS] = RECORD("settings", struct msg_generation, generation_fields),
@@ -288,9 +289,11 @@ const struct record_def message_defs[MSG_COUNT] = {
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },    [MSG_LISTENER] = { 1, 1 },      [MSG_CGROUP] = { 1, 1 },
-    [MSG_SLOT] = { 1, 1 },      [MSG_SLOT_ROOT] = { 1, 1 },   [MSG_SETTINGS] = { 1, 1 },      [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },      [MSG_LIST_COMMANDS] = { 0, 1 }, [MSG_SUBMIT] = { 0, 2 },
-    [MSG_READ_JOB] = { 0, 1 },  [MSG_READ_OUTPUT] = { 0, 1 }, [MSG_LIST_JOBS] = { 0, 1 },     [MSG_CANCEL] = { 0, 1 },
-    [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },      [MSG_LAUNCH] = { 0, 1 },        [MSG_LAUNCHED] = { 2, 2 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_CANCEL] = { 0, 1 },       [MSG_SIGNAL] = { 0, 1 },
+    [MSG_OUTPUT] = { 2, 2 },    [MSG_LAUNCH] = { 0, 1 },       [MSG_LAUNCHED] = { 2, 2 },
 };

@@ -21,14 +21,15 @@ enum msg_type {
     MSG_NONE,
 
     /* bootstrap -> child */
-    MSG_BECOME,    /* the ids to take; always the first */
-    MSG_STATE_DIR, /* keeper: + its directory */
-    MSG_DOORBELL,  /* keeper: + an eventfd that asks the bootstrap to reload */
-    MSG_LISTENER,  /* front: + a listening socket */
-    MSG_CGROUP,    /* launcher: + the directory below which jobs' groups are made */
-    MSG_SLOT,      /* launcher: + the socket of one slot's supervisor */
-    MSG_SLOT_ROOT, /* launcher: + a mount namespace of a slot */
-    MSG_SETTINGS,  /* + a sealed file of settings records (settings.h); again at a reload */
+    MSG_BECOME,       /* the ids to take; always the first */
+    MSG_STATE_DIR,    /* keeper: + its directory */
+    MSG_DOORBELL,     /* keeper: + an eventfd that asks the bootstrap to reload */
+    MSG_LISTENER,     /* front: + a listening socket */
+    MSG_CGROUP,       /* launcher: + the directory below which jobs' groups are made */
+    MSG_START_RECORD, /* launcher: + a file that it can only append to (start_record.h) */
+    MSG_SLOT,         /* launcher: + the socket of one slot's supervisor */
+    MSG_SLOT_ROOT,    /* launcher: + a mount namespace of a slot */
+    MSG_SETTINGS,     /* + a sealed file of settings records (settings.h); again at a reload */
     MSG_POLICY, /* + a sealed file of policy records (policy_records.h); before MSG_SETTINGS of the same generation */
     MSG_PEER,   /* + one end of a socket pair; replaces the old one */
     MSG_BEGIN,  /* all is handed over: lock down, then serve */

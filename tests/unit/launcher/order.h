@@ -10,6 +10,9 @@
 #define ORDER_PARAM_NAME   0
 #define ORDER_PARAM_SECRET 1
 
+/* What an order says is the head of the audit trail. */
+static const uint8_t order_head[32] = { 1, 2, 3 };
+
 static inline void order_piece(struct template *template, const char *literal, uint32_t param)
 {
     template->pieces = realloc(template->pieces, (template->piece_count + 1) * sizeof *template->pieces);

@@ -31,17 +31,27 @@ Test(launcher_distrust, refuses_orders_that_the_policy_does_not_know)
     uint8_t good[256], bad[256];
     struct span params = order_params(good, sizeof good, "world", NULL);
     struct span dash = order_params(bad, sizeof bad, "-rf", NULL);
+    const struct span head = { order_head, sizeof order_head };
     const struct {
         const char *what;
         struct msg_launch order;
         enum not_launched why;
     } rows[] = {
-        { "an older generation", { .generation = 0, .params = params }, NOT_LAUNCHED_STALE },
-        { "a newer generation", { .generation = 2, .params = params }, NOT_LAUNCHED_STALE },
-        { "a command that is not there", { .generation = 1, .command = 1, .params = params }, NOT_LAUNCHED_INVALID },
-        { "a longer timeout", { .generation = 1, .timeout_ms = 60001, .params = params }, NOT_LAUNCHED_INVALID },
-        { "a value that looks like an option", { .generation = 1, .params = dash }, NOT_LAUNCHED_INVALID },
-        { "parameters that are none", { .generation = 1, .params = { good, 5 } }, NOT_LAUNCHED_INVALID },
+        { "an older generation", { .generation = 0, .params = params, .audit_head = head }, NOT_LAUNCHED_STALE },
+        { "a newer generation", { .generation = 2, .params = params, .audit_head = head }, NOT_LAUNCHED_STALE },
+        { "a command that is not there",
+          { .generation = 1, .command = 1, .params = params, .audit_head = head },
+          NOT_LAUNCHED_INVALID },
+        { "a longer timeout",
+          { .generation = 1, .timeout_ms = 60001, .params = params, .audit_head = head },
+          NOT_LAUNCHED_INVALID },
+        { "a value that looks like an option",
+          { .generation = 1, .params = dash, .audit_head = head },
+          NOT_LAUNCHED_INVALID },
+        { "no head of the audit trail", { .generation = 1, .params = params }, NOT_LAUNCHED_INVALID },
+        { "parameters that are none",
+          { .generation = 1, .params = { good, 5 }, .audit_head = head },
+          NOT_LAUNCHED_INVALID },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct msg_launch order = rows[i].order;
@@ -52,6 +62,9 @@ Test(launcher_distrust, refuses_orders_that_the_policy_does_not_know)
         cr_expect_eq(message.body.not_launched.why, rows[i].why, "%s: %s", rows[i].what,
                      message.body.not_launched.detail);
     }
+    uint8_t bytes[START_RECORD_BYTES];
+    struct start_record none;
+    cr_expect_not(world_start(0, bytes, &none), "an order that was refused is no start");
 }
 
 Test(launcher_distrust, refuses_input_that_could_change_or_is_not_wanted)
@@ -63,6 +76,7 @@ Test(launcher_distrust, refuses_input_that_could_change_or_is_not_wanted)
         struct msg_launch order = { .job_id = job_id_new(),
                                     .generation = world.policy->generation,
                                     .has_stdin = true,
+                                    .audit_head = { order_head, sizeof order_head },
                                     .params = order_params(params, sizeof params, "world", NULL) };
         int fd = -1;
         if (pass == 0)

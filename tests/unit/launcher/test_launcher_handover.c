@@ -58,6 +58,17 @@ Test(launcher_handover, ends_when_its_ids_come_twice)
     world_tell(world.control, MSG_BECOME, &become, NULL, 0);
 }
 
+Test(launcher_handover, ends_at_a_start_record_that_could_be_rewritten)
+{
+    world_hand(MSG_START_RECORD, NULL, memfd_create("starts", MFD_CLOEXEC));
+}
+
+Test(launcher_handover, ends_when_it_gets_another_start_record)
+{
+    world_serve();
+    world_hand_starts();
+}
+
 Test(launcher_handover, ends_when_groups_come_after_lockdown)
 {
     world_serve();

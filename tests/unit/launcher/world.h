@@ -7,6 +7,8 @@
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,6 +22,7 @@
 #include "sallyport/policy/policy_records.h"
 #include "sallyport/proto/frame.h"
 #include "sallyport/proto/settings.h"
+#include "sallyport/proto/start_record.h"
 
 #define LAUNCHER_UID 61234
 #define PATIENCE_MS  10000
@@ -28,6 +31,7 @@
 static struct world {
     pid_t launcher;
     int control, keeper, supervisors[SLOTS];
+    int starts; /* the start record */
     int groups; /* -1: this host has none */
     char groups_path[128];
     struct policy *policy;
@@ -123,6 +127,24 @@ static inline pid_t world_exec(int control)
     _exit(127);
 }
 
+/* As the bootstrap opens it: only to append. */
+static inline void world_hand_starts(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", world.starts);
+    world_hand(MSG_START_RECORD, NULL, open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+}
+
+/* The record of this number, as it is in the file. False if there are not so many. */
+static inline bool world_start(uint32_t number, uint8_t bytes[START_RECORD_BYTES], struct start_record *ret_record)
+{
+    if (pread(world.starts, bytes, START_RECORD_BYTES, (off_t)number * START_RECORD_BYTES) != START_RECORD_BYTES)
+        return false;
+    struct reader in = { bytes, START_RECORD_BYTES };
+    cr_assert_eq(record_decode(&start_record_def, &in, ret_record, NULL), 0);
+    return true;
+}
+
 /* Everything up to MSG_BEGIN. False if this host cannot run it. */
 static inline bool world_hand_over(void)
 {
@@ -131,6 +153,7 @@ static inline bool world_hand_over(void)
     if (geteuid() != 0 || getenv("SALLYPORT_BIN") == NULL)
         return false;
     world = (struct world){ .control = -1, .keeper = -1, .supervisors = { -1, -1 } };
+    world.starts = memfd_create("starts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     world.groups = groups_make(LAUNCHER_UID, world.groups_path);
     world.policy = order_policy(1);
     world.settings = (struct setting_launcher){ .incarnation = 77, .has_cgroup = world.groups >= 0, .landlock_abi = 7 };
@@ -139,6 +162,7 @@ static inline bool world_hand_over(void)
     world.launcher = world_exec(pair[1]);
     close(pair[1]);
     world_tell(world.control, MSG_BECOME, &become, NULL, 0);
+    world_hand_starts();
     if (world.groups >= 0)
         world_tell(world.control, MSG_CGROUP, NULL, &world.groups, 1);
     for (uint32_t i = 0; i < SLOTS; i++)
@@ -280,7 +304,8 @@ static inline void job_order(struct job_seen *job, uint32_t timeout_ms)
                                 .generation = world.policy->generation,
                                 .timeout_ms = timeout_ms,
                                 .params = order_params(params, sizeof params, "world", NULL),
-                                .actor = "alice" };
+                                .actor = "alice",
+                                .audit_head = { order_head, sizeof order_head } };
     world_tell(world.keeper, MSG_LAUNCH, &order, NULL, 0);
 }
 
