@@ -46,7 +46,6 @@ static void stream_free(void *state)
     json_decref(stream->hello);
     json_decref(stream->news);
     json_decref(stream->gap);
-    json_decref(stream->gap);
     json_decref(stream->end);
     free(stream);
 }

@@ -149,17 +149,6 @@ bool stream_is_finished(const struct stream *stream)
     return has_said_all && (!stream->view.follows || stream->has_ended);
 }
 
-/* How much a full log did not keep, nobody counted: where it ends is known. */
-static json_t *gap_after(uint64_t bytes)
-{
-    json_t *gap = json_object();
-    json_object_set_new(gap, "type", json_string("gap"));
-    json_object_set_new(gap, "from", json_integer((json_int_t)bytes));
-    json_object_set_new(gap, "to", json_null());
-    json_object_set_new(gap, "why", json_string("the command keeps no more output than this"));
-    return gap;
-}
-
 /* The limit lets the head of the output stand; how much came behind it nobody counted. */
 static json_t *gap_record(const struct msg_job *job)
 {
@@ -188,8 +177,6 @@ bool stream_take_job(struct stream *stream, const struct msg_job *job)
         json_object_set_new(stream->hello, "type", json_string("job"));
     }
     if (job_has_ended(job->state)) {
-        json_decref(stream->gap);
-        stream->gap = job->output_truncated ? gap_after(job->output_bytes) : NULL;
         json_decref(stream->end);
         json_decref(stream->gap);
         stream->end = json_job_end(job, "end");
