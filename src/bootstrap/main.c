@@ -39,7 +39,7 @@ static const char help[] =
     "  --config FILE   the configuration (default " DEFAULT_CONFIG "); check it with 'sallyport config check FILE'\n"
     "  --state DIR     where job records and output are kept (default " DEFAULT_STATE ", or\n"
     "                  $XDG_STATE_HOME/sallyport for an ordinary user); made if missing; one instance at a time\n"
-    "  --foreground    stay in the terminal; otherwise the command returns when the service answers\n"
+    "  --foreground    stay in the terminal; otherwise the command returns when all processes are started\n"
     "  --version, --help\n"
     "\n"
     "Signals: TERM or INT stops in an orderly way (running jobs get server.shutdown_grace), a second one at once;\n"
