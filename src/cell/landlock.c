@@ -8,7 +8,7 @@
 #include <linux/landlock.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +30,11 @@
     ((all) & ~(uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK))
 #define ACCESS_DEVICE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
 
+/* What a rule on something else than a directory may name; the kernel refuses the rest. */
+#define ACCESS_OF_FILES                                                                                                \
+    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE |     \
+     ACCESS_IOCTL_DEV)
+
 struct ruleset {
     uint64_t handled_access_fs, handled_access_net, scoped;
 };
@@ -49,8 +54,11 @@ static uint64_t access_of_abi(uint32_t abi)
 static void allow_beneath(int ruleset_fd, const char *path, uint64_t access)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
         cell_fail("landlock-open", path);
+    if (!S_ISDIR(st.st_mode))
+        access &= ACCESS_OF_FILES;
     struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
     if (syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         cell_fail("landlock-rule", path);
@@ -71,43 +79,11 @@ int landlock_scope(void)
     return (int)done;
 }
 
-/* struct linux_dirent64, which no header has (getdents64(2)). */
-struct directory_entry {
-    uint64_t inode;
-    int64_t next;
-    uint16_t size;
-    uint8_t type;
-    char name[];
-};
-
-/*
- * Execution is granted below each entry of the root and not below the root itself: a rule there would hold for /tmp and
- * /dev/shm too, for rules add up on the way down. What a job writes it may not run, even on a mount that forgot noexec.
- */
-static void allow_execution(int ruleset_fd)
+/* The rule for one kind of the plan's paths. */
+static void allow_beneath_all(int ruleset_fd, struct span paths, uint64_t access)
 {
-    static const char *const excluded[] = { ".", "..", "dev", "proc", "tmp" };
-    _Alignas(struct directory_entry) char entries[2048];
-    char path[300] = "/";
-    int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root_fd < 0)
-        cell_fail("landlock-open", "/");
-    long size;
-    while ((size = syscall(SYS_getdents64, root_fd, entries, sizeof entries)) > 0) {
-        const struct directory_entry *entry;
-        for (long at = 0; at < size; at += entry->size) {
-            entry = (const struct directory_entry *)(const void *)(entries + at);
-            bool is_excluded = false;
-            for (size_t i = 0; i < sizeof excluded / sizeof excluded[0]; i++)
-                is_excluded |= strcmp(entry->name, excluded[i]) == 0;
-            strncpy(path + 1, entry->name, sizeof path - 2);
-            if (!is_excluded && access(path, F_OK) == 0) /* a link may lead nowhere */
-                allow_beneath(ruleset_fd, path, LANDLOCK_ACCESS_FS_EXECUTE);
-        }
-    }
-    if (size < 0)
-        cell_fail("landlock-list", "/");
-    close(root_fd);
+    for (const char *path; (path = span_next_text(&paths)) != NULL;)
+        allow_beneath(ruleset_fd, path, access);
 }
 
 void cell_apply_landlock(const struct plan *plan)
@@ -132,15 +108,16 @@ void cell_apply_landlock(const struct plan *plan)
     if (ruleset_fd < 0)
         cell_fail("landlock-create", "");
 
+    /* Rules add up on the way down, so execution is not granted for the root as a whole: what a job writes to /tmp it may
+     * not run, even on a mount that forgot noexec. */
     allow_beneath(ruleset_fd, "/", ACCESS_READ);
-    allow_execution(ruleset_fd);
+    allow_beneath(ruleset_fd, "/usr", LANDLOCK_ACCESS_FS_EXECUTE);
+    allow_beneath_all(ruleset_fd, plan->readable, LANDLOCK_ACCESS_FS_EXECUTE);
     allow_beneath(ruleset_fd, "/tmp", ACCESS_WRITE(all));
     allow_beneath(ruleset_fd, "/dev/shm", ACCESS_WRITE(all));
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
         allow_beneath(ruleset_fd, devices[i], ACCESS_DEVICE);
-    struct span writable = plan->writable;
-    for (const char *path; (path = span_next_text(&writable)) != NULL;)
-        allow_beneath(ruleset_fd, path, ACCESS_WRITE(all));
+    allow_beneath_all(ruleset_fd, plan->writable, ACCESS_WRITE(all));
 
     if (syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
         cell_fail("landlock-restrict", "");

@@ -29,6 +29,7 @@ static const struct field plan_fields[] = {
     U32(struct plan, env_count, CELL_ENV_MAX),
     BYTES(struct plan, arguments, ARGV_MAX_BYTES),
     BYTES(struct plan, env, ARGV_MAX_BYTES),
+    BYTES(struct plan, readable, BIND_COUNT_MAX *PATH_MAX_BYTES / 4),
     BYTES(struct plan, writable, BIND_COUNT_MAX *PATH_MAX_BYTES / 4),
     BYTES(struct plan, secrets, PARAMS_MAX_BYTES),
     BYTES(struct plan, filter, FILTER_INSTRUCTIONS_MAX * 8),

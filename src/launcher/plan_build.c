@@ -124,13 +124,15 @@ static int build_secrets(const struct plan_order *order, struct plan_room *room,
     return done;
 }
 
-static int build_writable(const struct root *root, struct plan_room *room, struct error *err)
+/* The paths of the root's binds of one kind. */
+static int build_paths(const struct root *root, bool is_writable, uint8_t *paths, size_t size, struct span *ret_paths,
+                       struct error *err)
 {
-    struct writer out = { room->writable, sizeof room->writable };
+    struct writer out = { paths, size };
     for (uint32_t i = 0; i < root->bind_count; i++)
-        if (root->binds[i].is_writable && !add_text(&out, root->binds[i].path))
-            return fail_plain(err, EMSGSIZE, "the paths under `write:` are too long together");
-    room->plan.writable = span_between(room->writable, &out);
+        if (root->binds[i].is_writable == is_writable && !add_text(&out, root->binds[i].path))
+            return fail_plain(err, EMSGSIZE, "the paths of sandbox.read or sandbox.write are too long together");
+    *ret_paths = span_between(paths, &out);
     return 0;
 }
 
@@ -174,6 +176,7 @@ int plan_build(const struct plan_order *order, struct plan_room *ret_room, struc
 {
     const struct command *command = &order->policy->commands[order->command];
     const struct filter *filter = &order->policy->filters[command->filter];
+    const struct root *root = &order->policy->roots[command->root];
     struct plan *plan = &ret_room->plan;
     *plan = (struct plan){ 0 };
     text_copy(plan->job_id, sizeof plan->job_id, order->job_id);
@@ -186,7 +189,9 @@ int plan_build(const struct plan_order *order, struct plan_room *ret_room, struc
     if (done == 0)
         done = build_secrets(order, ret_room, err);
     if (done == 0)
-        done = build_writable(&order->policy->roots[command->root], ret_room, err);
+        done = build_paths(root, false, ret_room->readable, sizeof ret_room->readable, &plan->readable, err);
+    if (done == 0)
+        done = build_paths(root, true, ret_room->writable, sizeof ret_room->writable, &plan->writable, err);
 #if SALLYPORT_TEST_SWITCHES
     plan->layers_off = command->test_layers_off;
 #endif

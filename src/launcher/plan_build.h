@@ -30,6 +30,7 @@ struct plan_order {
 struct plan_room {
     struct plan plan;
     uint8_t arguments[ARGV_MAX_BYTES], env[ARGV_MAX_BYTES], secrets[PARAMS_MAX_BYTES];
+    uint8_t readable[BIND_COUNT_MAX * PATH_MAX_BYTES / 4];
     uint8_t writable[BIND_COUNT_MAX * PATH_MAX_BYTES / 4];
 };
 

@@ -78,10 +78,11 @@ struct plan {
     char workdir[PATH_MAX_BYTES];
     uint32_t argument_count, env_count;
     struct span arguments, env; /* texts, each with its NUL */
-    struct span writable;       /* paths of write binds, each with its NUL: Landlock lets the job write there */
-    struct span secrets; /* texts, name and value in turn, each with its NUL: files of mode 0400 in /run/secrets */
-    struct span filter;  /* struct sock_filter[] */
-    uint32_t layers_off; /* enum cell_layer; must be 0 but in a test build */
+    struct span readable; /* paths of read binds, each with its NUL: Landlock lets the job execute there, as in /usr */
+    struct span writable; /* paths of write binds, each with its NUL: Landlock lets the job write there */
+    struct span secrets;  /* texts, name and value in turn, each with its NUL: files of mode 0400 in /run/secrets */
+    struct span filter;   /* struct sock_filter[] */
+    uint32_t layers_off;  /* enum cell_layer; must be 0 but in a test build */
 };
 
 struct cell_signal {

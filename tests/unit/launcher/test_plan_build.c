@@ -110,10 +110,11 @@ Test(plan_build, runs_a_script_through_its_interpreter, .init = begin, .fini = e
         (const char *const[]){ "/usr/bin/python3", "-I", "/usr/bin/greet", "--name=x", "/run/secrets/token", NULL });
 }
 
-Test(plan_build, hands_secrets_and_writable_paths_over_as_texts, .init = begin, .fini = end)
+Test(plan_build, hands_secrets_and_paths_over_as_texts, .init = begin, .fini = end)
 {
     cr_assert_eq(build("x", "s3cret\nline", 0), 0);
     expect_texts(room.plan.secrets, 2, (const char *const[]){ "token", "s3cret\nline", NULL });
+    expect_texts(room.plan.readable, 1, (const char *const[]){ "/srv/public", NULL });
     expect_texts(room.plan.writable, 2, (const char *const[]){ "/srv/data", "/srv/logs", NULL });
     cr_expect_eq(room.plan.filter.size, 8);
 }
