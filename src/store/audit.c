@@ -8,17 +8,8 @@
 
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/text.h"
+#include "audit_row.h"
 #include "statement.h"
-
-struct audit_row {
-    uint64_t sequence, unix_ms;
-    char what[NAME_MAX_BYTES];
-    struct span job_id;
-    char actor[NAME_MAX_BYTES], address[ADDRESS_MAX_BYTES], command[NAME_MAX_BYTES], detail[ERROR_TEXT_MAX_BYTES];
-    uint32_t count;
-    uint8_t previous[HASH_BYTES], head[HASH_BYTES];
-};
 
 static const struct field row_fields[] = {
     U64(struct audit_row, sequence),
@@ -41,7 +32,7 @@ static const char *const what_texts[AUDIT_WHAT_COUNT] = {
 
 #define ROW_MAX_BYTES (sizeof(struct audit_row) + 128)
 
-static int row_head(const struct audit_row *row, uint8_t ret_head[HASH_BYTES], struct error *err)
+int audit_row_head(const struct audit_row *row, uint8_t ret_head[HASH_BYTES], struct error *err)
 {
     uint8_t bytes[HASH_BYTES + ROW_MAX_BYTES];
     memcpy(bytes, row->previous, HASH_BYTES);
@@ -91,7 +82,7 @@ int audit_record(struct store *store, const struct audit_entry *entry, struct er
     if (row.count == 0)
         row.count = 1;
     memcpy(row.previous, store->audit_head, HASH_BYTES);
-    int done = row_head(&row, row.head, err);
+    int done = audit_row_head(&row, row.head, err);
     if (done < 0)
         return done;
 
@@ -118,62 +109,4 @@ int audit_record(struct store *store, const struct audit_entry *entry, struct er
 void audit_head(const struct store *store, uint8_t ret_head[HASH_BYTES])
 {
     memcpy(ret_head, store->audit_head, HASH_BYTES);
-}
-
-static bool read_text(sqlite3_stmt *statement, int at, char *to, size_t room)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, at);
-    return text != NULL && text_copy(to, room, text);
-}
-
-static bool row_read(sqlite3_stmt *statement, struct audit_row *row)
-{
-    *row = (struct audit_row){ .sequence = column_u64(statement, 0),
-                               .unix_ms = column_u64(statement, 1),
-                               .job_id = column_bytes(statement, 3),
-                               .count = (uint32_t)column_u64(statement, 8) };
-    return read_text(statement, 2, row->what, sizeof row->what) &&
-           read_text(statement, 4, row->actor, sizeof row->actor) &&
-           read_text(statement, 5, row->address, sizeof row->address) &&
-           read_text(statement, 6, row->command, sizeof row->command) &&
-           read_text(statement, 7, row->detail, sizeof row->detail) &&
-           column_exact(statement, 9, row->previous, HASH_BYTES) && column_exact(statement, 10, row->head, HASH_BYTES);
-}
-
-int audit_verify(struct store *store, uint64_t *ret_entries, struct error *err)
-{
-    uint8_t head[HASH_BYTES] = { 0 }, expected[HASH_BYTES];
-    uint64_t entries = 0;
-    sqlite3_stmt *statement = statement_take(store, STATEMENT_AUDIT_ALL);
-    int found;
-    while ((found = statement_step(store, statement, err, "read the audit trail")) > 0) {
-        struct audit_row row;
-        bool is_whole = row_read(statement, &row) && row.sequence == entries + 1 && hash_equal(row.previous, head) &&
-                        row_head(&row, expected, NULL) == 0 && hash_equal(row.head, expected);
-        if (!is_whole) {
-            sqlite3_reset(statement);
-            return fail_plain(
-                err, EBADMSG,
-                "audit entry %llu is not what was written: it or one before it was changed, removed or moved",
-                (unsigned long long)entries + 1);
-        }
-        memcpy(head, expected, HASH_BYTES);
-        entries++;
-    }
-    if (found < 0)
-        return found;
-    if (entries != store->audit_sequence || !hash_equal(head, store->audit_head))
-        return fail_plain(err, EBADMSG, "the audit trail ends at entry %llu, but entry %llu was written",
-                          (unsigned long long)entries, (unsigned long long)store->audit_sequence);
-    *ret_entries = entries;
-    return 0;
-}
-
-int audit_has_head(struct store *store, const uint8_t head[HASH_BYTES], struct error *err)
-{
-    sqlite3_stmt *statement = statement_take(store, STATEMENT_AUDIT_HAS);
-    bind_bytes(statement, 1, head, HASH_BYTES);
-    int found = statement_step(store, statement, err, "look for a head of the audit trail");
-    sqlite3_reset(statement);
-    return found;
 }

@@ -11,6 +11,11 @@
 
 #define AUDIT_COLUMNS "sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
 
+/* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
+#define AUDIT_FITS                                                                                                     \
+    "unix_ms >= ?2 AND (?3 = '' OR actor = ?3) AND (?4 = 0 OR (?4 = 1 AND what IN ('submit', 'cancel', 'signal')) OR " \
+    "(?4 = 2 AND what = 'refused')) AND (length(?5) = 0 OR job_id = ?5)"
+
 /* The statements of jobs are missing here: they are written from the table of columns in jobs.c. */
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -32,7 +37,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",
     [STATEMENT_AUDIT_ALL] = "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY sequence",
-    [STATEMENT_AUDIT_HAS] = "SELECT 1 FROM audit WHERE head = ?1",
+    [STATEMENT_AUDIT_TAIL] = "SELECT sequence FROM audit WHERE " AUDIT_FITS " ORDER BY sequence DESC LIMIT ?1",
+    [STATEMENT_AUDIT_LIST] =
+        "SELECT " AUDIT_COLUMNS " FROM audit WHERE sequence >= ?1 AND " AUDIT_FITS " ORDER BY sequence",
 };
 
 static const struct {

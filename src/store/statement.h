@@ -28,7 +28,8 @@ enum statement {
     STATEMENT_AUDIT_ADD,
     STATEMENT_AUDIT_LAST,
     STATEMENT_AUDIT_ALL,
-    STATEMENT_AUDIT_HAS,
+    STATEMENT_AUDIT_TAIL,
+    STATEMENT_AUDIT_LIST,
     STATEMENT_COUNT,
 };
 
@@ -73,8 +74,14 @@ bool column_exact(sqlite3_stmt *statement, int at, void *to, uint32_t size);
 
 /* --- the parts of the folder, for each other ------------------------------------------------------------------ */
 
+/* How every connection of ours looks at a file: with distrust. */
+extern const char store_reading_sql[];
+
 /* Makes or upgrades the tables. */
 int schema_apply(sqlite3 *db, struct error *err);
+
+/* -EPROTO unless the tables are ours and of this version. */
+int schema_check(sqlite3 *db, struct error *err);
 
 /* "a, b, c" of the columns of a job, and the SQL that writes them; allocated, the caller frees. */
 char *job_sql_columns(void);

@@ -9,10 +9,11 @@
 #include "statement.h"
 
 /* Before the schema is looked at: what these say concerns our connection, or is what SQLite does to any database. */
-static const char settings_sql[] = "PRAGMA trusted_schema = OFF;"
-                                   "PRAGMA cell_size_check = ON;"
-                                   "PRAGMA temp_store = MEMORY;" /* there is no /tmp beneath our root */
-                                   "PRAGMA journal_size_limit = 67108864;";
+const char store_reading_sql[] = "PRAGMA trusted_schema = OFF;"
+                                 "PRAGMA cell_size_check = ON;"
+                                 "PRAGMA temp_store = MEMORY;"; /* there is no /tmp beneath our root */
+
+#define BUSY_WAIT_MS 1000 /* nobody else writes, but a reader that comes first holds a lock while it opens */
 
 static int enter_wal(sqlite3 *db, struct error *err)
 {
@@ -42,7 +43,10 @@ static int store_prepare(struct store *store, const char *path, bool syncs_fully
     if (result != SQLITE_OK)
         return store_fail(store->db, result, err, "open");
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    int done = store_execute(store->db, settings_sql, err);
+    sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
+    int done = store_execute(store->db, store_reading_sql, err);
+    if (done == 0)
+        done = store_execute(store->db, "PRAGMA journal_size_limit = 67108864", err);
     if (done == 0)
         done = schema_apply(store->db, err); /* before WAL: a database that is not ours is left as it was */
     if (done == 0)

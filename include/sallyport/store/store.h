@@ -1,9 +1,10 @@
 /*
  * What must not be lost: job records, idempotency keys, and the audit trail. The only folder that knows SQL.
  *
- * Used by the keeper alone. One SQLite database in WAL mode, one connection, one thread. Writes happen between
- * store_begin() and store_commit(): the keeper puts all that arrived in one turn of its loop into one commit, and tells
- * nobody anything before that commit has succeeded. Knows nothing of messages, policies or output files.
+ * Used by the keeper, and by the command line, which reads along. One SQLite database in WAL mode, one connection, one
+ * thread. Writes happen between store_begin() and store_commit(): the keeper puts all that arrived in one turn of its
+ * loop into one commit, and tells nobody anything before that commit has succeeded. Knows nothing of messages, policies
+ * or output files.
  */
 #pragma once
 
@@ -29,6 +30,13 @@ struct store;
  * damaged.
  */
 int store_open(const char *path, bool syncs_fully, struct store **ret_store, struct error *err);
+
+/*
+ * For others than the keeper, also while it writes: the database as it is now, and as it stays for this reader until
+ * store_close(). Nothing is changed, no upgrade made. Writes fail. -EPROTO when it is not ours, or not of this version.
+ */
+int store_open_to_read(const char *path, struct store **ret_store, struct error *err);
+
 void store_close(struct store *store);
 int store_set_sync(struct store *store, bool syncs_fully, struct error *err);
 
@@ -40,6 +48,15 @@ int store_begin(struct store *store, struct error *err);
 int store_commit(struct store *store, struct error *err);
 void store_rollback(struct store *store);
 bool store_is_open(const struct store *store);
+
+/* Reads the whole file and compares what it says twice. -EBADMSG with the first fault. */
+int store_check(struct store *store, struct error *err);
+
+/*
+ * Copies the database to a file of its own, as this reader (store_open_to_read()) sees it; the keeper goes on writing
+ * meanwhile. What is at `path` is replaced. It is on the disk afterwards.
+ */
+int store_backup(struct store *store, const char *path, struct error *err);
 
 /* --- jobs --------------------------------------------------------------------------------------------------- */
 
@@ -164,9 +181,45 @@ int audit_record(struct store *store, const struct audit_entry *entry, struct er
 /* The newest head, committed or not; all zero before the first entry. */
 void audit_head(const struct store *store, uint8_t ret_head[HASH_BYTES]);
 
-/*
- * Walks the whole chain. -EBADMSG names the first entry that was changed, removed or moved. What a chain that was
- * rebuilt or cut at its end cannot show by itself, audit_has_head() can: did this head, which the launcher noted, exist?
- */
+/* Walks the whole chain. -EBADMSG names the first entry that was changed, removed or moved. */
 int audit_verify(struct store *store, uint64_t *ret_entries, struct error *err);
-int audit_has_head(struct store *store, const uint8_t head[HASH_BYTES], struct error *err);
+
+/* Who saw heads of the chain, and noted them in order. */
+struct audit_witness {
+    int (*next)(void *arg, uint8_t ret_head[HASH_BYTES], struct error *err); /* 1, 0 at the end, or -errno */
+    void *arg;
+};
+
+/*
+ * The same, and what a chain that was rebuilt, or cut at its end, cannot show by itself: -ENOENT when it does not have a
+ * head that the witness noted, behind those that it noted before. The witness knows which it gave last.
+ */
+int audit_verify_against(struct store *store, const struct audit_witness *witness, uint64_t *ret_entries,
+                         struct error *err);
+
+/* An entry as it was stored. Text that was too long for its place was cut when it was written. */
+struct audit_row {
+    uint64_t sequence, unix_ms;
+    char what[NAME_MAX_BYTES];
+    struct span job_id; /* JOB_ID_BYTES, or nothing */
+    char actor[NAME_MAX_BYTES], address[ADDRESS_MAX_BYTES], command[NAME_MAX_BYTES], detail[ERROR_TEXT_MAX_BYTES];
+    uint32_t count;
+    uint8_t previous[HASH_BYTES], head[HASH_BYTES];
+};
+
+enum audit_verdict { AUDIT_ANY, AUDIT_WAS_ACCEPTED, AUDIT_WAS_REFUSED }; /* config, start and end are no answers */
+
+struct audit_filter {
+    uint64_t since_unix_ms;
+    const char *actor;           /* NULL for any */
+    const struct job_id *job_id; /* NULL for any */
+    enum audit_verdict verdict;
+    uint64_t limit; /* the newest so many; 0 for all */
+};
+
+/* Called for each entry; false ends the walk. The row lasts as long as the call. */
+typedef bool audit_visit(void *arg, const struct audit_row *row);
+
+/* The oldest first. Verifies nothing. */
+int audit_list(struct store *store, const struct audit_filter *filter, audit_visit *visit, void *arg,
+               struct error *err);

@@ -1,67 +1,8 @@
-#include <criterion/criterion.h>
-#include <errno.h>
+#include "rig.h"
+
 #include <signal.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "sallyport/base/clock.h"
-#include "sallyport/base/error.h"
-#include "sallyport/base/text.h"
-#include "sallyport/store/store.h"
-
-static char directory[64], path[96];
-static struct store *store;
-static struct error err;
-
-static void open_store(void)
-{
-    cr_assert_eq(store_open(path, false, &store, &err), 0, "%s", err.text);
-}
-
-static void setup(void)
-{
-    strcpy(directory, "/tmp/sallyport-store-XXXXXX");
-    cr_assert_not_null(mkdtemp(directory));
-    snprintf(path, sizeof path, "%s/jobs.db", directory);
-    open_store();
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    cr_assert_eq(system(command), 0);
-}
-
-/* Changes the database behind the store's back, as an intruder with the file would. */
-static void meddle(const char *sql)
-{
-    sqlite3 *db;
-    char *text = NULL;
-    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &text), SQLITE_OK, "%s", text);
-    sqlite3_close(db);
-}
-
-static struct job_record sample(const char *command, const char *actor)
-{
-    struct job_record record = { .id = job_id_new(),
-                                 .state = JOB_QUEUED,
-                                 .created_unix_ms = clock_unix_ms(),
-                                 .version = 1,
-                                 .timeout_ms = 1000,
-                                 .via = 1,
-                                 .memory_peak_bytes = UINT64_MAX / 2,
-                                 .has_stdin = true };
-    text_copy(record.command, sizeof record.command, command);
-    text_copy(record.actor, sizeof record.actor, actor);
-    return record;
-}
 
 static struct span span_of(const char *text)
 {
@@ -212,7 +153,7 @@ Test(store, refuses_a_newer_schema_and_changes_nothing)
     store = NULL;
     meddle("INSERT INTO migrations VALUES (7, 'from the future', 0)");
     cr_assert_eq(store_open(path, true, &store, &err), -EPROTO);
-    cr_expect_not_null(strstr(err.text, "has schema 7, and this program knows up to 1"), "%s", err.text);
+    cr_expect_not_null(strstr(err.text, "has schema 7, and this program knows up to"), "%s", err.text);
     cr_expect_null(store);
 }
 
@@ -331,104 +272,4 @@ Test(keys, live_for_a_day_and_as_long_as_their_job)
     cr_expect_eq(store_keys_expire(store, later, 10, &err), 0);
     cr_expect_eq(store_keys_expire(store, later + KEY_LIFE_MS + 1000, 10, &err), 1);
     store_rollback(store);
-}
-
-TestSuite(audit, .init = setup, .fini = teardown);
-
-static void tell(enum audit_what what, const char *actor)
-{
-    struct job_id id = job_id_new();
-    cr_assert_eq(store_begin(store, &err), 0);
-    cr_assert_eq(
-        audit_record(store,
-                     &(struct audit_entry){
-                         .what = what, .job_id = &id, .actor = actor, .command = "deploy", .detail = "because" },
-                     &err),
-        0, "%s", err.text);
-    cr_assert_eq(store_commit(store, &err), 0);
-}
-
-static void tell_five(void)
-{
-    for (int i = 0; i < 5; i++)
-        tell(AUDIT_SUBMIT + i % 3, "ci");
-    uint64_t entries = 0;
-    cr_assert_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
-    cr_assert_eq(entries, 5);
-}
-
-Test(audit, goes_on_where_it_was_after_a_restart)
-{
-    tell_five();
-    store_close(store);
-    open_store();
-    tell(AUDIT_CANCEL, "ops");
-    uint64_t entries;
-    cr_assert_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
-    cr_expect_eq(entries, 6);
-}
-
-Test(audit, forgets_what_was_rolled_back)
-{
-    uint8_t before[HASH_BYTES], after[HASH_BYTES];
-    tell_five();
-    audit_head(store, before);
-    cr_assert_eq(store_begin(store, &err), 0);
-    cr_assert_eq(audit_record(store, &(struct audit_entry){ .what = AUDIT_CANCEL }, &err), 0);
-    audit_head(store, after);
-    cr_expect_arr_neq(before, after, HASH_BYTES);
-    store_rollback(store);
-    audit_head(store, after);
-    cr_expect_arr_eq(before, after, HASH_BYTES);
-    tell(AUDIT_CANCEL, "ops");
-    uint64_t entries;
-    cr_expect_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
-}
-
-Test(audit, shows_an_entry_that_was_changed_removed_or_moved)
-{
-    static const char *const deeds[] = {
-        "UPDATE audit SET actor = 'somebody' WHERE sequence = 3",
-        "UPDATE audit SET detail = '' WHERE sequence = 1",
-        "UPDATE audit SET unix_ms = unix_ms + 1 WHERE sequence = 5",
-        "DELETE FROM audit WHERE sequence = 2",
-        "DELETE FROM audit WHERE sequence = 1",
-        "DELETE FROM audit WHERE sequence = 5",
-        "UPDATE audit SET sequence = 99 WHERE sequence = 2; UPDATE audit SET sequence = 2 WHERE sequence = 3;"
-        "UPDATE audit SET sequence = 3 WHERE sequence = 99",
-    };
-    tell_five();
-    char copy[256];
-    snprintf(copy, sizeof copy, "cp %s/jobs.db %s/saved.db && cp %s/jobs.db-wal %s/saved.db-wal", directory, directory,
-             directory, directory);
-    cr_assert_eq(system(copy), 0);
-    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
-        uint64_t entries;
-        struct store *meddled;
-        char file[128], again[300];
-        snprintf(file, sizeof file, "%s/try.db", directory);
-        snprintf(again, sizeof again, "rm -f %s*; cp %s/saved.db %s && cp %s/saved.db-wal %s-wal", file, directory,
-                 file, directory, file);
-        cr_assert_eq(system(again), 0);
-        cr_assert_eq(store_open(file, false, &meddled, &err), 0);
-        sqlite3 *db;
-        char *text = NULL;
-        cr_assert_eq(sqlite3_open(file, &db), SQLITE_OK);
-        cr_assert_eq(sqlite3_exec(db, "DROP TRIGGER audit_is_append_only", NULL, NULL, NULL), SQLITE_OK);
-        cr_assert_eq(sqlite3_exec(db, deeds[i], NULL, NULL, &text), SQLITE_OK, "%s", text);
-        sqlite3_close(db);
-        cr_expect_eq(audit_verify(meddled, &entries, &err), -EBADMSG, "deed %zu was not seen", i);
-        store_close(meddled);
-    }
-}
-
-Test(audit, finds_the_heads_that_the_launcher_noted)
-{
-    uint8_t head[HASH_BYTES];
-    tell_five();
-    audit_head(store, head);
-    tell(AUDIT_END, "");
-    cr_expect_eq(audit_has_head(store, head, &err), 1);
-    head[0] ^= 1;
-    cr_expect_eq(audit_has_head(store, head, &err), 0);
 }
