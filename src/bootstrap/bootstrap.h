@@ -17,6 +17,8 @@
 #include "sallyport/policy/policy.h"
 #include "sallyport/proto/messages.h"
 
+#include "restart.h"
+
 struct error;
 
 /* Who is who, in the ids of our own user namespace. */
@@ -37,6 +39,7 @@ struct slot {
     int user_namespace;
     int roots[ROOT_COUNT_MAX]; /* a mount namespace for each root of the current policy */
     pid_t supervisor;          /* 0: none */
+    struct restart restart;    /* of the supervisor */
 };
 
 /* A process of ours that is restarted when it dies. */
@@ -44,8 +47,7 @@ struct child {
     const char *name;
     pid_t pid;   /* 0: not running */
     int control; /* our end of its control channel */
-    uint64_t started_ms;
-    unsigned quick_deaths; /* in a row, each within seconds of its start */
+    struct restart restart;
 };
 
 /* Where jobs' control groups are made. */
@@ -147,12 +149,22 @@ int spawn(struct bootstrap *bootstrap, const struct spawn *what, pid_t *ret_pid,
 /* hand.c: messages to children; the child reads at once, so waiting a little for room is enough. */
 int hand(int control, enum msg_type type, const void *body, int fd, struct error *err);
 
-/* children.c: front and keeper. */
+/*
+ * children.c. A child that cannot be handed something within HAND_WAIT_MS has died, or does not read: it is killed, so that its
+ * end starts it anew. children_join() leaves out who is not running.
+ */
+int child_hand(struct bootstrap *bootstrap, enum process process, enum msg_type type, const void *body, int fd,
+               struct error *err);
 int child_start(struct bootstrap *bootstrap, enum process process, struct error *err);
 int child_hand_parts(struct bootstrap *bootstrap, enum process process, struct error *err);
 int children_join(struct bootstrap *bootstrap, enum process left, enum process right, struct error *err);
+void child_end(struct bootstrap *bootstrap, enum process process);
+
+/* deaths.c: what follows when one of ours has ended. */
 void child_ended(struct bootstrap *bootstrap, pid_t pid, int status);
-void children_end(struct bootstrap *bootstrap);
+void supervisor_start(struct bootstrap *bootstrap, uint32_t index); /* now, or when it can be */
+void restart_due(struct bootstrap *bootstrap, bool is_waited_for);  /* those whose time has come, or all that wait */
+int restart_next_wait_ms(const struct bootstrap *bootstrap);        /* until the next of them; -1: none */
 
 /* world.c: reaper, launcher, supervisors: they live and die together. */
 int world_start(struct bootstrap *bootstrap, struct error *err);

@@ -22,14 +22,14 @@ static void stop(struct bootstrap *bootstrap)
     }
     struct msg_drain drain = { .grace_ms = bootstrap->config->shutdown_grace_ms };
     struct error err = { 0 };
+    restart_due(bootstrap, false); /* only a keeper knows what runs and can wait for it */
     bootstrap->is_stopping = true;
     bootstrap->stop_deadline_ms = clock_monotonic_ms() + drain.grace_ms + STOP_SPARE_MS;
     log_info("stopping: running jobs have %u s to end", drain.grace_ms / 1000);
     static const enum process told[] = { PROCESS_FRONT, PROCESS_LAUNCHER, PROCESS_KEEPER };
     for (unsigned i = 0; i < sizeof told / sizeof told[0]; i++)
-        if (bootstrap->children[told[i]].pid > 0 &&
-            hand(bootstrap->children[told[i]].control, MSG_DRAIN, &drain, -1, &err) < 0)
-            log_warn("%s was not told to stop: %s", bootstrap->children[told[i]].name, err.text);
+        if (bootstrap->children[told[i]].pid > 0 && child_hand(bootstrap, told[i], MSG_DRAIN, &drain, -1, &err) < 0)
+            log_warn("not told to stop: %s", err.text);
 }
 
 static void reap(struct bootstrap *bootstrap)
@@ -81,7 +81,7 @@ int loop_run(struct bootstrap *bootstrap)
             { .fd = bootstrap->signal_fd, .events = POLLIN },
             { .fd = bootstrap->doorbell_fd, .events = POLLIN },
         };
-        int wait_ms = -1;
+        int wait_ms = restart_next_wait_ms(bootstrap);
         if (bootstrap->is_stopping)
             wait_ms = (int)(bootstrap->stop_deadline_ms - clock_monotonic_ms());
         if (poll(fds, 2, wait_ms) < 0 && errno != EINTR) {
@@ -92,6 +92,7 @@ int loop_run(struct bootstrap *bootstrap)
             take_signals(bootstrap);
         if ((fds[1].revents & POLLIN) != 0)
             answer_doorbell(bootstrap);
+        restart_due(bootstrap, true);
     }
     return bootstrap->has_failed ? 70 : 0;
 }

@@ -182,7 +182,7 @@ static int start_everybody(struct bootstrap *bootstrap, struct error *err)
         done = children_join(bootstrap, PROCESS_KEEPER, PROCESS_LAUNCHER, err);
     static const enum process order[] = { PROCESS_LAUNCHER, PROCESS_KEEPER, PROCESS_FRONT };
     for (unsigned i = 0; i < sizeof order / sizeof order[0] && done == 0; i++)
-        done = hand(bootstrap->children[order[i]].control, MSG_BEGIN, NULL, -1, err);
+        done = child_hand(bootstrap, order[i], MSG_BEGIN, NULL, -1, err);
     return done;
 }
 
@@ -190,7 +190,8 @@ static void end_everything(struct bootstrap *bootstrap)
 {
     bootstrap->is_stopping = true;
     world_end(bootstrap);
-    children_end(bootstrap);
+    for (enum process process = PROCESS_FRONT; process < PROCESS_COUNT; process++)
+        child_end(bootstrap, process);
     listeners_close(bootstrap);
     groups_remove(bootstrap);
 }

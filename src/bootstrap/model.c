@@ -192,16 +192,33 @@ static void keep_fixed(const struct bootstrap *bootstrap, struct config *config)
     config->first_uid = old->first_uid;
 }
 
-/* Tells each child. Slots and roots go first, so that the launcher has them when the policy that names them comes. */
-static int hand_all(struct bootstrap *bootstrap, uint32_t old_slot_count, struct error *err)
+static void tell_launcher(struct bootstrap *bootstrap, uint32_t old_slot_count, struct error *err)
 {
-    int done = 0;
-    for (uint32_t i = 0; i < bootstrap->slot_count && done == 0; i++)
-        done = i < old_slot_count ? world_hand_roots(bootstrap, i, err) : world_start_supervisor(bootstrap, i, err);
+    for (uint32_t i = 0; i < bootstrap->slot_count && err->code == 0; i++)
+        if (i >= old_slot_count)
+            supervisor_start(bootstrap, i);
+        else
+            world_hand_roots(bootstrap, i, err);
+}
+
+/*
+ * Tells each child that is there; one that is not gets all of it at its start. Slots and roots go first, so that the launcher has
+ * them when the policy that names them comes.
+ */
+static void tell_all(struct bootstrap *bootstrap, uint32_t old_slot_count)
+{
     static const enum process order[] = { PROCESS_LAUNCHER, PROCESS_KEEPER, PROCESS_FRONT };
-    for (unsigned i = 0; i < sizeof order / sizeof order[0] && done == 0; i++)
-        done = child_hand_parts(bootstrap, order[i], err);
-    return done;
+    for (unsigned i = 0; i < sizeof order / sizeof order[0]; i++) {
+        struct error err = { 0 };
+        if (bootstrap->children[order[i]].pid == 0)
+            continue;
+        if (order[i] == PROCESS_LAUNCHER)
+            tell_launcher(bootstrap, old_slot_count, &err);
+        if (err.code == 0)
+            child_hand_parts(bootstrap, order[i], &err);
+        if (err.code != 0)
+            log_warn("%s; its end starts it anew, with the new configuration", err.text);
+    }
 }
 
 void model_reload(struct bootstrap *bootstrap)
@@ -221,7 +238,7 @@ void model_reload(struct bootstrap *bootstrap)
         keep_fixed(bootstrap, config);
         done = model_apply(bootstrap, config, &err);
         if (done == 0)
-            done = hand_all(bootstrap, old_slot_count, &err);
+            tell_all(bootstrap, old_slot_count);
         else if (bootstrap->config != config)
             config_free(config);
     }

@@ -48,10 +48,11 @@ static int start_reaper(struct bootstrap *bootstrap, struct error *err)
 
 int world_hand_roots(struct bootstrap *bootstrap, uint32_t index, struct error *err)
 {
-    int control = bootstrap->children[PROCESS_LAUNCHER].control, done = 0;
+    int done = 0;
     for (uint32_t root = 0; root < bootstrap->config->policy->root_count && done == 0; root++) {
         struct msg_slot_root slot_root = { .slot = index, .root = root, .generation = bootstrap->generation };
-        done = hand(control, MSG_SLOT_ROOT, &slot_root, bootstrap->slots[index].roots[root], err);
+        done = child_hand(bootstrap, PROCESS_LAUNCHER, MSG_SLOT_ROOT, &slot_root, bootstrap->slots[index].roots[root],
+                          err);
     }
     return done;
 }
@@ -59,9 +60,8 @@ int world_hand_roots(struct bootstrap *bootstrap, uint32_t index, struct error *
 static int hand_slot(struct bootstrap *bootstrap, uint32_t index, int socket_fd, struct error *err)
 {
     const struct slot *slot = &bootstrap->slots[index];
-    int control = bootstrap->children[PROCESS_LAUNCHER].control;
     struct msg_slot message = { .slot = index, .account = slot->account, .uid = slot->uid, .gid = slot->gid };
-    int done = hand(control, MSG_SLOT, &message, socket_fd, err);
+    int done = child_hand(bootstrap, PROCESS_LAUNCHER, MSG_SLOT, &message, socket_fd, err);
     return done < 0 ? done : world_hand_roots(bootstrap, index, err);
 }
 
@@ -81,6 +81,7 @@ int world_start_supervisor(struct bootstrap *bootstrap, uint32_t index, struct e
 {
     struct slot *slot = &bootstrap->slots[index];
     int pair[2];
+    restart_started(&slot->restart, clock_monotonic_ms());
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return fail(err, errno, "make a slot's socket");
     auto_fd int ours = pair[0], theirs = pair[1];
@@ -130,6 +131,7 @@ void world_end(struct bootstrap *bootstrap)
         if (bootstrap->slots[i].supervisor > 0)
             waitpid(bootstrap->slots[i].supervisor, NULL, 0);
         bootstrap->slots[i].supervisor = 0;
+        bootstrap->slots[i].restart.due_ms = 0; /* all of them start with the next world */
     }
     if (bootstrap->reaper > 0)
         waitpid(bootstrap->reaper, NULL, 0);
