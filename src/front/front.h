@@ -13,6 +13,7 @@
 #include "sallyport/proto/channel.h"
 #include "sallyport/proto/messages.h"
 
+#include "guard.h"
 #include "keeper_ask.h"
 #include "public_settings.h"
 
@@ -33,6 +34,7 @@ struct front {
     int unbound_listeners[LISTENER_COUNT_MAX]; /* handed over and not yet served */
     unsigned unbound_count;
     struct public_settings settings;
+    struct guards guards; /* one for each connection */
     struct asks asks;
     struct request *requests; /* every open one */
     struct msg_status status; /* what the keeper said last */

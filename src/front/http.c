@@ -1,10 +1,6 @@
 /*
- * A request's way in: on_accepted prepares the connection, evhttp reads head and body within the limits below, on_request
- * checks what evhttp lets pass (head.h), makes the request object and hands it to routes.c.
- *
- * libevent 2.1.12 has no limit on what it reads beside a request in flight, and none on the line of a chunk's size; the
- * high watermark of the input bounds both. It must hold a whole body, for a body with a length stays in the input until
- * all of it is there.
+ * A request's way in: on_accepted gives the connection its guard, which lets whole and strict requests through to evhttp
+ * (guard.h); on_request makes the request object and hands it to routes.c.
  */
 #include "http.h"
 
@@ -20,6 +16,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/listener.h>
 
 #include "sallyport/base/error.h"
@@ -28,15 +25,11 @@
 #include "descriptors.h"
 #include "evidence.h"
 #include "front.h"
-#include "head.h"
 #include "problem.h"
 #include "request.h"
 #include "routes.h"
 
 #define IDLE_MAX_S       60
-#define BODY_MAX_BYTES   (2 * REQUEST_JSON_MAX_BYTES) /* a little too large still gets a problem document */
-#define INPUT_MAX_BYTES  (BODY_MAX_BYTES + REQUEST_HEAD_MAX_BYTES + 4096)
-#define EARLY_MAX_BYTES  4096          /* what a client may send ahead while we answer */
 #define WRITE_ONCE_BYTES (1024 * 1024) /* libevent's 16 KiB would cost a factor of four */
 #define ACCEPT_REST_S    1
 
@@ -60,54 +53,37 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
     struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (!descriptors_allow_connection(front))
         rest_listeners(front, "too many are open");
-    if (bev != NULL)
-        bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX_BYTES);
+    /* Memory is short. Without a guard nothing may reach evhttp: it waits for more than there can be. */
+    if (bev != NULL && guard_new(front, bev) < 0)
+        bufferevent_setwatermark(bev, EV_READ, SIZE_MAX, 1);
     return bev;
 }
 
 bool http_is_old(struct evhttp_request *http)
 {
-    struct request_line line = head_line(http);
-    return line.major < 1 || (line.major == 1 && line.minor < 1);
+    return http->minor == 0;
 }
 
-/* Bytes that come while we stream are not read by anybody. Enough of them would hide that the client left, for its end
- * stands behind them; so that much is taken as its end. Not here, in the middle of a read, but from the loop. */
-static void on_early_bytes(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+void http_connection_stream(struct evhttp_connection *connection)
 {
-    struct request *request = arg;
-    (void)info;
-    if (evbuffer_get_length(input) >= EARLY_MAX_BYTES)
-        event_active(request->gone, EV_CLOSED, 0);
-}
-
-void http_connection_stream(struct request *request)
-{
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
     struct timeval standstill = { STREAM_IDLE_READER_MS / 1000, 0 };
     bufferevent_set_max_single_write(bev, WRITE_ONCE_BYTES);
     bufferevent_set_timeouts(bev, NULL, &standstill);
-    request->early = evbuffer_add_cb(bufferevent_get_input(bev), on_early_bytes, request);
 }
 
-void http_connection_restore(struct request *request)
+void http_connection_restore(struct evhttp_connection *connection)
 {
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
     struct timeval idle = { IDLE_MAX_S, 0 };
-    if (request->early != NULL)
-        evbuffer_remove_cb_entry(bufferevent_get_input(bev), request->early);
-    request->early = NULL;
-    bufferevent_setwatermark(bev, EV_READ, 0, INPUT_MAX_BYTES);
-    bufferevent_set_timeouts(bev, &idle, &idle);
+    bufferevent_set_timeouts(evhttp_connection_get_bufferevent(connection), &idle, &idle);
 }
 
 /* The connection ends with the answer, for nobody can be sure where the next request would begin. */
-static void refuse_head(struct request *request, const char *why)
+static void refuse_wire(struct request *request, enum wire_fault fault)
 {
     struct problem problem;
-    problem_init(&problem, "bad-request", "The request could be read in more than one way: %s.", why);
-    request->closes = true;
-    head_mend_line(request->http);
+    problem_init(&problem, wire_fault_code(fault), "%s", wire_fault_detail(fault));
+    request->lingers = true;
     request_problem(request, &problem);
 }
 
@@ -119,10 +95,9 @@ static void on_request(struct evhttp_request *http, void *arg)
         evhttp_connection_free(evhttp_request_get_connection(http));
         return;
     }
-    bufferevent_setwatermark(evhttp_connection_get_bufferevent(request->connection), EV_READ, 0, EARLY_MAX_BYTES);
-    const char *why = head_fault(http);
-    if (why != NULL) {
-        refuse_head(request, why);
+    enum wire_fault fault = guard_fault(http);
+    if (fault != WIRE_FINE) {
+        refuse_wire(request, fault);
         return;
     }
     prefer_parse(request_header(request, "Prefer"), &request->prefer);
@@ -173,7 +148,7 @@ int http_open(struct front *front, struct error *err)
     if (front->http == NULL || front->accept_again == NULL)
         return fail(err, ENOMEM, "make HTTP server");
     evhttp_set_max_headers_size(front->http, REQUEST_HEAD_MAX_BYTES);
-    evhttp_set_max_body_size(front->http, BODY_MAX_BYTES);
+    evhttp_set_max_body_size(front->http, HTTP_BODY_MAX_BYTES);
     evhttp_set_timeout(front->http, IDLE_MAX_S);
     evhttp_set_default_content_type(front->http, NULL);
     /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */

@@ -5,20 +5,25 @@
 
 #include <stdbool.h>
 
+#include "sallyport/limits.h"
+
+/* The longest body that is read at all; a little too large still gets its answer from the route. */
+#define HTTP_BODY_MAX_BYTES (2 * REQUEST_JSON_MAX_BYTES)
+
 struct error;
 struct evhttp_request;
+struct evhttp_connection;
 struct front;
-struct request;
 
 /* Makes front->http and serves front->unbound_listeners. */
 int http_open(struct front *front, struct error *err);
 void http_close(struct front *front);
 
-/* For the time of a stream: how much may be written at once, and that only a reader's standstill or flood ends it. */
-void http_connection_stream(struct request *request);
+/* For the time of a stream: how much may be written at once, and that only a reader's standstill ends it. */
+void http_connection_stream(struct evhttp_connection *connection);
 
 /* Back to what holds between requests. */
-void http_connection_restore(struct request *request);
+void http_connection_restore(struct evhttp_connection *connection);
 
 /* HTTP/1.0, which knows no chunks. */
 bool http_is_old(struct evhttp_request *http);

@@ -25,8 +25,7 @@
 #include "http.h"
 #include "problem.h"
 
-static void on_client_gone(evutil_socket_t fd, short what, void *arg);             /* while we think */
-static void on_connection_closed(struct evhttp_connection *connection, void *arg); /* at any time */
+static void on_client_gone(evutil_socket_t fd, short what, void *arg);
 
 static void request_name(struct request *request)
 {
@@ -63,7 +62,13 @@ struct request *request_new(struct front *front, struct evhttp_request *http)
         free(request);
         return NULL;
     }
-    evhttp_connection_set_closecb(request->connection, on_connection_closed, request);
+    request->guard = guard_attach(request);
+    if (request->guard == NULL) {
+        event_free(request->gone);
+        free(request);
+        return NULL;
+    }
+    request->closes = guard_closes(request->guard);
     request->next = front->requests;
     request->link = &front->requests;
     if (request->next != NULL)
@@ -75,8 +80,8 @@ struct request *request_new(struct front *front, struct evhttp_request *http)
 void request_free(struct request *request)
 {
     if (request->connection != NULL) {
-        http_connection_restore(request);
-        evhttp_connection_set_closecb(request->connection, NULL, NULL);
+        http_connection_restore(request->connection);
+        guard_detach(request->guard);
     }
     for (unsigned i = 0; i < ASK_COUNT; i++)
         ask_forget(&request->asks[i]);
@@ -103,11 +108,9 @@ static void on_client_gone(evutil_socket_t fd, short what, void *arg)
     request_abort(request);
 }
 
-static void on_connection_closed(struct evhttp_connection *connection, void *arg)
+void request_connection_closed(struct request *request)
 {
-    struct request *request = arg;
     struct evhttp_request *orphan = evhttp_request_get_connection(request->http) == NULL ? request->http : NULL;
-    (void)connection;
     request->connection = NULL;
     request_free(request);
     if (orphan != NULL)
@@ -169,7 +172,10 @@ static void add_common_headers(struct request *request, const char *content_type
     request_add_header(request, "Cache-Control", "no-store, no-transform");
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
-    if (request->closes || request->front->is_draining)
+    /* Two blanks: evhttp does not know it then, so that it is the guard who ends the connection, when the client has read. */
+    if (request->lingers)
+        evhttp_add_header(evhttp_request_get_output_headers(request->http), "Connection", " close");
+    else if (request->closes || request->front->is_draining)
         request_add_header(request, "Connection", "close");
 }
 

@@ -19,11 +19,11 @@
 #include "query.h"
 
 struct evbuffer;
-struct evbuffer_cb_entry;
 struct event;
 struct evhttp_connection;
 struct evhttp_request;
 struct front;
+struct guard;
 struct problem;
 struct route;
 
@@ -34,9 +34,9 @@ struct request {
     struct request *next, **link; /* among the front's open ones */
     struct evhttp_request *http;
     struct evhttp_connection *connection;
-    struct event *gone;              /* the client closed its end */
-    struct evbuffer_cb_entry *early; /* while streaming: bytes that come too soon */
-    struct event *timer;             /* one wait at a time */
+    struct event *gone;  /* the client closed its end */
+    struct guard *guard; /* of the connection */
+    struct event *timer; /* one wait at a time */
     void (*on_timer)(struct request *request);
     void (*on_head)(struct request *request, json_t *head); /* output_head.c */
     const struct route *route;
@@ -45,6 +45,7 @@ struct request {
     bool has_started; /* the head of a stream is out: no more problem documents */
     bool hears_all;   /* refusals and the keeper's end are for the handler to answer */
     bool closes;      /* the connection ends with this answer */
+    bool lingers;     /* and it does so slowly (guard.c) */
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;
@@ -62,6 +63,9 @@ struct request *request_new(struct front *front, struct evhttp_request *http);
 
 /* Lets go of the client's request without an answer; for those who answered already, or whose client is gone. */
 void request_free(struct request *request);
+
+/* The guard tells that the connection ends, whoever ends it. */
+void request_connection_closed(struct request *request);
 
 /* Ends the connection at once, in the middle of whatever was being said. */
 void request_abort(struct request *request);

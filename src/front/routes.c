@@ -70,6 +70,8 @@ const char *routes_instance(const struct request *request)
     static char instance[PATH_MAX_BYTES];
     const char *target = evhttp_request_get_uri(request->http);
     size_t size = target != NULL ? strcspn(target, "?#") : 0;
+    if (size > 1 && target[1] == '.')
+        size = 1; /* the guard's own */
     if (!text_copy_bytes(instance, sizeof instance, target, size))
         text_copy(instance, sizeof instance, "/");
     return instance;

@@ -182,7 +182,7 @@ static void start(struct request *request, const struct place_head *head)
         request_reply_empty(request, head->status);
         return;
     }
-    http_connection_stream(request);
+    http_connection_stream(request->connection);
     request_start(request, head->status, content_types[stream->view.format]);
     request_set_timer(request, STREAM_PING_MS, on_ping);
     if (stream->view.format == FORMAT_SSE) {

@@ -1,0 +1,346 @@
+#include "wire.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "sallyport/base/text.h"
+
+#define FIELDS_MAX       100
+#define TARGET_MAX_BYTES (8 * 1024)
+
+static const struct {
+    const char *code, *detail;
+} faults[WIRE_FAULT_COUNT] = {
+    [WIRE_BARE_LINE_FEED] = { "bad-request", "A line of the head ends without a carriage return." },
+    [WIRE_CONTROL_CHARACTER] = { "bad-request", "The head holds a control character." },
+    [WIRE_REQUEST_LINE] = { "bad-request",
+                            "The request line is not METHOD TARGET VERSION with one blank between each." },
+    [WIRE_METHOD] = { "method-not-implemented", "The method is not known." },
+    [WIRE_TARGET] = { "bad-request", "The target is not a plain absolute path." },
+    [WIRE_TARGET_TOO_LONG] = { "target-too-long", "The target is longer than 8 KiB." },
+    [WIRE_VERSION] = { "version-not-supported", "Only HTTP/1.1 and HTTP/1.0 are spoken here." },
+    [WIRE_FIELD] = { "bad-request", "A header field has no colon, or a name that holds what no name may hold." },
+    [WIRE_FOLDED_FIELD] = { "bad-request", "A header field goes on in another line." },
+    [WIRE_FIELD_TWICE] = { "bad-request", "A header field that has one value comes twice." },
+    [WIRE_HEAD_TOO_LARGE] = { "head-too-large", "The head is larger than 16 KiB or has more than 100 fields." },
+    [WIRE_HOST] = { "bad-request", "Host is missing, or names no host." },
+    [WIRE_LENGTH] = { "bad-request", "Content-Length is no number." },
+    [WIRE_LENGTH_AND_CODING] = { "bad-request", "Both Content-Length and Transfer-Encoding are given." },
+    [WIRE_CODING] = { "bad-request", "Transfer-Encoding is not chunked, or stands in an HTTP/1.0 request." },
+    [WIRE_NO_BODY_HERE] = { "bad-request", "This method has no body." },
+    [WIRE_BODY_TOO_LARGE] = { "body-too-large", "The body is larger than this service takes." },
+    [WIRE_EXPECTATION] = { "expectation-failed", "Expect may only be 100-continue." },
+    [WIRE_CHUNK] = { "bad-request", "A chunk of the body is not well-formed." },
+    [WIRE_TOO_SLOW] = { "request-timeout", "The request took too long to arrive." },
+};
+
+const char *wire_fault_code(enum wire_fault fault)
+{
+    return faults[fault].code;
+}
+
+const char *wire_fault_detail(enum wire_fault fault)
+{
+    return faults[fault].detail;
+}
+
+int wire_scan_head(struct wire_scan *scan, const char *data, size_t size, size_t *ret_size, enum wire_fault *ret_fault)
+{
+    for (; scan->at < size; scan->at++) {
+        if (scan->at >= REQUEST_HEAD_MAX_BYTES) {
+            *ret_fault = WIRE_HEAD_TOO_LARGE;
+            return -1;
+        }
+        unsigned char c = (unsigned char)data[scan->at];
+        bool is_after_return = scan->at > 0 && data[scan->at - 1] == '\r';
+        if (is_after_return != (c == '\n')) {
+            *ret_fault = c == '\n' ? WIRE_BARE_LINE_FEED : WIRE_CONTROL_CHARACTER;
+            return -1;
+        }
+        if (c == '\n') {
+            bool is_empty = scan->at - scan->line == 1;
+            if (is_empty && scan->line == 0) {
+                *ret_fault = WIRE_REQUEST_LINE;
+                return -1;
+            }
+            scan->line = scan->at + 1;
+            if (is_empty) {
+                *ret_size = scan->line;
+                return 1;
+            }
+        } else if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f) {
+            *ret_fault = WIRE_CONTROL_CHARACTER;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A part of the head; the head outlives it. */
+struct part {
+    const char *at;
+    size_t size;
+};
+
+static bool part_is(struct part part, const char *text)
+{
+    return part.size == strlen(text) && strncasecmp(part.at, text, part.size) == 0;
+}
+
+static bool is_token(struct part part)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < part.size; i++) {
+        char c = part.at[i];
+        bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_alphanumeric && (c == '\0' || strchr(others, c) == NULL))
+            return false;
+    }
+    return part.size > 0;
+}
+
+/* Takes the next line off; its CR LF was seen by wire_scan_head(). False at the empty one. */
+static bool line_next(struct part *rest, struct part *ret_line)
+{
+    const char *end = memchr(rest->at, '\n', rest->size);
+    if (end == NULL || end - rest->at <= 1)
+        return false;
+    *ret_line = (struct part){ rest->at, (size_t)(end - rest->at) - 1 };
+    rest->size -= (size_t)(end + 1 - rest->at);
+    rest->at = end + 1;
+    return true;
+}
+
+enum method_body { METHOD_UNKNOWN, METHOD_WITHOUT_BODY, METHOD_WITH_BODY };
+
+static enum method_body method_body(struct part method)
+{
+    /* Those that evhttp tells apart, and whether it reads a body behind them. Names count by case. */
+    static const struct {
+        const char *name;
+        enum method_body body;
+    } methods[] = {
+        { "GET", METHOD_WITHOUT_BODY },     { "HEAD", METHOD_WITHOUT_BODY },  { "POST", METHOD_WITH_BODY },
+        { "PUT", METHOD_WITH_BODY },        { "PATCH", METHOD_WITH_BODY },    { "DELETE", METHOD_WITHOUT_BODY },
+        { "OPTIONS", METHOD_WITHOUT_BODY }, { "TRACE", METHOD_WITHOUT_BODY },
+    };
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (method.size == strlen(methods[i].name) && memcmp(method.at, methods[i].name, method.size) == 0)
+            return methods[i].body;
+    return METHOD_UNKNOWN;
+}
+
+/* The path itself is path.c's to judge; here only what could move its borders. "/." is ours (guard.c). */
+static bool target_is_plain(struct part target)
+{
+    for (size_t i = 0; i < target.size; i++)
+        if (target.at[i] <= 0x20 || target.at[i] >= 0x7f || target.at[i] == '#')
+            return false;
+    return target.size > 0 && target.at[0] == '/' && !(target.size > 1 && target.at[1] == '.');
+}
+
+struct request_line {
+    enum method_body body;
+    bool is_old; /* HTTP/1.0 */
+};
+
+static enum wire_fault parse_request_line(struct part line, struct request_line *ret_line)
+{
+    const char *end = line.at + line.size;
+    const char *blank = memchr(line.at, ' ', line.size);
+    const char *last = memrchr(line.at, ' ', line.size);
+    if (blank == NULL || blank == last)
+        return WIRE_REQUEST_LINE;
+    struct part method = { line.at, (size_t)(blank - line.at) };
+    struct part target = { blank + 1, (size_t)(last - blank - 1) };
+    struct part version = { last + 1, (size_t)(end - last - 1) };
+    if (!is_token(method))
+        return WIRE_REQUEST_LINE;
+    ret_line->is_old = version.size == 8 && memcmp(version.at, "HTTP/1.0", 8) == 0;
+    if (!ret_line->is_old && !(version.size == 8 && memcmp(version.at, "HTTP/1.1", 8) == 0))
+        return version.size == 8 && memcmp(version.at, "HTTP/", 5) == 0 ? WIRE_VERSION : WIRE_REQUEST_LINE;
+    if (target.size > TARGET_MAX_BYTES)
+        return WIRE_TARGET_TOO_LONG;
+    if (!target_is_plain(target))
+        return WIRE_TARGET;
+    ret_line->body = method_body(method);
+    return ret_line->body != METHOD_UNKNOWN ? WIRE_FINE : WIRE_METHOD;
+}
+
+/* Fields that mean something to us and have one value: twice is two opinions. The first five are looked into. */
+enum { FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_CONNECTION, SINGLE_COUNT = 10 };
+static const char *const single_fields[SINGLE_COUNT] = {
+    [FIELD_HOST] = "Host",
+    [FIELD_LENGTH] = "Content-Length",
+    [FIELD_CODING] = "Transfer-Encoding",
+    [FIELD_EXPECT] = "Expect",
+    [FIELD_CONNECTION] = "Connection",
+    "Content-Type",
+    "Authorization",
+    "Idempotency-Key",
+    "Range",
+    "Last-Event-ID",
+};
+
+static struct part trim(struct part part)
+{
+    while (part.size > 0 && (*part.at == ' ' || *part.at == '\t'))
+        part = (struct part){ part.at + 1, part.size - 1 };
+    while (part.size > 0 && (part.at[part.size - 1] == ' ' || part.at[part.size - 1] == '\t'))
+        part.size--;
+    return part;
+}
+
+/* A value that is not there has no address. */
+static enum wire_fault parse_field(struct part line, struct part values[SINGLE_COUNT])
+{
+    if (line.at[0] == ' ' || line.at[0] == '\t')
+        return WIRE_FOLDED_FIELD;
+    const char *colon = memchr(line.at, ':', line.size);
+    if (colon == NULL)
+        return WIRE_FIELD;
+    struct part name = { line.at, (size_t)(colon - line.at) };
+    if (!is_token(name))
+        return WIRE_FIELD;
+    for (size_t i = 0; i < SINGLE_COUNT; i++) {
+        if (!part_is(name, single_fields[i]))
+            continue;
+        if (values[i].at != NULL)
+            return WIRE_FIELD_TWICE;
+        values[i] = trim((struct part){ colon + 1, line.size - name.size - 1 });
+    }
+    return WIRE_FINE;
+}
+
+/* Letters, digits and the marks of names, addresses and ports; user information is none of ours. */
+static bool is_host(struct part host)
+{
+    static const char marks[] = ".-_:[]";
+    for (size_t i = 0; i < host.size; i++) {
+        char c = host.at[i];
+        bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_alphanumeric && (c == '\0' || strchr(marks, c) == NULL))
+            return false;
+    }
+    return host.size > 0 && host.size <= 255;
+}
+
+static enum wire_fault judge_body(const struct request_line *line, const struct part values[SINGLE_COUNT],
+                                  uint64_t body_max, struct wire_head *head)
+{
+    struct part length = values[FIELD_LENGTH], coding = values[FIELD_CODING];
+    if (length.at != NULL && coding.at != NULL)
+        return WIRE_LENGTH_AND_CODING;
+    if (coding.at != NULL) {
+        if (line->is_old || !part_is(coding, "chunked"))
+            return WIRE_CODING;
+        head->body = WIRE_BODY_CHUNKS;
+    }
+    if (length.at != NULL) {
+        char text[24];
+        if (!text_copy_bytes(text, sizeof text, length.at, length.size) || !text_u64(text, INT64_MAX, &head->length))
+            return WIRE_LENGTH;
+        if (head->length > 0)
+            head->body = WIRE_BODY_LENGTH;
+    }
+    if (head->body != WIRE_BODY_NONE && line->body == METHOD_WITHOUT_BODY)
+        return WIRE_NO_BODY_HERE;
+    head->needs_length = line->body == METHOD_WITH_BODY && length.at == NULL && coding.at == NULL;
+    return head->length > body_max ? WIRE_BODY_TOO_LARGE : WIRE_FINE;
+}
+
+/* evhttp understands "close" alone, so whatever is more than "keep-alive" is taken as the last request. */
+static bool is_last(struct part connection)
+{
+    return connection.at != NULL && !part_is(connection, "keep-alive");
+}
+
+enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max, struct wire_head *ret_head)
+{
+    struct part rest = { data, size }, text, values[SINGLE_COUNT] = { 0 };
+    struct request_line line = { 0 };
+    *ret_head = (struct wire_head){ 0 };
+    enum wire_fault fault = line_next(&rest, &text) ? parse_request_line(text, &line) : WIRE_REQUEST_LINE;
+    for (unsigned count = 0; fault == WIRE_FINE && line_next(&rest, &text); count++)
+        fault = count < FIELDS_MAX ? parse_field(text, values) : WIRE_HEAD_TOO_LARGE;
+    if (fault != WIRE_FINE)
+        return fault;
+    struct part host = values[FIELD_HOST], expect = values[FIELD_EXPECT];
+    if (host.at == NULL ? !line.is_old : !is_host(host))
+        return WIRE_HOST;
+    if (expect.at != NULL && !part_is(expect, "100-continue"))
+        return WIRE_EXPECTATION;
+    ret_head->closes = is_last(values[FIELD_CONNECTION]);
+    return judge_body(&line, values, body_max, ret_head);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* One digit of a size, or the CR behind it. At most 8 digits, and no zero in front. */
+static bool take_size(struct wire_chunks *chunks, char c)
+{
+    int digit = hex_digit(c);
+    if (digit >= 0) {
+        if (chunks->digits == 8 || (chunks->digits > 0 && chunks->left == 0))
+            return false;
+        chunks->digits++;
+        chunks->left = chunks->left * 16 + (unsigned)digit;
+        return true;
+    }
+    chunks->state = CHUNK_SIZE_END;
+    return c == '\r' && chunks->digits > 0;
+}
+
+static bool take_byte(struct wire_chunks *chunks, char c)
+{
+    switch (chunks->state) {
+    case CHUNK_SIZE:
+        return take_size(chunks, c);
+    case CHUNK_SIZE_END:
+        chunks->state = chunks->left > 0 ? CHUNK_DATA : CHUNK_LAST;
+        return c == '\n';
+    case CHUNK_DATA_END:
+        chunks->state = CHUNK_DATA_END2;
+        return c == '\r';
+    case CHUNK_DATA_END2:
+        *chunks = (struct wire_chunks){ .state = CHUNK_SIZE };
+        return c == '\n';
+    case CHUNK_LAST:
+        chunks->state = CHUNK_LAST2;
+        return c == '\r';
+    case CHUNK_LAST2:
+        chunks->state = CHUNK_DONE;
+        return c == '\n';
+    default:
+        return false;
+    }
+}
+
+size_t wire_take_chunks(struct wire_chunks *chunks, const char *data, size_t size, bool *ret_is_fine)
+{
+    size_t taken = 0;
+    *ret_is_fine = true;
+    while (taken < size && chunks->state != CHUNK_DONE) {
+        if (chunks->state != CHUNK_DATA) {
+            *ret_is_fine = take_byte(chunks, data[taken++]);
+            if (!*ret_is_fine)
+                return taken;
+            continue;
+        }
+        size_t piece = size - taken < chunks->left ? size - taken : (size_t)chunks->left;
+        taken += piece;
+        chunks->left -= piece;
+        if (chunks->left == 0)
+            chunks->state = CHUNK_DATA_END;
+    }
+    return taken;
+}
