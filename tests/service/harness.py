@@ -373,10 +373,10 @@ class ServiceTest(unittest.TestCase):
 def probe_directory(user=None):
     """A directory with the probe in it that every job may see; removed when the tests end."""
     directory = make_directory("probe", user)
+    atexit.register(shutil.rmtree, directory, True)
     target = os.path.join(directory, "escape-probe")
     shutil.copy(PROBE, target)
     os.chmod(target, 0o755)
-    atexit.register(shutil.rmtree, directory, True)
     return directory
 
 
