@@ -259,24 +259,29 @@ static void feed(struct guard *guard)
     }
 }
 
+/* Takes what was read out again. What was let through before, and waits for the rest of its body, stays. */
+static bool take_new(struct guard *guard, struct evbuffer *input, size_t passed)
+{
+    if (passed == 0)
+        return evbuffer_add_buffer(guard->pending, input) == 0;
+    struct evbuffer *kept = evbuffer_new();
+    if (kept == NULL)
+        return false;
+    bool is_taken = evbuffer_remove_buffer(input, kept, passed) == (int)passed &&
+                    evbuffer_add_buffer(guard->pending, input) == 0 && evbuffer_add_buffer(input, kept) == 0;
+    evbuffer_free(kept);
+    return is_taken;
+}
+
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
     struct guard *guard = arg;
     if (info->n_added == 0)
         return;
-    size_t passed = evbuffer_get_length(input) - info->n_added;
-    struct evbuffer *kept = evbuffer_new();
-    if (kept == NULL) {
-        break_later(guard);
-        return;
-    }
-    /* What was let through before and waits there for the rest of its body stays in front. */
     input_open(guard, input);
-    bool is_moved = evbuffer_remove_buffer(input, kept, passed) >= 0 &&
-                    evbuffer_add_buffer(guard->pending, input) == 0 && evbuffer_add_buffer(input, kept) == 0;
-    evbuffer_cb_set_flags(input, guard->watcher, EVBUFFER_CB_ENABLED);
-    evbuffer_free(kept);
-    if (is_moved)
+    bool is_taken = take_new(guard, input, evbuffer_get_length(input) - info->n_added);
+    input_close(guard, input);
+    if (is_taken)
         feed(guard);
     else
         break_later(guard);
