@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bootstrap.h"
@@ -149,6 +151,9 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
      * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
     if (!bootstrap->ids.is_rootless)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    /* The keyring of whoever logged in and started us is nobody's business below. */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return fail(err, errno, "leave the session's keyring");
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* after newuidmap; nothing below is ever raised by an exec */
     if (done == 0)
         done = ids_choose(bootstrap, err);

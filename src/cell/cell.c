@@ -65,8 +65,9 @@ static void set_names(const struct plan *plan)
 {
     if (has_layer(plan, CELL_LAYER_UTS) && sethostname(plan->hostname, strlen(plan->hostname)) < 0)
         cell_fail("set-hostname", plan->hostname);
-    /* A keyring of its own, without a name that a later job could join (keyctl(2)). */
-    if (has_layer(plan, CELL_LAYER_KEYRING) && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
+    /* A keyring of its own, without a name that a later job could join (keyctl(2)); ENOSYS: a kernel without keyrings. */
+    if (has_layer(plan, CELL_LAYER_KEYRING) && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 &&
+        errno != ENOSYS)
         cell_fail("new-keyring", "");
 }
 
@@ -119,6 +120,7 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, int resul
 static _Noreturn void stay_as_init(const struct plan *plan, int job_pid)
 {
     syscall(SYS_close_range, CELL_STDIN, CELL_STATUS, 0);
+    prctl(PR_SET_NAME, "cell-init", 0, 0, 0);
     cell_drop_to_init(plan);
     init_run(job_pid);
 }

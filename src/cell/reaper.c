@@ -62,6 +62,7 @@ static int reaper_wait_until_seen(void)
 int reaper_run(const char *uid, const char *gid)
 {
     signal(SIGCHLD, SIG_IGN);
+    prctl(PR_SET_NAME, "cell-reaper", 0, 0, 0);
     reaper_forbid_memfd_exec();
     if (reaper_wait_until_seen() < 0)
         return 0;

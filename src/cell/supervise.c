@@ -330,6 +330,7 @@ static int confine(bool is_bare)
 
 int supervise_run(bool is_bare)
 {
+    prctl(PR_SET_NAME, "cell-slot", 0, 0, 0); /* for whoever looks at the host's processes */
     reset_signals();
     if (confine(is_bare) < 0) {
         static const char text[] = "cell: a slot's supervisor could not confine itself and ends\n";
