@@ -29,6 +29,9 @@ static const struct field columns[] = {
     U32(struct job_record, timeout_ms, UINT32_MAX),
     BOOL(struct job_record, has_stdin),
     BOOL(struct job_record, has_secrets),
+    BOOL(struct job_record, is_metadata_only),
+    U64(struct job_record, output_max_bytes),
+    U8(struct job_record, output_when_full, 1),
     U64(struct job_record, incarnation),
     U32(struct job_record, exit_code, UINT32_MAX),
     U32(struct job_record, signal, UINT32_MAX),
@@ -44,6 +47,8 @@ static const struct field columns[] = {
     U64(struct job_record, output_bytes),
     BOOL(struct job_record, output_truncated),
     TEXT(struct job_record, output_sha256),
+    U8(struct job_record, output_fate, OUTPUT_FATE_COUNT - 1),
+    U64(struct job_record, output_stored_bytes),
     U64(struct job_record, version),
 };
 

@@ -54,6 +54,34 @@ static const struct migration {
       "END;" },
     /* Heads are compared on a walk along the whole trail; an index that somebody rewrote could vouch for any. */
     { "no index of audit heads", "DROP INDEX audit_by_head;" },
+    { "retention",
+      "ALTER TABLE jobs ADD COLUMN is_metadata_only INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE jobs ADD COLUMN output_max_bytes INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE jobs ADD COLUMN output_when_full INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE jobs ADD COLUMN output_fate INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE jobs ADD COLUMN output_stored_bytes INTEGER NOT NULL DEFAULT 0;"
+      "UPDATE jobs SET output_max_bytes = 67108864 WHERE is_active;"
+      "UPDATE jobs SET output_fate = 1, output_stored_bytes = output_bytes WHERE NOT is_active AND incarnation <> 0;"
+      "CREATE INDEX jobs_by_end ON jobs (command, finished_unix_ms) WHERE NOT is_active;"
+      "CREATE INDEX outputs_by_command ON jobs (command, finished_unix_ms) WHERE output_fate = 1;"
+      "CREATE INDEX outputs_by_end ON jobs (finished_unix_ms) WHERE output_fate = 1;"
+      "CREATE INDEX outputs_unwanted ON jobs (finished_unix_ms) WHERE output_fate = 1 AND "
+      "is_metadata_only;"
+      "CREATE INDEX labels_by_job ON job_labels (id);"
+      /* Kept by the database itself, so that no path of ours can forget them, and undone with a transaction. */
+      "CREATE TABLE output_totals (command TEXT PRIMARY KEY, outputs INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT,"
+      "  WITHOUT ROWID;"
+      "INSERT INTO output_totals SELECT command, count(*), sum(output_stored_bytes) FROM jobs WHERE output_fate = 1"
+      "  GROUP BY command;"
+      "CREATE TRIGGER output_is_kept AFTER UPDATE ON jobs WHEN new.output_fate = 1 AND old.output_fate <> 1 BEGIN"
+      "  INSERT INTO output_totals VALUES (new.command, 1, new.output_stored_bytes) ON CONFLICT (command) DO UPDATE"
+      "  SET outputs = outputs + 1, bytes = bytes + excluded.bytes; END;"
+      "CREATE TRIGGER output_is_removed AFTER UPDATE ON jobs WHEN old.output_fate = 1 AND new.output_fate <> 1 BEGIN"
+      "  UPDATE output_totals SET outputs = outputs - 1, bytes = bytes - old.output_stored_bytes"
+      "  WHERE command = old.command; END;"
+      "CREATE TRIGGER output_goes_with_its_job AFTER DELETE ON jobs WHEN old.output_fate = 1 BEGIN"
+      "  UPDATE output_totals SET outputs = outputs - 1, bytes = bytes - old.output_stored_bytes"
+      "  WHERE command = old.command; END;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

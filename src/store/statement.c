@@ -9,6 +9,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 
+#define REMAINS       "SELECT id, finished_unix_ms, output_stored_bytes, output_fate FROM jobs WHERE "
 #define AUDIT_COLUMNS "sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
 
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
@@ -25,6 +26,20 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_INPUT_READ] =
         "SELECT i.params, i.labels FROM jobs j JOIN job_inputs i ON i.sequence = j.sequence WHERE j.id = ?1",
     [STATEMENT_LABEL_ADD] = "INSERT OR IGNORE INTO job_labels (name, value, id) VALUES (?1, ?2, ?3)",
+    [STATEMENT_COMMAND_NEXT] = "SELECT command FROM jobs WHERE NOT is_active AND command > ?1 ORDER BY command LIMIT 1",
+    [STATEMENT_OUTPUTS_TOTAL] = "SELECT outputs, bytes FROM output_totals WHERE command = ?1",
+    [STATEMENT_OUTPUTS_TOTAL_ALL] = "SELECT coalesce(sum(outputs), 0), coalesce(sum(bytes), 0) FROM output_totals",
+    [STATEMENT_OUTPUTS_OLDEST] =
+        REMAINS "output_fate = 1 AND command = ?1 ORDER BY finished_unix_ms, sequence LIMIT ?2",
+    [STATEMENT_OUTPUTS_OLDEST_ALL] = REMAINS "output_fate = 1 ORDER BY finished_unix_ms, sequence LIMIT ?2",
+    [STATEMENT_OUTPUTS_UNWANTED] = REMAINS "output_fate = 1 AND is_metadata_only "
+                                           "ORDER BY finished_unix_ms, sequence LIMIT ?2",
+    [STATEMENT_JOBS_OLDEST] = REMAINS "NOT is_active AND command = ?1 AND finished_unix_ms < ?3 "
+                                      "ORDER BY finished_unix_ms, sequence LIMIT ?2",
+    [STATEMENT_OUTPUT_REMOVED] = "UPDATE jobs SET output_fate = 2, output_stored_bytes = 0 WHERE id = ?1",
+    [STATEMENT_INPUT_REMOVE] = "DELETE FROM job_inputs WHERE sequence = (SELECT sequence FROM jobs WHERE id = ?1)",
+    [STATEMENT_LABELS_REMOVE] = "DELETE FROM job_labels WHERE id = ?1",
+    [STATEMENT_JOB_REMOVE] = "DELETE FROM jobs WHERE id = ?1 AND NOT is_active",
     [STATEMENT_KEY_ADD] = "INSERT INTO idempotency_keys (actor, via, command, key, job_id, digest, created_unix_ms) "
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_KEY_FIND] =

@@ -61,6 +61,13 @@ int store_backup(struct store *store, const char *path, struct error *err);
 /* --- jobs --------------------------------------------------------------------------------------------------- */
 
 /* One job, without what it was given (store_job_input()). */
+enum output_fate {
+    OUTPUT_NEVER,   /* none, or the job has not ended */
+    OUTPUT_KEPT,    /* of an ended job: its files are there */
+    OUTPUT_REMOVED, /* by retention, or because the command keeps metadata only */
+    OUTPUT_FATE_COUNT
+};
+
 struct job_record {
     struct job_id id;
     uint64_t sequence;     /* the order of acceptance, given by store_job_add() */
@@ -72,9 +79,12 @@ struct job_record {
     char why[REASON_MAX_BYTES];                                  /* the caller's own words */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
-    bool has_stdin;       /* a file of the job's name is part of the record */
-    bool has_secrets;     /* some values were given that are never stored */
-    uint64_t incarnation; /* of the launcher that was last ordered to start it; 0: none yet */
+    bool has_stdin;            /* a file of the job's name is part of the record */
+    bool has_secrets;          /* some values were given that are never stored */
+    bool is_metadata_only;     /* no parameter is stored, and no output is kept beyond the end */
+    uint64_t output_max_bytes; /* of the definition with which it was started; 0: not yet */
+    uint8_t output_when_full;  /* the same: enum stop_or_discard of the policy */
+    uint64_t incarnation;      /* of the launcher that was last ordered to start it; 0: none yet */
     uint32_t exit_code, signal, limits_hit, degraded;
     char step[NAME_MAX_BYTES];
     char message[ERROR_TEXT_MAX_BYTES];
@@ -83,6 +93,8 @@ struct job_record {
     uint64_t output_bytes; /* of the closed log; 0 while it is open */
     bool output_truncated;
     char output_sha256[HASH_TEXT_BYTES]; /* hex, once the log is closed */
+    uint8_t output_fate;                 /* enum output_fate */
+    uint64_t output_stored_bytes;        /* what its files take while they are kept: log and index */
     uint64_t version;                    /* counts the changes */
 };
 
@@ -127,6 +139,38 @@ struct job_filter {
 /* The newest first. Names carry the time of acceptance, so every filter is a walk along one index. */
 int store_jobs_list(struct store *store, const struct job_filter *filter, store_visit *visit, void *arg,
                     struct error *err);
+
+/* --- retention ------------------------------------------------------------------------------------------------ */
+
+/* What an ended job left behind. */
+struct remains {
+    struct job_id id;
+    uint64_t finished_unix_ms;
+    uint64_t stored_bytes;
+    bool has_output; /* OUTPUT_KEPT */
+};
+
+/* The next command, in the order of their names, that any ended job was of. 1, or 0 at the end. */
+int store_command_next(struct store *store, const char *after, char ret_command[NAME_MAX_BYTES], struct error *err);
+
+/* How many outputs are kept, and their bytes; the numbers are kept beside the records and cost no walk. "" for all. */
+int store_outputs_total(struct store *store, const char *command, uint64_t *ret_outputs, uint64_t *ret_bytes,
+                        struct error *err);
+
+/* The oldest kept outputs, by the end of their jobs; "" for those of any command. Returns how many. */
+int store_outputs_oldest(struct store *store, const char *command, struct remains *ret_remains, uint32_t most,
+                         struct error *err);
+
+/* Kept outputs of jobs that are to have none: their commands keep metadata only; the oldest first. */
+int store_outputs_unwanted(struct store *store, struct remains *ret_remains, uint32_t most, struct error *err);
+
+/* The jobs of a command that ended before this time, the oldest first. Returns how many. */
+int store_jobs_oldest(struct store *store, const char *command, uint64_t before_unix_ms, struct remains *ret_remains,
+                      uint32_t most, struct error *err);
+
+/* Writes need an open transaction. The files are the caller's. */
+int store_output_removed(struct store *store, const struct job_id *id, struct error *err);
+int store_job_remove(struct store *store, const struct job_id *id, struct error *err);
 
 /* --- idempotency keys ----------------------------------------------------------------------------------------- */
 
