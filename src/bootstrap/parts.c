@@ -60,6 +60,9 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         .slot_count = config->slot_count,
         .slots_per_account = config->slots_per_account,
         .syncs_fully = config->syncs_fully,
+        .budget_bytes = config->store_budget_bytes,
+        .free_min_bytes = config->store_free_min_bytes,
+        .retention = config->retention,
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);
     for (uint32_t i = 0; i < config->identity_count && done == 0; i++) {

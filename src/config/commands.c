@@ -38,6 +38,14 @@ static void take_texts(struct reading *reading, struct command *command)
         text_copy(command->workdir, sizeof command->workdir, draft->workdir);
 }
 
+struct retention retention_of(const struct limits_draft *limits)
+{
+    return (struct retention){ .age_ms = limits->retention_age_ms,
+                               .count = (uint32_t)limits->retention_count,
+                               .bytes = limits->retention_bytes,
+                               .records_age_ms = limits->retention_records_ms };
+}
+
 static void take_limits(struct command *command, const struct limits_draft *limits)
 {
     command->has_host_network = limits->network == 1;
@@ -50,6 +58,7 @@ static void take_limits(struct command *command, const struct limits_draft *limi
     command->output_max_bytes = limits->output_bytes;
     command->output_when_full = (uint8_t)limits->when_full;
     command->degrade = (uint32_t)limits->degrade;
+    command->retention = retention_of(limits);
 }
 
 /* The program is known when the configuration is read: what may run never depends on a caller. */
@@ -171,6 +180,7 @@ static void take_input(struct reading *reading, struct command *command)
     command->takes_stdin = draft->takes_stdin == 1;
     command->stdin_max_bytes = draft->stdin_max_bytes;
     command->signals = draft->signals;
+    command->keeps_metadata_only = draft->record == 1;
 }
 
 /* The filter of this profile; commands share them. */

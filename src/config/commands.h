@@ -1,6 +1,9 @@
 /* Commands: from draft to struct command, with everything that its keys mean together. */
 #pragma once
 
+#include "sallyport/job/retention.h"
+
+struct limits_draft;
 struct reading;
 
 #define NAME_RULE "lower-case letters, digits and '-', starting with a letter, at most 63"
@@ -8,3 +11,6 @@ struct reading;
 /* Entry of the table: begins a command, and ends it. */
 void *command_open(struct reading *reading, const char *name);
 void command_close(struct reading *reading);
+
+/* The four keys below `retention`. */
+struct retention retention_of(const struct limits_draft *limits);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands.h"
 #include "identities.h"
 #include "listeners.h"
 #include "public.h"
@@ -49,6 +50,9 @@ static void take_server(struct reading *reading)
     config->max_wait_ms = (uint32_t)draft->max_wait_ms;
     config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
     config->syncs_fully = draft->sync == 0;
+    config->store_budget_bytes = draft->budget_bytes;
+    config->store_free_min_bytes = draft->free_min_bytes;
+    config->retention = retention_of(&draft->limits);
     config->slot_count = (uint32_t)draft->slot_count;
     config->slots_per_account = (uint32_t)draft->slots_per_user;
     config->first_uid = (uint32_t)draft->first_uid;

@@ -17,12 +17,14 @@ struct limits_draft {
     uint64_t memory_bytes, pids, tmp_bytes, landlock_abi;
     uint64_t output_bytes, when_full;
     uint64_t degrade; /* enum degrade */
+    uint64_t retention_age_ms, retention_count, retention_bytes, retention_records_ms;
 };
 
 struct server_draft {
     const json_t *listen; /* texts */
     uint64_t max_wait_ms, shutdown_grace_ms;
     uint64_t sync; /* 0 full, 1 normal */
+    uint64_t budget_bytes, free_min_bytes;
     uint64_t slot_count, slots_per_user, first_uid;
     struct limits_draft limits;
 };
@@ -58,6 +60,7 @@ struct command_draft {
     uint64_t mode;        /* 0 async, 1 sync */
     uint64_t takes_stdin; /* 0 none, 1 body */
     uint64_t stdin_max_bytes;
+    uint64_t record;            /* 0 full, 1 metadata-only */
     uint64_t signals;           /* bit n-1 for signal n */
     const json_t *read, *write; /* texts: paths */
     struct limits_draft limits;

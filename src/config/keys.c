@@ -22,8 +22,11 @@
 #define NUMBER_AT(draft, member) AT(draft, member, uint64_t)
 #define BOOL_AT(draft, member)   AT(draft, member, bool)
 
-#define SECOND_MS       1000ull
-#define MIB             (1024ull * 1024)
+#define SECOND_MS           1000ull
+#define MIB                 (1024ull * 1024)
+#define RETENTION_MAX_MS    (36500ull * 24 * 3600 * SECOND_MS) /* a hundred years: for ever */
+#define RETENTION_MAX_BYTES (1024ull * 1024 * 1024 * MIB)
+
 #define TYPE(type)      (1u << (type))
 #define STRINGS         (TYPE(PARAM_STRING) | TYPE(PARAM_SECRET))
 #define NUMBERS         (TYPE(PARAM_INT) | TYPE(PARAM_NUMBER))
@@ -70,8 +73,22 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
       .hint = "[cgroup-memory]",                                                                                       \
       .help = "What the host may lack: weaker means are used instead, and every job report says so. A command's "      \
               "own list replaces that of `defaults`." },                                                               \
-    LATER(prefix ".sandbox.cpu_time"),                                                                                 \
-    LATER(prefix ".retention")
+    { prefix ".retention", KEY_GROUP, .hint = "{age: 90d, count: 5000}",                                               \
+      .help = "How long what ended jobs leave behind is kept. Of each command, the output that is beyond any of "      \
+              "`age`, `count` and `bytes` is removed, the oldest first; the job's record stays, and a request for "    \
+              "its output is answered with 410 `output-expired`." },                                                   \
+    { prefix ".retention.age", KEY_DURATION, NUMBER_AT(draft, limits.retention_age_ms), .least = SECOND_MS,            \
+      .most = RETENTION_MAX_MS, .fallback = IS("90d"), .help = "How long after a job's end its output is kept." },     \
+    { prefix ".retention.count", KEY_INT, NUMBER_AT(draft, limits.retention_count), .most = 1000000000,                \
+      .fallback = IS("5000"), .help = "Of how many ended jobs output is kept: the newest." },                          \
+    { prefix ".retention.bytes", KEY_SIZE, NUMBER_AT(draft, limits.retention_bytes), .most = RETENTION_MAX_BYTES,      \
+      .fallback = IS("10GiB"),                                                                                         \
+      .help = "Bytes of output of ended jobs that are kept, with the index that lies beside them." },                  \
+    { prefix ".retention.records", KEY_DURATION, NUMBER_AT(draft, limits.retention_records_ms), .least = SECOND_MS,    \
+      .most = RETENTION_MAX_MS, .fallback = IS("400d"),                                                                \
+      .help = "How long after a job's end its record is kept; output goes with it at the latest. Then the job is "     \
+              "unknown (404). The audit trail is not touched." },                                                      \
+    LATER(prefix ".sandbox.cpu_time")
 /* clang-format on */
 
 /* The rules for one value: of a parameter, and of a list's items. */
@@ -122,6 +139,16 @@ const struct key keys[] = {
     { "store.sync", KEY_WORD, NUMBER_AT(struct server_draft, sync), .word = word_sync, .fallback = "full",
       .help = "`full`: an accepted job survives a power cut. `normal`: it survives a crash of any process; the last "
               "second may be lost with the power." },
+    { "store.budget", KEY_SIZE, NUMBER_AT(struct server_draft, budget_bytes), .least = MIB, .most = RETENTION_MAX_BYTES,
+      .fallback = "50GiB",
+      .help =
+          "Bytes that the output of all jobs may take together. Beyond it the oldest output of ended jobs is removed, "
+          "whatever its command's `retention` says; new jobs are refused with 503 `store-full` while running ones "
+          "alone fill it." },
+    { "store.free_min", KEY_SIZE, NUMBER_AT(struct server_draft, free_min_bytes), .most = RETENTION_MAX_BYTES,
+      .fallback = "256MiB",
+      .help = "Space that the file system of the state directory keeps free. Below it new jobs are refused with 503 "
+              "`store-full`, and running ones go on. Nothing is removed for it: what fills the disk may not be ours." },
 
     { "slots", KEY_GROUP, .hint = "{count: 64}", .help = "How many jobs run at once, and with which ids." },
     { "slots.count", KEY_INT, NUMBER_AT(struct server_draft, slot_count), .least = 1, .most = SLOT_COUNT_MAX,
@@ -220,6 +247,11 @@ const struct key keys[] = {
       .fallback = "none", .help = "`body`: a request may send standard input." },
     { "commands.*.stdin_max", KEY_SIZE, NUMBER_AT(struct command_draft, stdin_max_bytes), .least = 1,
       .most = STDIN_MAX_BYTES, .fallback = "64MiB", .help = "The most standard input." },
+    { "commands.*.record", KEY_WORD, NUMBER_AT(struct command_draft, record), .word = word_record, .fallback = "full",
+      .help = "`metadata-only`: who ran it, when, and how it ended, but not what went in and out. Parameters are never "
+              "stored, so a job that waits when the service is restarted is `rejected`. Standard input is on disk "
+              "until the "
+              "job's end; output until ten seconds after it, for those who waited." },
     { "commands.*.signals", KEY_WORDS, NUMBER_AT(struct command_draft, signals), .word = word_signal, .fallback = "[]",
       .hint = "[HUP, USR1]", .help = "Signals that may be sent to a running job." },
     LIMIT_KEYS("commands.*", struct command_draft, INHERITED),
@@ -343,7 +375,7 @@ const char *key_bound_text(const struct key *key, uint64_t bound, char text[BOUN
     };
     static const struct unit plain[] = { { 1, "" } };
     const struct unit *unit = key->type == KEY_DURATION ? times : key->type == KEY_SIZE ? sizes : plain;
-    while (bound % unit->factor != 0 || (bound == 0 && unit->factor > 1000 && key->type == KEY_DURATION))
+    while (bound % unit->factor != 0 || (bound == 0 && unit->factor > 1000))
         unit++;
     snprintf(text, BOUND_TEXT_BYTES, "%" PRIu64 "%s", bound / unit->factor, unit->name);
     return text;

@@ -18,6 +18,7 @@ WORDS(word_sync, "full", "normal")
 WORDS(word_network, "none", "host")
 WORDS(word_mode, "async", "sync")
 WORDS(word_stdin, "none", "body")
+WORDS(word_record, "full", "metadata-only")
 WORDS(word_when_full, [OUTPUT_KILL] = "kill", [OUTPUT_DISCARD] = "discard")
 WORDS(word_param_type, [PARAM_NONE] = "", [PARAM_STRING] = "string", [PARAM_INT] = "int", [PARAM_NUMBER] = "number",
       [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret")

@@ -51,6 +51,11 @@ static const struct field command_fields[] = {
     U64(struct command, signals),
     BOOL(struct command, takes_stdin),
     U64(struct command, stdin_max_bytes),
+    U64(struct command, retention.age_ms),
+    U32(struct command, retention.count, UINT32_MAX),
+    U64(struct command, retention.bytes),
+    U64(struct command, retention.records_age_ms),
+    BOOL(struct command, keeps_metadata_only),
 #if SALLYPORT_TEST_SWITCHES
     U32(struct command, test_layers_off, UINT32_MAX),
 #endif

@@ -15,6 +15,12 @@ static const struct field keeper_fields[] = {
     U32(struct setting_keeper, slot_count, SLOT_COUNT_MAX),
     U32(struct setting_keeper, slots_per_account, SLOT_COUNT_MAX),
     BOOL(struct setting_keeper, syncs_fully),
+    U64(struct setting_keeper, budget_bytes),
+    U64(struct setting_keeper, free_min_bytes),
+    U64(struct setting_keeper, retention.age_ms),
+    U32(struct setting_keeper, retention.count, UINT32_MAX),
+    U64(struct setting_keeper, retention.bytes),
+    U64(struct setting_keeper, retention.records_age_ms),
 };
 
 static const struct field identity_fields[] = {

@@ -38,7 +38,9 @@ struct config {
     uint32_t listener_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
     uint32_t slot_count, slots_per_account, first_uid;
-    bool syncs_fully;                   /* store.sync: full (default) or normal */
+    bool syncs_fully; /* store.sync: full (default) or normal */
+    uint64_t store_budget_bytes, store_free_min_bytes;
+    struct retention retention;         /* of `defaults`: for jobs of commands that are not listed any more */
     struct config_identity *identities; /* tokens and peers */
     uint32_t identity_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */

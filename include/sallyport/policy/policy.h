@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
 
 enum param_type {
@@ -121,6 +122,8 @@ struct command {
     uint64_t signals;          /* bit n-1: signal n may be sent through the API */
     bool takes_stdin;
     uint64_t stdin_max_bytes;
+    struct retention retention;
+    bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
 #if SALLYPORT_TEST_SWITCHES
     uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */
 #endif

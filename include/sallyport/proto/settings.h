@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "sallyport/base/record.h"
+#include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
 
 enum setting_type {
@@ -35,6 +36,9 @@ struct setting_keeper {
     uint32_t slot_count;        /* jobs at once with ids of their own */
     uint32_t slots_per_account; /* and for each account */
     bool syncs_fully;           /* fsync before an answer */
+    uint64_t budget_bytes;      /* the output of all jobs together */
+    uint64_t free_min_bytes;    /* of the file system; below it no new jobs */
+    struct retention retention; /* for jobs whose command is not listed any more */
 };
 
 enum identity_kind { IDENTITY_NONE, IDENTITY_TOKEN, IDENTITY_PEER, IDENTITY_KIND_COUNT };
