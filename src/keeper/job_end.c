@@ -56,7 +56,7 @@ static void take_evidence(struct job_record *record, const struct msg_exited *ex
 static void measure_output(struct keeper *keeper, struct job *job)
 {
     struct error err = { 0 };
-    if (output_open(keeper, job, 0, false, &job->output, &err) < 0)
+    if (output_open(keeper, job, &job->output, &err) < 0)
         log_error("the output of a job of '%s' cannot be measured: %s; its record will not say how long it is",
                   job->record.command, err.text);
 }
@@ -99,6 +99,8 @@ void job_output_done(struct keeper *keeper, struct job *job)
     if (job->output != NULL) {
         record->output_bytes = job->output->bytes;
         record->output_truncated = job->output->is_truncated;
+        record->output_fate = OUTPUT_KEPT;
+        record->output_stored_bytes = output_stored_bytes(job->output);
         output_sha256(job->output, record->output_sha256);
     }
     if (record->message[0] == '\0')

@@ -3,8 +3,11 @@
 #include "keeper.h"
 #include "launcher_ask.h"
 #include "output.h"
+#include "output_files.h"
 #include "stdin_file.h"
 #include "sallyport/base/clock.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
 
 static void enter_queued(struct keeper *keeper, struct job *job)
 {
@@ -62,6 +65,18 @@ bool job_change(struct keeper *keeper, struct job *job, enum job_event event)
     return true;
 }
 
+/* What an ended job leaves behind beyond its record, and what it does not. */
+static void settle_files(struct keeper *keeper, struct job *job)
+{
+    struct error err = { 0 };
+    if (job->record.has_stdin)
+        stdin_file_remove(keeper->state_fd, &job->record.id);
+    keeper->sweep.is_due = true;
+    /* A follower of a job that never ran made empty files. */
+    if (job->record.output_fate == OUTPUT_NEVER && output_files_remove(keeper->state_fd, &job->record.id, &err) < 0)
+        log_warn("the output of a job of '%s' stays for now: %s", job->record.command, err.text);
+}
+
 void job_stored(struct keeper *keeper, struct job *job)
 {
     unsigned due = job->due;
@@ -73,8 +88,7 @@ void job_stored(struct keeper *keeper, struct job *job)
         ask_exited_seen(keeper, &job->record.id);
     if ((due & DUE_FORGET) == 0)
         return;
-    if (job->record.has_stdin)
-        stdin_file_remove(keeper->state_fd, &job->record.id);
+    settle_files(keeper, job);
     queue_free_slot(keeper, job);
     job->is_over = true;
     if (!job->has_news)

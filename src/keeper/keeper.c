@@ -24,7 +24,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg);
 static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
-    int (*const steps[])(struct keeper *, struct error *) = { turn_init, queue_init, watches_init, drain_init };
+    int (*const steps[])(struct keeper *, struct error *) = { turn_init, queue_init, watches_init, drain_init,
+                                                              retention_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -63,6 +64,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     if (done == 0) {
         queue_renew(keeper);
         done = recover_jobs(keeper, err);
+        retention_tick(keeper);
     }
     if (done < 0) {
         keeper_free(keeper);
@@ -85,6 +87,7 @@ void keeper_free(struct keeper *keeper)
     queue_done(keeper);
     watches_done(keeper);
     drain_done(keeper);
+    retention_done(keeper);
     if (keeper->tick != NULL)
         event_free(keeper->tick);
     if (keeper->base != NULL)
@@ -174,4 +177,5 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     refusals_flush(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)
         expire_keys(keeper);
+    retention_tick(keeper);
 }

@@ -12,6 +12,7 @@
 #include "peer.h"
 #include "queue.h"
 #include "refusals.h"
+#include "retention.h"
 #include "rules.h"
 #include "turn.h"
 #include "watch.h"
@@ -40,6 +41,7 @@ struct keeper {
     struct watches watches;
     struct refusals refusals;
     struct drain drain;
+    struct sweep sweep;
     int exit_code;
 };
 

@@ -65,13 +65,8 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
     if (job->output != NULL && job->output->is_attached)
         return; /* our own ends are as good as the fresh ones, which the message closes */
     int done = 0;
-    if (job->output == NULL) { /* after our restart */
-        int index = policy_find_command(keeper->rules.policy, job->record.command);
-        const struct command *command = index >= 0 ? &keeper->rules.policy->commands[index] : NULL;
-        done =
-            output_open(keeper, job, command != NULL ? command->output_max_bytes : (uint64_t)OUTPUT_MAX_DEFAULT_BYTES,
-                        command == NULL || command->output_when_full == OUTPUT_KILL, &job->output, &err);
-    }
+    if (job->output == NULL) /* after our restart */
+        done = output_open(keeper, job, &job->output, &err);
     if (done == 0) {
         int stdout_fd = fd_take(&message->fds[0]), stderr_fd = fd_take(&message->fds[1]);
         done = output_attach(job->output, stdout_fd, stderr_fd, &err);

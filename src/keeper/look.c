@@ -123,6 +123,12 @@ static int open_output(struct keeper *keeper, const struct job_record *record, i
     return done;
 }
 
+static bool is_gone(const struct job_record *record)
+{
+    return record->output_fate == OUTPUT_REMOVED || (record->output_fate == OUTPUT_KEPT && record->is_metadata_only &&
+                                                     retention_is_over(record->finished_unix_ms));
+}
+
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     const struct msg_read_job *asked = &message->body.read_job;
@@ -132,11 +138,12 @@ void answer_read_output(struct keeper *keeper, const struct request *request, co
     if (!find_readable(keeper, request, &asked->job_id, &record))
         return;
     int fds[2] = { -1, -1 };
-    int done = open_output(keeper, &record, fds, &output, &err);
+    int done = is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);
     if (done == -ENOENT)
-        request_refuse(keeper, request,
-                       &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
-                       "the output was removed; the record of the job remains");
+        request_refuse(
+            keeper, request, &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
+            record.is_metadata_only ? "its command keeps metadata only: the output was removed after the job's end"
+                                    : "the output was removed; the record of the job remains");
     else if (done < 0)
         request_fail(keeper, request, &err);
     else if (!asked->watch || open_watch(keeper, request, WATCH_OUTPUT, &asked->job_id))

@@ -42,17 +42,20 @@ struct output {
     struct event *deadline;   /* of the last drain */
     struct event *disk_again; /* after a full disk */
     bool is_stuck;
+    bool is_counted; /* in sweep.live_bytes */
 };
 
-/* Opens or makes the job's files and finds where they end. The limits are the command's. */
-int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full,
-                struct output **ret_output, struct error *err);
+/* Opens or makes the job's files and finds where they end. The limits are those of its record. */
+int output_open(struct keeper *keeper, struct job *job, struct output **ret_output, struct error *err);
 void output_free(struct output *output);
 
 /*
  * How much of a pair of files is whole: all bytes of the log, and the records of the index that have any.
  */
 int output_measure(int log_fd, int index_fd, uint64_t *ret_bytes, uint32_t *ret_records, struct error *err);
+
+/* What both files take. */
+uint64_t output_stored_bytes(const struct output *output);
 
 /* Takes over both read ends, also when it fails. */
 int output_attach(struct output *output, int stdout_fd, int stderr_fd, struct error *err);

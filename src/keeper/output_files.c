@@ -85,3 +85,13 @@ int output_files_read_nothing(int state_fd, int *ret_log_fd, int *ret_index_fd, 
 {
     return open_pair(state_fd, NOTHING, NOTHING, O_RDONLY, ret_log_fd, ret_index_fd, err);
 }
+
+int output_files_remove(int state_fd, const struct job_id *id, struct error *err)
+{
+    struct output_names names = output_names(id);
+    const char *const paths[] = { names.log, names.index };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (unlinkat(state_fd, paths[i], 0) < 0 && errno != ENOENT)
+            return fail(err, errno, "remove '%s'", paths[i]);
+    return 0;
+}

@@ -17,5 +17,11 @@ int output_files_make(int state_fd, const struct job_id *id, struct error *err);
 /* For a reader: both read-only. -ENOENT when there are none. */
 int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err);
 
-/* The same for a job that never wrote: two empty ones. */
+/*
+ * Unlinks both; who reads them reads on. What is not there is no fault. The log goes first: an index without a log is
+ * nothing, and a log without an index would be damage.
+ */
+int output_files_remove(int state_fd, const struct job_id *id, struct error *err);
+
+/* The files of a job that never wrote: two empty ones. */
 int output_files_read_nothing(int state_fd, int *ret_log_fd, int *ret_index_fd, struct error *err);

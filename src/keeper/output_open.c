@@ -78,8 +78,12 @@ static int output_prepare(struct output *output, struct error *err)
     return done < 0 ? done : find_end(output, err);
 }
 
-int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool kills_when_full,
-                struct output **ret_output, struct error *err)
+uint64_t output_stored_bytes(const struct output *output)
+{
+    return output->bytes + (uint64_t)output->records * OUTPUT_RECORD_BYTES;
+}
+
+int output_open(struct keeper *keeper, struct job *job, struct output **ret_output, struct error *err)
 {
     struct output *output = calloc(1, sizeof *output);
     if (output == NULL)
@@ -88,13 +92,15 @@ int output_open(struct keeper *keeper, struct job *job, uint64_t bytes_max, bool
                                .job = job,
                                .log_fd = -1,
                                .index_fd = -1,
-                               .bytes_max = bytes_max,
-                               .kills_when_full = kills_when_full };
+                               .bytes_max = job->record.output_max_bytes,
+                               .kills_when_full = job->record.output_when_full == OUTPUT_KILL };
     int done = output_prepare(output, err);
     if (done < 0) {
         output_free(output);
         return done;
     }
+    keeper->sweep.live_bytes += output_stored_bytes(output);
+    output->is_counted = true;
     if (output->bytes > 0)
         timer_start(output->hash_on, 0); /* what was there before we were is hashed beside the work */
     *ret_output = output;
@@ -119,6 +125,8 @@ void output_free(struct output *output)
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i] != NULL)
             event_free(events[i]);
+    if (output->is_counted)
+        output->keeper->sweep.live_bytes -= output_stored_bytes(output);
     hash_free(output->hash);
     fd_close(&output->log_fd);
     fd_close(&output->index_fd);

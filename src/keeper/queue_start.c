@@ -16,14 +16,23 @@ static void reject(struct keeper *keeper, struct job *job, const char *why)
     job_end_by_keeper(keeper, job, JOB_REASON_REJECTED, why);
 }
 
+static const char *why_lost(const struct job *job)
+{
+    if (job->record.is_metadata_only)
+        return "rejected: its parameters were lost when the service restarted, because its command keeps metadata "
+               "only; "
+               "submit it again";
+    return "rejected: its secret parameters were lost when the service restarted, because they are never stored; "
+           "submit it again";
+}
+
 /* The rules may have changed since it was accepted, and secrets do not outlive a keeper. */
 static const char *why_not(struct keeper *keeper, const struct job *job, int command)
 {
     struct span params, labels;
     struct error err = { 0 };
     if (job->record.has_secrets && job->secret_params == NULL)
-        return "rejected: its secret parameters were lost when the service restarted, because they are never stored; "
-               "submit it again";
+        return why_lost(job);
     if (job->secret_params != NULL)
         params = (struct span){ job->secret_params, job->secret_params_bytes };
     else if (store_job_input(keeper->store, &job->record.id, &params, &labels, &err) <= 0)
@@ -48,8 +57,9 @@ static bool start(struct keeper *keeper, struct job *job)
     }
     const struct command *command = &keeper->rules.policy->commands[index];
     struct error err = { 0 };
-    if (job->output == NULL && output_open(keeper, job, command->output_max_bytes,
-                                           command->output_when_full == OUTPUT_KILL, &job->output, &err) < 0) {
+    job->record.output_max_bytes = command->output_max_bytes;
+    job->record.output_when_full = command->output_when_full;
+    if (job->output == NULL && output_open(keeper, job, &job->output, &err) < 0) {
         log_error("no job is started: its output could not be kept (%s); trying again", err.text);
         queue_pause(keeper, DISK_PAUSE_MS);
         return false;

@@ -54,6 +54,7 @@ static struct job_record record_of(const struct submit *submit)
                                  .created_unix_ms = clock_unix_ms(),
                                  .has_stdin = asked->has_stdin,
                                  .has_secrets = submit->has_secrets,
+                                 .is_metadata_only = submit->command->keeps_metadata_only,
                                  .timeout_ms =
                                      asked->timeout_ms != 0 ? asked->timeout_ms : submit->command->timeout_ms };
     text_copy(record.command, sizeof record.command, submit->command->name);

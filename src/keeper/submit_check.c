@@ -15,6 +15,7 @@
 #define ERRORS_MAX_BYTES    (32 * 1024)
 #define LABEL_TEXT_MAX      128 /* name or value of a label, bytes */
 #define QUEUE_RETRY_AFTER_S 5
+#define STORE_RETRY_AFTER_S 30
 
 struct key_scope submit_scope(const struct submit *submit)
 {
@@ -133,8 +134,18 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
 
 static bool check_room(struct keeper *keeper, const struct submit *submit)
 {
-    if (keeper->queue.waiting < QUEUE_MAX)
+    const char *why = retention_refusal(keeper);
+    if (why == NULL && keeper->queue.waiting < QUEUE_MAX)
         return true;
+    if (why != NULL) {
+        request_refuse(keeper, submit->request,
+                       &(struct refusal){ .status = 503,
+                                          .code = "store-full",
+                                          .retry_after_s = STORE_RETRY_AFTER_S,
+                                          .command = submit->command->name },
+                       "%s", why);
+        return false;
+    }
     request_refuse(keeper, submit->request,
                    &(struct refusal){ .status = 503,
                                       .code = "queue-full",
@@ -153,6 +164,8 @@ static bool redact(struct keeper *keeper, struct submit *submit)
         return false;
     }
     submit->params = (struct span){ submit->redacted, (uint32_t)(sizeof submit->redacted - out.left) };
+    if (submit->command->keeps_metadata_only)
+        submit->params.size = 0; /* not in the record, and not in the digest of an idempotency key */
     submit->has_secrets =
         submit->params.size != submit->asked->params.size ||
         (submit->params.size > 0 && memcmp(submit->params.data, submit->asked->params.data, submit->params.size) != 0);

@@ -29,6 +29,7 @@ struct turn {
     struct event *end, *retry;
     bool is_scheduled;
     bool is_spoiled;
+    unsigned weight; /* how much it brought */
     STAILQ_HEAD(, turn_item) items;
     TAILQ_HEAD(, job) changed; /* written at the end */
 };

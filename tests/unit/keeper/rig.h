@@ -49,6 +49,10 @@ static inline struct span text_span(const char *text)
 
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
+static const struct retention rig_retention = {
+    .age_ms = 3600000, .count = 1000, .bytes = 1000000000, .records_age_ms = 3600000
+};
+
 static inline struct command *rig_command(struct policy *policy, const char *name, uint32_t account)
 {
     struct command *command = &policy->commands[policy->command_count++];
@@ -66,6 +70,7 @@ static inline struct command *rig_command(struct policy *policy, const char *nam
     command->grace_ms = 1000;
     command->output_max_bytes = 1024 * 1024;
     command->stdin_max_bytes = 1000;
+    command->retention = rig_retention;
     return command;
 }
 
@@ -133,7 +138,10 @@ static inline struct rules rig_rules(uint32_t generation)
 {
     struct rules rules = { .generation = generation,
                            .policy = rig_policy(),
-                           .settings = { .slot_count = SLOTS, .slots_per_account = 1 } };
+                           .settings = { .slot_count = SLOTS,
+                                         .slots_per_account = 1,
+                                         .budget_bytes = UINT64_MAX / 2,
+                                         .retention = rig_retention } };
     cr_assert_eq(matcher_new(rules.policy, &rules.matcher, &err), 0, "%s", err.text);
     rig_caller(&rules, "ci", CI_TOKEN, 0, "run:echo run:l* run:head run:deploy read:own cancel:own");
     rig_caller(&rules, "ops", OPS_TOKEN, 0, "admin");

@@ -284,3 +284,27 @@ Test(recover, is_quick_with_a_full_queue)
                  (unsigned long long)(clock_monotonic_ms() - before_ms));
     cr_expect_eq(keeper->queue.waiting, QUEUE_MAX - SLOTS);
 }
+
+Test(recover, a_running_job_keeps_the_output_limit_it_started_with)
+{
+    int fds[2];
+    rig_hello(7, 0);
+    struct job_id id = rig_running("loud", fds); /* 1000 bytes, then it is stopped */
+    char text[600];
+    memset(text, 'x', sizeof text);
+    cr_assert_eq(write(fds[0], text, sizeof text), (ssize_t)sizeof text);
+    rig_turn();
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    rig_restart();
+    struct command *loud = &keeper->rules.policy->commands[policy_find_command(keeper->rules.policy, "loud")];
+    loud->output_max_bytes = 1000000;
+    loud->output_when_full = OUTPUT_DISCARD;
+    rig_hello(7, 1);
+    rig_launched(&id, fds);
+    cr_assert_eq(write(fds[0], text, sizeof text), (ssize_t)sizeof text);
+    cr_assert(rig_wait(&launcher, MSG_STOP));
+    cr_expect_eq(got.body.stop.reason, JOB_REASON_OUTPUT_LIMIT);
+    rig_end(&id, fds, JOB_REASON_OUTPUT_LIMIT, 0);
+    cr_expect_eq(rig_report(&id).output_bytes, 1000);
+}
