@@ -71,7 +71,8 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
     auto_fd int keeper = openat(fd, "keeper", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (keeper < 0)
         return fail(err, errno, "open '%s/keeper'", path);
-    if ((done = open_start_record(fd, &bootstrap->starts_fd, err)) < 0)
+    done = open_start_record(fd, &bootstrap->starts_fd, err);
+    if (done < 0)
         return fail_in(err, "state directory '%s'", path);
     bootstrap->state_fd = fd_take(&fd);
     bootstrap->lock_fd = fd_take(&lock);
