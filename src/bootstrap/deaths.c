@@ -79,7 +79,8 @@ static void start_again(struct bootstrap *bootstrap, enum process process)
         if (process == PROCESS_LAUNCHER)
             world_end(bootstrap);
         child_end(bootstrap, process);
-        plan(bootstrap, child, err.text);
+        log_warn("%s", err.text);
+        plan(bootstrap, child, "could not be started");
         return;
     }
     if (process != PROCESS_LAUNCHER)
@@ -124,8 +125,11 @@ void supervisor_start(struct bootstrap *bootstrap, uint32_t index)
 {
     struct slot *slot = &bootstrap->slots[index];
     struct error err = { 0 };
-    if (world_start_supervisor(bootstrap, index, &err) < 0 && slot->supervisor == 0)
-        plan_supervisor(slot, err.text);
+    if (world_start_supervisor(bootstrap, index, &err) == 0)
+        return;
+    log_warn("%s", err.text);
+    if (slot->supervisor == 0)
+        plan_supervisor(slot, "could not be started");
 }
 
 static void supervisor_died(struct bootstrap *bootstrap, struct slot *slot, int status)
