@@ -20,6 +20,26 @@
 #include "secure.h"
 #include "sallyport/base/error.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+static int is_confined;
+
+/* It asks this first. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return is_confined;
+}
+
+void confine_end_leak_check(void)
+{
+    is_confined = 1;
+}
+#else
+void confine_end_leak_check(void)
+{
+}
+#endif
+
 static int drop_bounding_set(struct error *err)
 {
     /* The library remembers one process's state; after a raw clone it would be another's. */
@@ -74,5 +94,6 @@ int confine_become(uint32_t uid, uint32_t gid, bool keeps_ids, struct error *err
         return fail(err, errno, "set no_new_privs");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return fail(err, errno, "become non-dumpable");
+    confine_end_leak_check();
     return 0;
 }

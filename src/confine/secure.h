@@ -1,4 +1,4 @@
-/* What confine_become() sets and confine_verify() expects; private to confine/. */
+/* What confine_become() sets and confine_verify() expects, and what goes with both; private to confine/. */
 #pragma once
 
 #include <linux/securebits.h>
@@ -12,3 +12,9 @@
      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 #define CONFINE_CAP_COUNT_MAX 64 /* a capability set is 64 bits wide; the kernel has 41 of them today */
+
+/*
+ * LeakSanitizer stops its process from a thread with ptrace(2) when that exits. Who is not dumpable cannot be stopped so,
+ * and for who has a filter the call is fatal: no leaks are looked for from here on. Nothing without the sanitizer.
+ */
+void confine_end_leak_check(void);

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "secure.h"
 #include "sallyport/base/error.h"
 
 const char *const confine_calls_base[] = {
@@ -249,17 +250,6 @@ static int fill(scmp_filter_ctx filter, const char *const *groups[], unsigned gr
     return done;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-/* LeakSanitizer stops its process from a thread with ptrace(2) when that exits: a fatal call by then. It asks here first. */
-static int is_filtered;
-
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-    return is_filtered;
-}
-#endif
-
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -272,8 +262,7 @@ int confine_syscalls(const char *const *groups[], unsigned group_count, struct e
             done = fail(err, -done, "seccomp: load the filter");
     }
     seccomp_release(filter);
-#if defined(__SANITIZE_ADDRESS__)
-    is_filtered = done == 0;
-#endif
+    if (done == 0)
+        confine_end_leak_check();
     return done;
 }
