@@ -16,7 +16,7 @@
 
 struct doctor_options {
     bool prints_degrade;
-    const char *config;
+    const char *config, *state;
 };
 
 static const struct option_row rows[] = {
@@ -24,6 +24,8 @@ static const struct option_row rows[] = {
       "print only what degrade: must name here, with commas", NULL },
     { 'c', OPTION_TEXT, "config", offsetof(struct doctor_options, config), "FILE",
       "the configuration (default " CONFIG_DEFAULT ")", NULL },
+    { '\0', OPTION_TEXT, "state", offsetof(struct doctor_options, state), "DIR",
+      "a state directory, whose database is checked", NULL },
 };
 
 static const char *const verdicts[] = { [DOCTOR_PASS] = "pass", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail" };
@@ -69,6 +71,8 @@ static int doctor(struct cli *cli, void *values, const struct words *words)
     }
     doctor_check_host(&facts, &findings);
     doctor_check_service(&facts, options->config == NULL ? CONFIG_DEFAULT : options->config, &findings);
+    if (options->state != NULL)
+        doctor_check_state(options->state, &findings);
     doctor_degrade_text(doctor_degrade(&facts), ", ", degrade);
     for (uint32_t i = 0; i < findings.count; i++)
         if (findings.items[i].verdict > worst)
@@ -93,6 +97,8 @@ const struct subcommand cmd_doctor = {
     .details = "Tries what can be tried in children that end at once, as the user who asks: run\n"
                "it as the user who will start sallyportd. Nothing is changed. The exit code is 1\n"
                "if anything fails; what only warns is weaker than it could be.\n"
+               "\n"
+               "With --state the database there is read as a whole, also while the service runs.\n"
                "\n"
                "A limit that this host cannot give is refused unless degrade: names it. The last\n"
                "line says exactly what to write; it is never written for you.\n",

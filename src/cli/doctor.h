@@ -32,6 +32,9 @@ void doctor_check_host(const struct host_facts *facts, struct findings *findings
 /* Clock, disk, and the configuration at path: modes, faults, exposure, tokens near their end. */
 void doctor_check_service(const struct host_facts *facts, const char *config_path, struct findings *findings);
 
+/* The database of the state directory at path, read as a whole; also while the service runs. */
+void doctor_check_state(const char *path, struct findings *findings);
+
 /*
  * The features that a configuration on this host must name under `degrade:`: bits of enum degrade. cgroup-cpu and cgroup-io
  * are only among them where jobs can have no group at all, because no other limit uses these controllers.

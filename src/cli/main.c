@@ -1,7 +1,8 @@
 /*
  * sallyport: the command line. A program with its user's own rights and no others; it talks to the server through the
  * public API alone, and believes nothing that comes back: text from there never reaches the terminal with control
- * characters in it, save a job's own output.
+ * characters in it, save a job's own output. audit, backup and doctor look into a state directory instead, and give up
+ * a root's rights for it (state_dir.h).
  *
  * This file is the table of subcommands. Each cmd_*.c holds the rows of its options, its help and one function.
  */
@@ -21,13 +22,15 @@
 
 static const struct {
     const char *title;
-    const struct subcommand *commands[6];
+    const struct subcommand *commands[10];
 } groups[] = {
     { "run", { &cmd_run } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
     { "manage", { &cmd_ls, &cmd_show, &cmd_cancel, &cmd_signal } },
     { "discover", { &cmd_commands, &cmd_describe } },
-    { "administer", { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reference, &cmd_doctor } },
+    { "administer",
+      { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reference, &cmd_audit_ls, &cmd_audit_verify,
+        &cmd_audit_export, &cmd_backup, &cmd_doctor } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
