@@ -2,16 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/proto/state_files.h"
 
-#define NAME_BYTES 64
-#define NOTHING    "output/nothing"
+#define NOTHING "output/nothing"
 
 static int make_directory(int at_fd, const char *path, struct error *err)
 {
@@ -27,23 +25,6 @@ int output_files_prepare(int state_fd, struct error *err)
         return done;
     auto_fd int fd = openat(state_fd, NOTHING, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd >= 0 ? 0 : fail(err, errno, "make '%s'", NOTHING);
-}
-
-struct output_names {
-    char directory[NAME_BYTES], log[NAME_BYTES], index[NAME_BYTES];
-};
-
-/* Spread by the end of the name, which is random; its beginning is the time. */
-static struct output_names output_names(const struct job_id *id)
-{
-    struct output_names names;
-    char text[JOB_ID_TEXT_BYTES];
-    job_id_text(id, text);
-    const char *spread = text + strlen(text) - 2;
-    snprintf(names.directory, sizeof names.directory, "output/%s", spread);
-    snprintf(names.log, sizeof names.log, "output/%s/%s.log", spread, text);
-    snprintf(names.index, sizeof names.index, "output/%s/%s.idx", spread, text);
-    return names;
 }
 
 static int open_pair(int state_fd, const char *log, const char *index, int flags, int *ret_log_fd, int *ret_index_fd,
@@ -62,8 +43,9 @@ static int open_pair(int state_fd, const char *log, const char *index, int flags
 
 int output_files_open(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err)
 {
-    struct output_names names = output_names(id);
-    int done = make_directory(state_fd, names.directory, err);
+    struct state_files names = { .input = "" };
+    state_files_name(id, &names);
+    int done = make_directory(state_fd, names.output_directory, err);
     if (done < 0)
         return done;
     return open_pair(state_fd, names.log, names.index, O_RDWR | O_CREAT, ret_log_fd, ret_index_fd, err);
@@ -77,7 +59,8 @@ int output_files_make(int state_fd, const struct job_id *id, struct error *err)
 
 int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err)
 {
-    struct output_names names = output_names(id);
+    struct state_files names = { .input = "" };
+    state_files_name(id, &names);
     return open_pair(state_fd, names.log, names.index, O_RDONLY, ret_log_fd, ret_index_fd, err);
 }
 
@@ -88,7 +71,8 @@ int output_files_read_nothing(int state_fd, int *ret_log_fd, int *ret_index_fd, 
 
 int output_files_remove(int state_fd, const struct job_id *id, struct error *err)
 {
-    struct output_names names = output_names(id);
+    struct state_files names = { .input = "" };
+    state_files_name(id, &names);
     const char *const paths[] = { names.log, names.index };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (unlinkat(state_fd, paths[i], 0) < 0 && errno != ENOENT)

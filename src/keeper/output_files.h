@@ -1,5 +1,5 @@
 /*
- * Where output lies below the state directory: output/xx/ID.log and .idx, xx being the last two characters of ID.
+ * The files of a job's output below the state directory (proto/state_files.h).
  */
 #pragma once
 
