@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 class Crashes(unittest.TestCase):
-    """An instance for each test: the bootstrap gives up on a keeper that dies five times in a row."""
+    """An instance for each test."""
 
     def setUp(self):
         harness.needs_program(self, "sallyportd")

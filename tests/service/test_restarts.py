@@ -1,0 +1,80 @@
+"""A process of ours that dies is started again; one that only dies is waited for longer and longer, and then given up."""
+
+import os
+import shutil
+import signal
+import time
+import unittest
+
+import harness
+from harness import Instance, wait_until
+
+COMMANDS = {"short": {"exec": ["/usr/bin/echo", "short"]}}
+GIVEN_UP = 70               # sallyportd's exit status
+WELL_SECONDS = 1.2          # so old, a process has lived, and its death is the first one
+PAUSES = (100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000)
+
+
+class Restarts(unittest.TestCase):
+    def setUp(self):
+        harness.needs_program(self, "sallyportd")
+        self.place = harness.make_directory("programs")
+        self.addCleanup(shutil.rmtree, self.place, True)
+        shutil.copytree(harness.BIN, os.path.join(self.place, "bin"))
+        shutil.copytree(os.path.join(os.path.dirname(harness.BIN), "policies"), os.path.join(self.place, "policies"))
+        self.instance = Instance(COMMANDS, bin_directory=os.path.join(self.place, "bin")).start()
+        self.addCleanup(self.instance.kill)
+        time.sleep(WELL_SECONDS)
+
+    def replace(self, name, source):
+        """A new file, because the old one may be running."""
+        path = os.path.join(self.place, "bin", name)
+        os.unlink(path)
+        shutil.copy(source, path)
+
+    def kill(self, name):
+        os.kill(self.instance.part(name).pid, signal.SIGKILL)
+
+    def test_what_dies_at_its_start_is_given_up_after_ten_times(self):
+        began = time.monotonic()
+        self.replace("front", "/usr/bin/false")
+        self.kill("front")
+        status = self.instance.process.wait(60)
+        log = self.instance.log()
+        self.assertEqual(status, GIVEN_UP, log)
+        self.assertIn("front died 10 times in a row", log)
+        self.assertEqual(log.count("front ended with status 1"), 10, log)
+        for pause in PAUSES:
+            self.assertIn(f"it is started again in {pause} ms", log)
+        self.assertGreater(time.monotonic() - began, sum(PAUSES) / 1000)
+        self.assertTrue(wait_until(lambda: not [process for process in self.instance.seen if process.is_alive()], 5))
+
+    def test_what_is_mended_meanwhile_serves_again(self):
+        real = os.path.join(harness.BIN, "keeper")
+        self.replace("keeper", "/usr/bin/false")
+        self.kill("keeper")
+        self.assertTrue(wait_until(lambda: self.instance.log().count("keeper ended with status 1") >= 4, 10))
+        self.replace("keeper", real)
+        self.assertTrue(wait_until(lambda: self.instance.request("GET", "/readyz", token=None).status == 200, 10), self.instance.log())
+        self.assertEqual(self.instance.run("short").stdout, b"short\n")
+        self.instance.stop()
+
+    def test_all_of_them_may_die_at_once(self):
+        for _ in range(6):
+            for name in ("keeper", "front", "launcher"):
+                self.kill(name)
+            self.assertTrue(wait_until(self.is_whole, 10), self.instance.log())
+        self.assertEqual(self.instance.run("short").stdout, b"short\n")
+        self.instance.stop()
+
+    def is_whole(self):
+        names = [process.name() for process in self.instance.processes()]
+        try:
+            return all(names.count(name) == 1 for name in ("keeper", "front", "launcher")) and \
+                self.instance.request("GET", "/readyz", token=None, timeout=2).status == 200
+        except OSError:
+            return False
+
+
+if __name__ == "__main__":
+    unittest.main()
