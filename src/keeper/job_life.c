@@ -5,6 +5,7 @@
 #include "output.h"
 #include "output_files.h"
 #include "stdin_file.h"
+#include "stdin_ready.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -27,13 +28,14 @@ static void enter_starting(struct keeper *keeper, struct job *job)
 
 static void enter_running(struct keeper *keeper, struct job *job)
 {
-    (void)keeper;
+    stdin_forget(keeper, job);
     job_forget_secrets(job);
 }
 
 static void enter_end(struct keeper *keeper, struct job *job)
 {
     queue_remove(keeper, job);
+    stdin_forget(keeper, job);
     job_forget_secrets(job);
     if (job->record.finished_unix_ms == 0)
         job->record.finished_unix_ms = clock_unix_ms();

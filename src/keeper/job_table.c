@@ -5,6 +5,7 @@
 
 #include "keeper.h"
 #include "output.h"
+#include "stdin_ready.h"
 
 /* Ids are random in their last bytes. */
 static unsigned bucket_of(const struct job_id *id)
@@ -27,6 +28,7 @@ struct job *job_remember(struct keeper *keeper, const struct job_record *record)
     if (job == NULL)
         return NULL;
     job->record = *record;
+    job->stdin_fd = -1;
     LIST_INIT(&job->watches);
     LIST_INSERT_HEAD(&keeper->jobs.buckets[bucket_of(&record->id)], job, in_table);
     keeper->jobs.count++;
@@ -50,6 +52,7 @@ void job_forget(struct keeper *keeper, struct job *job)
     if (job->is_changed)
         TAILQ_REMOVE(&keeper->turn.changed, job, in_changed);
     output_free(job->output);
+    stdin_forget(keeper, job);
     job_forget_secrets(job);
     free(job->exited);
     LIST_REMOVE(job, in_table);

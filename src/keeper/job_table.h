@@ -28,7 +28,9 @@ struct job {
     unsigned due;                         /* enum due */
     uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */
     uint32_t secret_params_bytes;
-    struct slot_kind *kind; /* whose slot it waits for or has */
+    struct slot_kind *kind;  /* whose slot it waits for or has */
+    struct copy *stdin_copy; /* while it is read from the disk */
+    int stdin_fd;            /* the memory file that it becomes, or -1 */
     bool has_slot;
     bool was_ordered;   /* a launch was sent to the launcher of record.incarnation */
     bool is_unheard;    /* the launcher has said hello, and has not named this job yet */

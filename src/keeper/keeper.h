@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "copies.h"
 #include "drain.h"
+#include "intake.h"
 #include "job_table.h"
 #include "peer.h"
 #include "queue.h"
@@ -42,6 +44,8 @@ struct keeper {
     struct refusals refusals;
     struct drain drain;
     struct sweep sweep;
+    struct copies copies;
+    struct intakes intakes;
     int exit_code;
 };
 

@@ -58,12 +58,12 @@ static bool sort_fds(const struct message *message, int *ret_connection_fd, int 
     return message->fd_count == wanted;
 }
 
-static void answer_request(struct keeper *keeper, const struct message *message)
+static void answer_request(struct keeper *keeper, const struct message *message, struct intake *intake)
 {
     const struct answer *answer = &answers[message->type];
-    struct request request = { .id = message->request_id,
-                               .type = message->type,
-                               .evidence = &message->body.whoami.evidence };
+    struct request request = {
+        .id = message->request_id, .type = message->type, .intake = intake, .evidence = &message->body.whoami.evidence
+    };
     int connection_fd;
     if (!sort_fds(message, &connection_fd, &request.stdin_fd)) {
         peer_break(&keeper->front, "descriptors that its message does not speak of");
@@ -85,7 +85,12 @@ void front_take(struct keeper *keeper, struct message *message)
     if (message->type == MSG_UNWATCH)
         watch_remove(keeper, message->request_id);
     else if (answers[message->type].run != NULL)
-        answer_request(keeper, message);
+        answer_request(keeper, message, NULL);
     else
         peer_break(&keeper->front, "a message that it may not send");
+}
+
+void front_take_again(struct keeper *keeper, const struct message *message, struct intake *intake)
+{
+    answer_request(keeper, message, intake);
 }

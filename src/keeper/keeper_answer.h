@@ -5,6 +5,9 @@
 
 void front_take(struct keeper *keeper, struct message *message);
 
+/* The same submit once more, now that its standard input is stored (intake.h). */
+void front_take_again(struct keeper *keeper, const struct message *message, struct intake *intake);
+
 /* Tells the front how we are. */
 void front_tell_status(struct keeper *keeper);
 

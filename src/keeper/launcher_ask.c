@@ -4,7 +4,6 @@
 
 #include "keeper.h"
 #include "launcher_answer.h"
-#include "stdin_file.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -37,18 +36,15 @@ bool ask_launch(struct keeper *keeper, struct job *job)
 {
     struct msg_launch launch = { 0 };
     struct error err = { 0 };
-    auto_fd int stdin_fd = -1;
     if (!launcher_is_up(keeper) || job->record.incarnation != keeper->incarnation)
         return false;
     int done = fill_launch(keeper, job, &launch, &err);
-    if (done == 0 && launch.has_stdin)
-        done = stdin_file_load(keeper->state_fd, &job->record.id, &stdin_fd, &err);
     if (done < 0) {
         log_error("a job of '%s' cannot be launched: %s; it waits again", job->record.command, err.text);
         queue_pause(keeper, 1000);
         return false;
     }
-    job->was_ordered = peer_send(&keeper->launcher, MSG_LAUNCH, 0, &launch, &stdin_fd, launch.has_stdin);
+    job->was_ordered = peer_send(&keeper->launcher, MSG_LAUNCH, 0, &launch, &job->stdin_fd, launch.has_stdin);
     return job->was_ordered;
 }
 

@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "launcher_answer.h"
 #include "output.h"
+#include "stdin_ready.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -42,19 +43,23 @@ static const char *why_not(struct keeper *keeper, const struct job *job, int com
     return NULL;
 }
 
-/* False when nothing can start now, whatever its kind. */
-static bool start(struct keeper *keeper, struct job *job)
+enum start { START_NEXT, START_NO_MORE_OF_ITS_KIND, START_NOTHING };
+
+/* What may be tried after it. */
+static enum start start(struct keeper *keeper, struct job *job)
 {
     int index = policy_find_command(keeper->rules.policy, job->record.command);
     if (index < 0) {
         reject(keeper, job, "rejected: the configuration does not list its command any more");
-        return true;
+        return START_NEXT;
     }
     const char *why = why_not(keeper, job, index);
     if (why != NULL) {
         reject(keeper, job, why);
-        return true;
+        return START_NEXT;
     }
+    if (!stdin_is_ready(keeper, job))
+        return START_NO_MORE_OF_ITS_KIND; /* the order of acceptance stays */
     const struct command *command = &keeper->rules.policy->commands[index];
     struct error err = { 0 };
     job->record.output_max_bytes = command->output_max_bytes;
@@ -62,7 +67,7 @@ static bool start(struct keeper *keeper, struct job *job)
     if (job->output == NULL && output_open(keeper, job, &job->output, &err) < 0) {
         log_error("no job is started: its output could not be kept (%s); trying again", err.text);
         queue_pause(keeper, DISK_PAUSE_MS);
-        return false;
+        return START_NOTHING;
     }
     if (job->record.timeout_ms == 0 || job->record.timeout_ms > command->timeout_ms)
         job->record.timeout_ms = command->timeout_ms;
@@ -70,7 +75,15 @@ static bool start(struct keeper *keeper, struct job *job)
     job->kind->used++;
     job->has_slot = true;
     job_change(keeper, job, JOB_ADMIT);
-    return true;
+    return START_NEXT;
+}
+
+static enum start start_kind(struct keeper *keeper, struct slot_kind *kind)
+{
+    enum start next = START_NEXT;
+    while (next == START_NEXT && kind->used < kind->slots && !TAILQ_EMPTY(&kind->waiting))
+        next = start(keeper, TAILQ_FIRST(&kind->waiting));
+    return next;
 }
 
 void queue_start_next(struct keeper *keeper)
@@ -78,7 +91,6 @@ void queue_start_next(struct keeper *keeper)
     if (keeper->drain.is_on || !launcher_is_up(keeper) || clock_monotonic_ms() < keeper->queue.not_before_ms)
         return;
     for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
-        while (kind->used < kind->slots && !TAILQ_EMPTY(&kind->waiting))
-            if (!start(keeper, TAILQ_FIRST(&kind->waiting)))
-                return;
+        if (start_kind(keeper, kind) == START_NOTHING)
+            return;
 }

@@ -5,6 +5,7 @@
 #include "sallyport/proto/frame.h"
 
 struct error;
+struct intake;
 struct keeper;
 
 struct request {
@@ -13,6 +14,7 @@ struct request {
     const struct evidence *evidence;
     const struct caller *who; /* NULL: unknown; then the answer is 401 whatever was asked */
     int stdin_fd;             /* of a submit, or -1; the message owns it */
+    struct intake *intake;    /* of a submit whose standard input is stored, or NULL */
 };
 
 struct refusal {

@@ -62,19 +62,6 @@ static void add_text(struct hash *hash, const char *text)
     add_part(hash, text, (uint32_t)strlen(text));
 }
 
-static int add_stdin(struct hash *hash, int fd, uint64_t size, struct error *err)
-{
-    uint8_t piece[64 * 1024];
-    for (uint64_t at = 0; at < size;) {
-        ssize_t got = pread(fd, piece, sizeof piece, (off_t)at);
-        if (got <= 0)
-            return fail(err, got < 0 ? errno : EIO, "read standard input");
-        hash_update(hash, piece, (size_t)got);
-        at += (uint64_t)got;
-    }
-    return 0;
-}
-
 static int add_params(struct hash *hash, struct span params, struct error *err)
 {
     size_t room = params.size / 7 + 1; /* no entry is smaller */
@@ -90,7 +77,7 @@ static int add_params(struct hash *hash, struct span params, struct error *err)
     return count < 0 ? fail(err, -count, "compare parameters") : 0;
 }
 
-int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes,
+int request_digest(const struct msg_submit *submit, struct span params, const uint8_t *stdin_sha256,
                    uint8_t ret_digest[HASH_BYTES], struct error *err)
 {
     struct hash *hash = hash_new();
@@ -101,8 +88,8 @@ int request_digest(const struct msg_submit *submit, struct span params, int stdi
     add_part(hash, submit->labels.data, submit->labels.size);
     add_text(hash, submit->reason);
     add_part(hash, &submit->timeout_ms, sizeof submit->timeout_ms);
-    if (done == 0 && stdin_fd >= 0)
-        done = add_stdin(hash, stdin_fd, stdin_bytes, err);
+    if (stdin_sha256 != NULL)
+        add_part(hash, stdin_sha256, HASH_BYTES);
     if (done == 0)
         hash_result(hash, ret_digest);
     hash_free(hash);

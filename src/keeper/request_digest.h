@@ -12,8 +12,8 @@
 struct error;
 
 /*
- *   params     the parameters without the values of secrets
- *   stdin_fd   or -1; read by pread(2)
+ *   params         the parameters without the values of secrets
+ *   stdin_sha256   or NULL
  */
-int request_digest(const struct msg_submit *submit, struct span params, int stdin_fd, uint64_t stdin_bytes,
+int request_digest(const struct msg_submit *submit, struct span params, const uint8_t *stdin_sha256,
                    uint8_t ret_digest[HASH_BYTES], struct error *err);

@@ -1,6 +1,6 @@
 /*
- * A job is accepted here: the record, its standard input, its idempotency key and its audit entry in one commit; then the
- * answer.
+ * A job is accepted here: its standard input first, beside the work of the loop (intake.h); then the record, its
+ * idempotency key and its audit entry in one commit; then the answer.
  */
 #include "submit.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "authorize.h"
+#include "intake.h"
 #include "job_life.h"
 #include "keeper.h"
 #include "stdin_file.h"
@@ -47,7 +48,7 @@ static struct job_record record_of(const struct submit *submit)
 {
     const struct request *request = submit->request;
     const struct msg_submit *asked = submit->asked;
-    struct job_record record = { .id = job_id_new(),
+    struct job_record record = { .id = request->intake != NULL ? request->intake->job_id : job_id_new(),
                                  .state = JOB_QUEUED,
                                  .via = caller_via(request->who),
                                  .version = 1,
@@ -64,7 +65,7 @@ static struct job_record record_of(const struct submit *submit)
     return record;
 }
 
-/* Everything on disk but the commit. */
+/* Everything but the commit. */
 static int store_submit(struct keeper *keeper, const struct submit *submit, struct job_record *record,
                         struct error *err)
 {
@@ -79,12 +80,7 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
                                  .command = record->command,
                                  .detail = record->why,
                                  .count = 1 };
-    int done = 0;
-    if (record->has_stdin)
-        done = stdin_file_store(keeper->state_fd, &record->id, submit->request->stdin_fd, submit->stdin_bytes,
-                                keeper->rules.settings.syncs_fully, err);
-    if (done == 0)
-        done = turn_write(keeper, err);
+    int done = turn_write(keeper, err);
     if (done < 0)
         return done;
     done = store_job_add(keeper->store, record, &input, err);
@@ -150,11 +146,16 @@ void answer_submit(struct keeper *keeper, const struct request *request, const s
     struct submit submit = { .request = request, .asked = &message->body.submit };
     if (!submit_check(keeper, &submit))
         return;
-    struct job_record record = record_of(&submit);
     struct error err = { 0 };
-    if (accept_job(keeper, &submit, &record, &err) < 0) {
-        if (record.has_stdin)
-            stdin_file_remove(keeper->state_fd, &record.id);
-        request_fail(keeper, request, &err);
+    if (submit_needs_intake(&submit)) {
+        bool wants_hash = submit.asked->idempotency_key[0] != '\0';
+        if (intake_begin(keeper, message, request->stdin_fd, submit.stdin_bytes, wants_hash, &err) < 0)
+            request_fail(keeper, request, &err);
+        return;
     }
+    struct job_record record = record_of(&submit);
+    if (accept_job(keeper, &submit, &record, &err) < 0)
+        request_fail(keeper, request, &err);
+    else if (request->intake != NULL)
+        request->intake->is_taken = true;
 }

@@ -26,3 +26,6 @@ struct key_scope submit_scope(const struct submit *submit);
  * its way, or the front was dropped.
  */
 bool submit_check(struct keeper *keeper, struct submit *submit);
+
+/* Whether its standard input must be stored before it can be accepted. Then the checks that need it come after that. */
+bool submit_needs_intake(const struct submit *submit);

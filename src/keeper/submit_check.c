@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "authorize.h"
+#include "intake.h"
 #include "keeper.h"
 #include "request_digest.h"
 #include "submit.h"
@@ -181,8 +182,8 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     struct error err = { 0 };
     if (submit->asked->idempotency_key[0] == '\0')
         return true;
-    int found =
-        request_digest(submit->asked, submit->params, request->stdin_fd, submit->stdin_bytes, submit->digest, &err);
+    const uint8_t *stdin_sha256 = request->intake != NULL ? request->intake->sha256 : NULL;
+    int found = request_digest(submit->asked, submit->params, stdin_sha256, submit->digest, &err);
     struct key_scope scope = submit_scope(submit);
     if (found == 0)
         found = store_key_find(keeper->store, &scope, clock_unix_ms(), &submitted.job_id, digest, &err);
@@ -200,8 +201,21 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     return false;
 }
 
+/* Whether it is the same request again can only be said when its standard input was read. */
+static bool is_known_later(const struct submit *submit)
+{
+    return submit->asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) && submit->command->takes_stdin;
+}
+
+bool submit_needs_intake(const struct submit *submit)
+{
+    return submit->asked->has_stdin && submit->request->intake == NULL;
+}
+
 bool submit_check(struct keeper *keeper, struct submit *submit)
 {
-    return check_command(keeper, submit) && check_stdin(keeper, submit) && redact(keeper, submit) &&
-           check_key(keeper, submit) && check_request(keeper, submit) && check_room(keeper, submit);
+    if (!check_command(keeper, submit) || !check_stdin(keeper, submit) || !redact(keeper, submit))
+        return false;
+    return is_known_later(submit) ||
+           (check_key(keeper, submit) && check_request(keeper, submit) && check_room(keeper, submit));
 }

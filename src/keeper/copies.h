@@ -1,0 +1,44 @@
+/*
+ * Standard input on its way to disk and back, piece by piece: up to 64 MiB must not hold up the loop. All copies share one
+ * event, which moves one piece of one of them and lets everybody else have a turn.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "sallyport/base/hash.h"
+
+struct copy;
+struct error;
+struct keeper;
+
+/* Called once, from the loop: 0, or -errno with err. The copy is freed afterwards. */
+typedef void copy_ended(struct keeper *keeper, void *arg, int result, const struct error *err);
+
+struct copy_wish {
+    int from_fd, to_fd; /* both are duplicated; `to` is written from its start */
+    uint64_t size;
+    bool syncs;  /* on the disk before it has ended */
+    bool hashes; /* then copy_sha256() tells */
+    copy_ended *ended;
+    void *arg;
+};
+
+struct copies {
+    TAILQ_HEAD(, copy) list;
+    struct event *step;
+};
+
+int copies_init(struct keeper *keeper, struct error *err);
+void copies_done(struct keeper *keeper);
+
+int copy_begin(struct keeper *keeper, const struct copy_wish *wish, struct copy **ret_copy, struct error *err);
+
+/* Gives up one that has not ended. Takes NULL. */
+void copy_stop(struct keeper *keeper, struct copy *copy);
+
+/* Of all that was copied; for use in copy_ended. */
+void copy_sha256(const struct copy *copy, uint8_t ret_digest[HASH_BYTES]);

@@ -1,0 +1,16 @@
+/* A stored standard input becomes a sealed memory file again, which is what the launcher takes, before its job starts. */
+#pragma once
+
+#include <stdbool.h>
+
+struct job;
+struct keeper;
+
+/*
+ * Whether the job may start for its standard input. False: it is being read, piece by piece, or could not be; the turn
+ * that follows asks again.
+ */
+bool stdin_is_ready(struct keeper *keeper, struct job *job);
+
+/* Gives back what stdin_is_ready() made. */
+void stdin_forget(struct keeper *keeper, struct job *job);
