@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,16 +82,23 @@ static int enter_as_keeper(struct backup *backup, const struct backup_place *pla
     return done < 0 ? fail_in(err, "become the keeper's account") : 0;
 }
 
+/* Without links on the way, which SQLite is told to refuse. */
+static int settle(const char *directory, const char *name, char path[PATH_MAX_BYTES], struct error *err)
+{
+    auto_free char *real = realpath(directory, NULL);
+    if (real == NULL)
+        return fail(err, errno, "find '%s'", directory);
+    int length = snprintf(path, PATH_MAX_BYTES, "%s/keeper/%s", real, name);
+    return length < 0 || length >= PATH_MAX_BYTES ? fail(err, ENAMETOOLONG, "'%s'", directory) : 0;
+}
+
 int backup_enter(struct backup *backup, const struct backup_place *place, struct error *err)
 {
     static char from_db[PATH_MAX_BYTES], to_db[PATH_MAX_BYTES];
     if (geteuid() == 0)
         return enter_as_keeper(backup, place, err);
-    int from = snprintf(from_db, sizeof from_db, "%s/keeper/" STATE_FILE_DATABASE, place->from_path);
-    int to = snprintf(to_db, sizeof to_db, "%s/keeper/" PART, place->to_path);
-    if (from < 0 || to < 0 || (size_t)from >= sizeof from_db || (size_t)to >= sizeof to_db)
-        return fail(err, ENAMETOOLONG, "'%s'", place->to_path);
     backup->from_db = from_db;
     backup->to_db = to_db;
-    return 0;
+    int done = settle(place->from_path, STATE_FILE_DATABASE, from_db, err);
+    return done < 0 ? done : settle(place->to_path, PART, to_db, err);
 }

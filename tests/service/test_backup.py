@@ -127,6 +127,22 @@ class Backup(unittest.TestCase):
             instance.run("talk")
             self.backup(instance, "copy")
 
+    def test_works_for_an_ordinary_user_and_through_links(self):
+        user = harness.ordinary_user()
+        with Instance(COMMANDS, user=user) as instance:
+            if os.stat(os.path.join(instance.state, "keeper")).st_uid != os.stat(instance.state).st_uid:
+                harness.skip(self, "needs a user without subordinate ids: with them the keeper's files are not the user's")
+            job_id = instance.run("talk").job["id"]
+            link = os.path.join(instance.directory, "link")
+            os.symlink(instance.state, link)
+            target = os.path.join(instance.directory, "copy")
+            for words in (["backup", "--state", link, target], ["audit", "verify", "--state", target]):
+                done = subprocess.run([*harness.as_user(user), os.path.join(harness.BIN, "sallyport"), *words],
+                                      capture_output=True, text=True, timeout=120, check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+            with open(os.path.join(target, "keeper", "output", job_id[-2:], job_id + ".log"), "rb") as file:
+                self.assertEqual(file.read(), SAID)
+
     def test_refuses_a_directory_that_is_not_empty(self):
         with Instance(COMMANDS) as instance:
             target = self.backup(instance, "copy")
