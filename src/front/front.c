@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -142,12 +143,21 @@ static void on_control_readable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* A drain is over when the keeper has ended, for then all jobs have, and the last reader has its last byte. */
-static void on_drain_check(evutil_socket_t fd, short what, void *arg)
+/*
+ * A drain is over when the keeper has ended, for then all jobs have, and the last reader has its last byte. A keeper that lives
+ * and let us go is one that the bootstrap knows nothing of: then our end brings both together again.
+ */
+static void on_keeper_check(evutil_socket_t fd, short what, void *arg)
 {
     struct front *front = arg;
     (void)fd;
     (void)what;
+    if (!front->is_draining && front->keeper_left_ms != 0 &&
+        clock_monotonic_ms() - front->keeper_left_ms >= PEER_PATIENCE_MS) {
+        log_error("no new keeper came for %d s", PEER_PATIENCE_MS / 1000);
+        front->is_broken = true;
+        front_stop(front);
+    }
     if (front->is_draining && front->keeper.fd < 0 && front->requests == NULL) {
         log_info("drained, ending");
         front_stop(front);
@@ -162,17 +172,17 @@ static int serve(struct front *front, int keeper_fd, struct error *err)
         return done;
     front->control_readable =
         event_new(front->base, front->control.fd, EV_READ | EV_PERSIST, on_control_readable, front);
-    struct event *drain = event_new(front->base, -1, EV_PERSIST, on_drain_check, front);
-    if (front->control_readable == NULL || drain == NULL || event_add(front->control_readable, NULL) < 0 ||
-        event_add(drain, &check) < 0)
+    struct event *checks = event_new(front->base, -1, EV_PERSIST, on_keeper_check, front);
+    if (front->control_readable == NULL || checks == NULL || event_add(front->control_readable, NULL) < 0 ||
+        event_add(checks, &check) < 0)
         return fail(err, ENOMEM, "make event loop");
     if (keeper_fd >= 0)
         keeper_attach(front, keeper_fd);
     else
         log_warn("no keeper yet; requests get 503 until one comes");
     event_base_dispatch(front->base);
-    event_free(drain);
-    return front->is_broken ? fail_plain(err, EBADMSG, "stopped by a wrong order") : 0;
+    event_free(checks);
+    return front->is_broken ? fail_plain(err, EBADMSG, "ended, to be started anew") : 0;
 }
 
 static void front_done(struct front *front)

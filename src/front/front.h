@@ -28,6 +28,7 @@ struct front {
     struct channel control; /* from the bootstrap; its end is our end */
     struct channel keeper;
     struct event *control_readable, *keeper_readable;
+    uint64_t keeper_left_ms;    /* when the keeper went; 0 while there is one */
     struct event *accept_again; /* pending while descriptors ran out and the listeners rest */
     struct evhttp_bound_socket *listeners[LISTENER_COUNT_MAX];
     unsigned listener_count;

@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 
+#include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/proto/channel.h"
@@ -90,6 +91,7 @@ void keeper_attach(struct front *front, int fd)
         keeper_lost(front, err.code != 0 ? err.text : "out of memory");
         return;
     }
+    front->keeper_left_ms = 0;
     log_info("keeper is there, requests are answered");
 }
 
@@ -100,6 +102,7 @@ void keeper_lost(struct front *front, const char *why)
     front->keeper_readable = NULL;
     channel_done(&front->keeper);
     front->has_status = false;
+    front->keeper_left_ms = clock_monotonic_ms();
     if (front->is_draining)
         log_info("keeper has ended: %s", why);
     else

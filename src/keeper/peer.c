@@ -7,6 +7,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
+#include "sallyport/limits.h"
 
 #define MESSAGES_PER_EVENT 64   /* a turn's share: what arrived together shares one commit */
 #define PAUSE_QUEUED       1024 /* answers that wait; above it we read no further requests */
@@ -14,7 +15,8 @@
 #define PAUSE_MS           20
 
 static void on_readable(evutil_socket_t fd, short what, void *arg); /* whole messages are taken, */
-static void on_resume(evutil_socket_t fd, short what, void *arg);   /* unless the peer does not take its answers */
+static void on_resume(evutil_socket_t fd, short what, void *arg);   /* unless the peer does not take its answers, */
+static void on_patience(evutil_socket_t fd, short what, void *arg); /* or is gone and no other comes */
 
 void peer_init(struct peer *peer, struct keeper *keeper, const char *name,
                void (*take)(struct keeper *keeper, struct message *message))
@@ -41,6 +43,9 @@ void peer_disconnect(struct peer *peer)
 void peer_done(struct peer *peer)
 {
     peer_disconnect(peer);
+    if (peer->patience != NULL)
+        event_free(peer->patience);
+    peer->patience = NULL;
 }
 
 int peer_connect(struct peer *peer, int fd, struct error *err)
@@ -56,12 +61,26 @@ int peer_connect(struct peer *peer, int fd, struct error *err)
         done = channel_init(&peer->channel, base, fd, err);
     if (done == 0) {
         peer->is_connected = true;
+        if (peer->patience != NULL)
+            event_del(peer->patience);
         event_add(peer->readable, NULL);
         return 0;
     }
     peer_disconnect(peer);
     fd_close(&fd);
     return done;
+}
+
+void peer_expect(struct peer *peer)
+{
+    if (peer->patience == NULL)
+        peer->patience = evtimer_new(peer->keeper->base, on_patience, peer);
+    if (peer->patience == NULL) {
+        log_error("there is no memory to wait for %s; ending, to be started anew", peer->name);
+        keeper_stop(peer->keeper, 1);
+        return;
+    }
+    timer_start(peer->patience, PEER_PATIENCE_MS);
 }
 
 void peer_break(struct peer *peer, const char *why)
@@ -127,4 +146,14 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     event_add(peer->readable, NULL); /* which looks again, and pauses again */
+}
+
+static void on_patience(evutil_socket_t fd, short what, void *arg)
+{
+    struct peer *peer = arg;
+    (void)fd;
+    (void)what;
+    log_error("no new %s came for %d s; ending, to be started anew and joined with it", peer->name,
+              PEER_PATIENCE_MS / 1000);
+    keeper_stop(peer->keeper, 1);
 }

@@ -1,7 +1,7 @@
 /*
  * The other end of a channel: front or launcher. A peer that breaks the protocol, does not read, or is gone is marked as
  * lost at once and dropped at the end of the turn, so that nobody who is just walking over jobs or watches has the ground
- * moved from under them. The bootstrap sends a new one.
+ * moved from under them. The bootstrap sends a new one when one of the two was started again.
  */
 #pragma once
 
@@ -18,7 +18,8 @@ struct peer {
     const char *name; /* for the log */
     struct channel channel;
     struct event *readable, *resume;
-    unsigned epoch; /* counts connections: what was meant for an old one is not sent to a new one */
+    struct event *patience; /* pending while a new one is waited for */
+    unsigned epoch;         /* counts connections: what was meant for an old one is not sent to a new one */
     bool is_connected, is_lost;
     void (*take)(struct keeper *keeper, struct message *message);
 };
@@ -30,6 +31,12 @@ void peer_done(struct peer *peer);
 /* Takes over fd. The old connection, if any, is closed first. */
 int peer_connect(struct peer *peer, int fd, struct error *err);
 void peer_disconnect(struct peer *peer);
+
+/*
+ * Waits for a new one, but not for ever: when nobody died, but one of us let the other go, the bootstrap knows of nothing. Then
+ * the keeper ends, and is joined anew when it is back.
+ */
+void peer_expect(struct peer *peer);
 
 /* Logs why and marks the peer as lost; what it sent is not looked at any more. */
 void peer_break(struct peer *peer, const char *why);

@@ -218,6 +218,7 @@ static void drop_lost_peers(struct keeper *keeper)
     if (keeper->launcher.is_lost) {
         peer_disconnect(&keeper->launcher);
         launcher_is_gone(keeper);
+        peer_expect(&keeper->launcher); /* a front that we let go ends itself */
     }
 }
 
