@@ -1,18 +1,40 @@
 """A process of ours that dies is started again; one that only dies is waited for longer and longer, and then given up."""
 
+import ctypes
 import os
 import shutil
 import signal
+import socket
 import time
 import unittest
 
 import harness
 from harness import Instance, wait_until
 
-COMMANDS = {"short": {"exec": ["/usr/bin/echo", "short"]}}
+COMMANDS = {"short": {"exec": ["/usr/bin/echo", "short"]},
+            "patient": {"exec": ["/usr/bin/sh", "-c", "echo before; sleep 14; echo after"]}}
 GIVEN_UP = 70               # sallyportd's exit status
 WELL_SECONDS = 1.2          # so old, a process has lived, and its death is the first one
 PAUSES = (100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000)
+
+
+SYS_PIDFD_GETFD = 438       # on every architecture
+CONTROL_FD = 3
+
+
+def break_links(process):
+    """Shuts down what joins a process to its neighbours, as if it was done with them. All of them live on."""
+    pidfd, broken = os.pidfd_open(process.pid), 0
+    for number in process.descriptors():
+        if number <= CONTROL_FD or not os.readlink(f"/proc/{process.pid}/fd/{number}").startswith("socket:"):
+            continue
+        copy = ctypes.CDLL(None, use_errno=True).syscall(SYS_PIDFD_GETFD, pidfd, number, 0)
+        with socket.socket(fileno=copy) as link:
+            if link.type == socket.SOCK_SEQPACKET:
+                link.shutdown(socket.SHUT_RDWR)
+                broken += 1
+    os.close(pidfd)
+    return broken
 
 
 class Restarts(unittest.TestCase):
@@ -65,6 +87,18 @@ class Restarts(unittest.TestCase):
                 self.kill(name)
             self.assertTrue(wait_until(self.is_whole, 10), self.instance.log())
         self.assertEqual(self.instance.run("short").stdout, b"short\n")
+        self.instance.stop()
+
+    def test_a_broken_link_between_two_that_live_is_made_again(self):
+        harness.needs_root(self)
+        job_id = self.instance.submit("patient")["id"]
+        self.assertTrue(wait_until(lambda: self.instance.job(job_id)["state"] == "running", 10))
+        self.assertEqual(break_links(self.instance.part("keeper")), 2, "front and launcher")
+        self.assertFalse(self.is_whole())
+        self.assertTrue(wait_until(self.is_whole, 20), self.instance.log())
+        self.assertEqual(self.instance.wait(job_id)["state"], "succeeded")
+        output = self.instance.request("GET", f"/v1/jobs/{job_id}/output?stream=stdout", headers={"Accept": "application/octet-stream"})
+        self.assertEqual(output.body, b"before\nafter\n")
         self.instance.stop()
 
     def is_whole(self):
