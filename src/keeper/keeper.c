@@ -24,8 +24,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg);
 static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
-    int (*const steps[])(struct keeper *, struct error *) = { turn_init,  queue_init,     watches_init,
-                                                              drain_init, retention_init, copies_init };
+    int (*const steps[])(struct keeper *, struct error *) = { turn_init,      queue_init,  watches_init,     drain_init,
+                                                              retention_init, copies_init, output_syncs_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -90,6 +90,7 @@ void keeper_free(struct keeper *keeper)
     retention_done(keeper);
     intakes_done(keeper);
     copies_done(keeper);
+    output_syncs_done(keeper);
     if (keeper->tick != NULL)
         event_free(keeper->tick);
     if (keeper->base != NULL)

@@ -11,6 +11,7 @@
 #include "drain.h"
 #include "intake.h"
 #include "job_table.h"
+#include "output_sync.h"
 #include "peer.h"
 #include "queue.h"
 #include "refusals.h"
@@ -46,6 +47,7 @@ struct keeper {
     struct sweep sweep;
     struct copies copies;
     struct intakes intakes;
+    struct output_syncs output_syncs;
     int exit_code;
 };
 

@@ -13,6 +13,7 @@
 
 #include "job_life.h"
 #include "keeper.h"
+#include "output_sync.h"
 #include "timer.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -57,14 +58,21 @@ void output_sha256(struct output *output, char *ret_text)
     text_hex(digest, sizeof digest, ret_text);
 }
 
-/* The end is reached when both pipes are, and the hash has caught up. The output may be freed by this. */
+/* The end is reached when both pipes are, the hash has caught up, and the disk has it. The output may be freed by this. */
 static void check_end(struct output *output)
 {
     if (!output->is_ending || output->pipes[0].fd >= 0 || output->pipes[1].fd >= 0 || output->hashed < output->bytes)
         return;
+    if (!output_sync(output))
+        return;
     output->is_ending = false;
     event_del(output->deadline);
     job_output_done(output->keeper, output->job);
+}
+
+void output_synced(struct output *output)
+{
+    check_end(output);
 }
 
 void output_on_hash(evutil_socket_t fd, short what, void *arg)
@@ -175,6 +183,7 @@ static void keep_bytes(struct output_pipe *pipe, uint64_t room)
     output->bytes += (uint64_t)moved;
     output->stream_bytes[pipe->stream] += (uint64_t)moved;
     output->keeper->sweep.live_bytes += (uint64_t)moved + OUTPUT_RECORD_BYTES;
+    output_push(output);
     if (output_hash_step(output))
         timer_start(output->hash_on, 0);
     watch_news(output->keeper, output->job, true);

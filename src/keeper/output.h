@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "sallyport/proto/output_log.h"
 
@@ -42,6 +43,9 @@ struct output {
     struct event *deadline;   /* of the last drain */
     struct event *disk_again; /* after a full disk */
     bool is_stuck;
+    TAILQ_ENTRY(output) in_syncs;
+    uint64_t pushed, index_pushed, waited, index_waited; /* output_sync.c: how far the disk was told, and waited for */
+    bool is_syncing, is_synced;
     bool is_counted; /* in sweep.live_bytes */
 };
 

@@ -8,6 +8,7 @@
 #include "keeper.h"
 #include "output.h"
 #include "output_files.h"
+#include "output_sync.h"
 #include "timer.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
@@ -125,6 +126,7 @@ void output_free(struct output *output)
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i] != NULL)
             event_free(events[i]);
+    output_sync_stop(output);
     if (output->is_counted)
         output->keeper->sweep.live_bytes -= output_stored_bytes(output);
     hash_free(output->hash);
