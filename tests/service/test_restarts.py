@@ -1,5 +1,6 @@
 """A process of ours that dies is started again; one that only dies is waited for longer and longer, and then given up."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -87,6 +88,27 @@ class Restarts(unittest.TestCase):
                 self.kill(name)
             self.assertTrue(wait_until(self.is_whole, 10), self.instance.log())
         self.assertEqual(self.instance.run("short").stdout, b"short\n")
+        self.instance.stop()
+
+    def test_an_accepted_job_is_there_when_everything_was_killed_at_once(self):
+        accepted = []
+        for _ in range(3):
+            accepted += [self.instance.submit("patient")["id"] for _ in range(2)]
+            accepted.append(self.instance.submit("short")["id"])
+            for process in self.instance.processes():
+                with contextlib.suppress(ProcessLookupError):       # most of them end with the first
+                    os.kill(process.pid, signal.SIGKILL)
+            self.instance.process.wait(10)
+            self.assertTrue(wait_until(lambda: not [p for p in self.instance.seen if p.is_alive()], 10), "some live on")
+            self.instance.start()
+            for job_id in accepted:
+                job = self.instance.job(job_id)
+                self.assertIn(job["state"], ("queued", "starting", "running", "succeeded", "lost"), job)
+        self.assertIn(self.instance.wait(accepted[-1])["state"], ("succeeded", "lost"))
+        for job_id in accepted:
+            if not self.instance.job(job_id)["end"]:
+                self.instance.request("POST", f"/v1/jobs/{job_id}/cancel", {})
+            self.instance.wait(job_id)
         self.instance.stop()
 
     def test_a_broken_link_between_two_that_live_is_made_again(self):
