@@ -10,7 +10,7 @@ import struct
 from datetime import datetime
 
 from harness import BIN, mounts_with
-from host import all_processes
+from host import all_processes, cgroups_of
 from work import KINDS, exit_code, expected
 
 ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost", "launch_failed"}
@@ -230,7 +230,7 @@ def picture(instance):
     tree = instance.processes()
     programs = collections.Counter(process.name() for process in tree)
     held = {process.name(): kinds_of_descriptors(process.pid) for process in tree if process.name() in ("sallyportd", "front", "keeper", "launcher")}
-    return {"processes": programs, "descriptors": held, "job groups": len([path for path in groups_of(instance) if "/jobs/" in path])}
+    return {"processes": programs, "descriptors": held, "job groups": len([path for path in cgroups_of(instance.state) if "/jobs/" in path])}
 
 
 def differences(before, after):
@@ -241,17 +241,6 @@ def differences(before, after):
         now = after["descriptors"].get(name, collections.Counter())
         if now != held:
             yield f"descriptors of {name}: more {dict(now - held)}, less {dict(held - now)}"
-
-
-def group_name(instance):
-    stat = os.stat(instance.state)
-    return f"sallyport-{stat.st_dev:x}-{stat.st_ino:x}"
-
-
-def groups_of(instance, name=None):
-    name = name or group_name(instance)
-    return [os.path.join(directory, entry) for directory, names, _ in os.walk("/sys/fs/cgroup") for entry in names
-            if name in os.path.join(directory, entry)]
 
 
 def is_of_slots(pid, first_uid, count):
@@ -266,14 +255,14 @@ def is_of_slots(pid, first_uid, count):
     return False
 
 
-def left_over(instance, group, first_uid, id_count):
+def left_over(instance, first_uid, id_count):
     """After the stop: processes, control groups and mounts."""
     for process in all_processes():
         is_ours = process in instance.seen or is_of_slots(process.pid, first_uid, id_count)
         with contextlib.suppress(OSError):
             if is_ours and process.is_alive():
                 yield f"process {process!r} is left"
-    yield from (f"control group {path} is left" for path in groups_of(instance, group))
+    yield from (f"control group {path} is left" for path in cgroups_of(instance.state))
     yield from (f"mount {line.split()[4]} is left" for line in mounts_with(instance.directory))
 
 

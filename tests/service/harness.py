@@ -214,7 +214,6 @@ class Instance:
         if self.process is None:
             return
         self.processes()
-        pid = self.process.pid
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(STOP_SECONDS)
@@ -223,7 +222,7 @@ class Instance:
             self.kill()
             raise AssertionError(f"sallyportd was still there {STOP_SECONDS} s after SIGTERM:\n{log}") from None
         log = self.log()
-        left = wait_until(lambda: not self.leftovers(pid), 2) or self.leftovers(pid)
+        left = wait_until(lambda: not self.leftovers(), 2) or self.leftovers()
         self.clean()
         if left is not True:
             raise AssertionError(f"left behind after the stop: {left}\n{log}")
@@ -232,8 +231,8 @@ class Instance:
         if "ERROR: AddressSanitizer" in log or "runtime error:" in log or "ERROR: LeakSanitizer" in log:
             raise AssertionError(f"a sanitizer spoke:\n{log}")
 
-    def leftovers(self, pid):
-        return [*(process for process in self.seen if process.is_alive()), *mounts_with(self.directory), *cgroups_of(pid)]
+    def leftovers(self):
+        return [*(process for process in self.seen if process.is_alive()), *mounts_with(self.directory), *cgroups_of(self.state)]
 
     def kill(self):
         """For a test that failed already: everything that we started, at once."""

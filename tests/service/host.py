@@ -168,8 +168,12 @@ def mounts_with(text):
         return [line for line in file if text in line]
 
 
-def cgroups_of(pid):
-    found = []
-    for directory, names, _ in os.walk("/sys/fs/cgroup"):
-        found += [os.path.join(directory, name) for name in names if name.startswith("sallyport") and name.endswith(f"-{pid}")]
-    return found
+def cgroups_of(state):
+    """The control groups of the instance with this state directory; their name is that of src/bootstrap/groups.c."""
+    try:
+        stat = os.stat(state)
+    except OSError:
+        return []
+    name = f"sallyport-{stat.st_dev:x}-{stat.st_ino:x}"
+    return [path for directory, names, _ in os.walk("/sys/fs/cgroup") for path in (os.path.join(directory, entry) for entry in names)
+            if name in path]
