@@ -21,6 +21,9 @@
 
 struct error;
 
+/* Exit statuses as sysexits.h has them; a child that exits with EXIT_CONFIG asks not to be started again. */
+enum exit_status { EXIT_USAGE = 64, EXIT_CHILDREN_DIE = 70, EXIT_OS = 71, EXIT_CONFIG = 78 };
+
 /* Who is who, in the ids of our own user namespace. */
 struct ids {
     bool is_rootless;
@@ -90,7 +93,8 @@ struct bootstrap {
     int reaper_lifeline; /* closing it ends the reaper, and with it everything in the outer pid namespace */
     int outer_pid_namespace;
 
-    bool is_stopping, has_failed;
+    bool is_stopping;
+    int exit_status; /* of an end that is ours */
     uint64_t stop_deadline_ms;
     bool is_worldless; /* the world of cells is being ended on purpose */
 };

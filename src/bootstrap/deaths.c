@@ -23,13 +23,11 @@ static const char *end_text(int status, char text[64])
 
 /* --- a child -------------------------------------------------------------------------------------------------- */
 
-static void give_up(struct bootstrap *bootstrap, const struct child *child)
+/* Ends sallyportd with this exit status, without waiting for jobs. */
+static void give_up(struct bootstrap *bootstrap, int exit_status)
 {
-    log_error(
-        "%s died %u times in a row, each time within %u s of its start; sallyportd ends, and the lines above say why",
-        child->name, child->restart.quick_deaths, QUICK_DEATH_MS / 1000);
     bootstrap->is_stopping = true;
-    bootstrap->has_failed = true;
+    bootstrap->exit_status = exit_status;
     bootstrap->stop_deadline_ms = 0;
 }
 
@@ -38,8 +36,11 @@ static void plan(struct bootstrap *bootstrap, struct child *child, const char *h
 {
     uint64_t now_ms = clock_monotonic_ms();
     if (!restart_plan(&child->restart, now_ms)) {
-        log_warn("%s %s", child->name, how);
-        give_up(bootstrap, child);
+        log_error(
+            "%s %s, and died %u times in a row, each time within %u s of its start; sallyportd ends, and the lines "
+            "above say why",
+            child->name, how, child->restart.quick_deaths, QUICK_DEATH_MS / 1000);
+        give_up(bootstrap, EXIT_CHILDREN_DIE);
         return;
     }
     int wait_ms = restart_wait_ms(&child->restart, now_ms);
@@ -102,6 +103,12 @@ static void child_died(struct bootstrap *bootstrap, enum process process, int st
         /* Its jobs end with it; what they left in control groups goes before a new world can use the slots. */
         world_end(bootstrap);
         groups_sweep_jobs(bootstrap);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG) {
+        log_error("%s says that starting it again would not help; sallyportd ends, and the line above says why",
+                  child->name);
+        give_up(bootstrap, EXIT_CONFIG);
+        return;
     }
     plan(bootstrap, child, end_text(status, how));
 }

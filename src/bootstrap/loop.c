@@ -94,5 +94,5 @@ int loop_run(struct bootstrap *bootstrap)
             answer_doorbell(bootstrap);
         restart_due(bootstrap, true);
     }
-    return bootstrap->has_failed ? 70 : 0;
+    return bootstrap->exit_status;
 }

@@ -28,8 +28,6 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-enum exit_status { EXIT_USAGE = 64, EXIT_OS = 71, EXIT_CONFIG = 78 };
-
 #define DEFAULT_CONFIG "/etc/sallyport/sallyport.yaml"
 #define DEFAULT_STATE  "/var/lib/sallyport"
 

@@ -50,7 +50,9 @@ def _remove_if_empty(path):
 
 def make_directory(name, user=None):
     root = _root_directory()
-    os.makedirs(root, 0o755, exist_ok=True)
+    if not os.path.isdir(root):
+        os.makedirs(root, exist_ok=True)
+        os.chmod(root, 0o755)  # whatever the umask: rootless instances go through it
     atexit.register(_remove_if_empty, root)
     directory = tempfile.mkdtemp(prefix=name + "-", dir=root)
     os.chmod(directory, 0o755)

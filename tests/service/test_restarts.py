@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import time
 import unittest
 
@@ -71,6 +72,15 @@ class Restarts(unittest.TestCase):
             self.assertIn(f"it is started again in {pause} ms", log)
         self.assertGreater(time.monotonic() - began, sum(PAUSES) / 1000)
         self.assertTrue(wait_until(lambda: not [process for process in self.instance.seen if process.is_alive()], 5))
+
+    def test_what_says_that_it_cannot_be_helped_is_not_started_again(self):
+        self.instance.process.send_signal(signal.SIGTERM)
+        self.instance.process.wait(20)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.instance.state, "keeper", "jobs.db"))) as records, records:
+            records.execute("INSERT INTO migrations (version, name, applied_unix_ms) VALUES (99, 'of a later release', 0)")
+        self.instance.start(wait=False)
+        self.assertEqual(self.instance.process.wait(20), 78, self.instance.log())
+        self.assertIn("keeper says that starting it again would not help", self.instance.log())
 
     def test_what_is_mended_meanwhile_serves_again(self):
         real = os.path.join(harness.BIN, "keeper")
