@@ -36,10 +36,10 @@ static void plan(struct bootstrap *bootstrap, struct child *child, const char *h
 {
     uint64_t now_ms = clock_monotonic_ms();
     if (!restart_plan(&child->restart, now_ms)) {
-        log_error(
-            "%s %s, and died %u times in a row, each time within %u s of its start; sallyportd ends, and the lines "
-            "above say why",
-            child->name, how, child->restart.quick_deaths, QUICK_DEATH_MS / 1000);
+        log_warn("%s %s", child->name, how);
+        log_error("%s died %u times in a row, each time within %u s of its start; sallyportd ends, and the lines above "
+                  "say why",
+                  child->name, child->restart.quick_deaths, QUICK_DEATH_MS / 1000);
         give_up(bootstrap, EXIT_CHILDREN_DIE);
         return;
     }
