@@ -56,6 +56,11 @@ class Mayhem:
         time.sleep(1)
         self.threads[0].join()
 
+    def missing(self):
+        """Those that are not there now, however closely they were watched."""
+        there = {program_of(pid) for pid in children_of(self.bootstrap)}
+        return [name for name in VICTIMS if name not in there]
+
     def lived_through(self, name, since, until):
         return not any(who == name and since <= when <= until for when, who in self.deaths)
 
