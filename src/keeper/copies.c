@@ -45,9 +45,12 @@ void copies_done(struct keeper *keeper)
 {
     if (keeper->copies.step == NULL)
         return;
-    struct copy *copy;
-    while ((copy = TAILQ_FIRST(&keeper->copies.list)) != NULL)
-        copy_stop(keeper, copy);
+    struct copy *copy = TAILQ_FIRST(&keeper->copies.list);
+    while (copy != NULL) {
+        struct copy *next = TAILQ_NEXT(copy, in_list);
+        copy_free(copy);
+        copy = next;
+    }
     event_free(keeper->copies.step);
     keeper->copies.step = NULL;
 }

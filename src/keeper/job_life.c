@@ -41,6 +41,7 @@ static void enter_end(struct keeper *keeper, struct job *job)
         job->record.finished_unix_ms = clock_unix_ms();
     job->due &= ~(unsigned)DUE_LAUNCH;
     job->due |= DUE_AUDIT_END | DUE_FORGET;
+    keeper->turn.ends++;
     if (job->is_exit_reported)
         job->due |= DUE_SEEN;
 }

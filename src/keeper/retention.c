@@ -15,12 +15,17 @@
 #define SWEEP_EVERY_MS     60000 /* ages are met without any event */
 #define SWEEP_AFTER_END_MS 5000  /* a burst of ends is one sweep */
 #define BATCH_MAX          64
-#define RIDE_LEAST         2
-#define STEP_MOST          16
-#define STEP_PAUSE_MS      100
-#define QUIET_MS           250                   /* without requests to ride along with */
+#define RIDE_FOR_EACH_END  2                     /* more goes than comes, and little more than comes */
+#define RIDE_BUDGET_US     2000                  /* an unlink can wait for the file system's journal */
+#define BUSY_MS            1000                  /* since a request waited for a commit */
 #define FREE_AT_ONCE_BYTES (64ull * 1024 * 1024) /* freeing blocks takes time too */
 #define COMMANDS_AT_ONCE   16                    /* that are looked at when there is nothing to remove */
+
+/* The sweep's own steps: how many removals, for how long at most, and how long until the next. */
+static const struct pace {
+    int most;
+    unsigned budget_us, pause_ms;
+} pace_busy = { 4, RIDE_BUDGET_US, 250 }, pace_quiet = { 32, 20000, 50 };
 
 static void on_step(evutil_socket_t fd, short what, void *arg);
 
@@ -111,6 +116,14 @@ bool retention_is_over(uint64_t finished_unix_ms)
     return now_unix_ms > finished_unix_ms && now_unix_ms - finished_unix_ms > METADATA_ONLY_MS;
 }
 
+/* After each removal: whether this batch has had its time, or has freed its blocks. */
+static bool is_enough(struct keeper *keeper, uint64_t freed_bytes)
+{
+    struct sweep *sweep = &keeper->sweep;
+    sweep->freed_bytes += freed_bytes;
+    return sweep->freed_bytes > FREE_AT_ONCE_BYTES || clock_monotonic_us() > sweep->until_us;
+}
+
 /* Each returns how many it removed: `most` when there may be more. */
 
 static int remove_unwanted(struct keeper *keeper, int most, struct error *err)
@@ -134,13 +147,11 @@ static int remove_records(struct keeper *keeper, const struct retention *limits,
     struct remains found[BATCH_MAX];
     int count = store_jobs_oldest(keeper->store, keeper->sweep.command, before(clock_unix_ms(), limits->records_age_ms),
                                   found, (uint32_t)most, err);
-    uint64_t freed_bytes = 0;
     for (int i = 0; i < count; i++) {
         int done = remove_job(keeper, &found[i], err);
         if (done < 0)
             return done;
-        freed_bytes += found[i].stored_bytes;
-        if (freed_bytes > FREE_AT_ONCE_BYTES)
+        if (is_enough(keeper, found[i].stored_bytes))
             return most;
     }
     return count;
@@ -149,7 +160,7 @@ static int remove_records(struct keeper *keeper, const struct retention *limits,
 static int remove_outputs(struct keeper *keeper, const struct retention *limits, int most, struct error *err)
 {
     struct remains found[BATCH_MAX];
-    uint64_t outputs, bytes, freed_bytes = 0, oldest_unix_ms = before(clock_unix_ms(), limits->age_ms);
+    uint64_t outputs, bytes, oldest_unix_ms = before(clock_unix_ms(), limits->age_ms);
     int done = store_outputs_total(keeper->store, keeper->sweep.command, &outputs, &bytes, err);
     int count =
         done < 0 ? done : store_outputs_oldest(keeper->store, keeper->sweep.command, found, (uint32_t)most, err);
@@ -161,8 +172,7 @@ static int remove_outputs(struct keeper *keeper, const struct retention *limits,
             return done;
         outputs--;
         bytes -= found[i].stored_bytes;
-        freed_bytes += found[i].stored_bytes;
-        if (freed_bytes > FREE_AT_ONCE_BYTES)
+        if (is_enough(keeper, found[i].stored_bytes))
             return most;
     }
     return count;
@@ -220,13 +230,15 @@ static void sweep_begin(struct keeper *keeper)
     sweep->is_due = false;
     sweep->command[0] = '\0';
     sweep->begun_ms = clock_monotonic_ms();
-    timer_start(sweep->step, STEP_PAUSE_MS);
+    timer_start(sweep->step, pace_quiet.pause_ms);
 }
 
 /* What was removed so far may be undone with the turn: then the files are gone, and the next sweep notes that again. */
-static void sweep_some(struct keeper *keeper, int most)
+static void sweep_some(struct keeper *keeper, int most, unsigned budget_us)
 {
     struct error err = { 0 };
+    keeper->sweep.freed_bytes = 0;
+    keeper->sweep.until_us = clock_monotonic_us() + budget_us;
     int done = store_begin(keeper->store, &err);
     if (done == 0)
         done = sweep_on(keeper, most < BATCH_MAX ? most : BATCH_MAX, &err);
@@ -238,29 +250,28 @@ static void sweep_some(struct keeper *keeper, int most)
 
 void retention_ride(struct keeper *keeper)
 {
-    struct sweep *sweep = &keeper->sweep;
-    bool is_alone = sweep->is_alone;
-    sweep->is_alone = false;
-    if (!sweep->is_on || is_alone)
+    unsigned ends = keeper->turn.ends;
+    if (!keeper->sweep.is_on || ends == 0)
         return;
-    sweep->ridden_ms = clock_monotonic_ms();
-    sweep_some(keeper, RIDE_LEAST + (int)(keeper->turn.weight < BATCH_MAX ? keeper->turn.weight : BATCH_MAX));
+    keeper->sweep.ridden_ms = clock_monotonic_ms();
+    sweep_some(keeper, ends < BATCH_MAX ? (int)ends * RIDE_FOR_EACH_END : BATCH_MAX, RIDE_BUDGET_US);
 }
 
 static void on_step(evutil_socket_t fd, short what, void *arg)
 {
     struct keeper *keeper = arg;
     struct sweep *sweep = &keeper->sweep;
+    uint64_t now_ms = clock_monotonic_ms();
+    const struct pace *pace = now_ms - keeper->turn.asked_ms < BUSY_MS ? &pace_busy : &pace_quiet;
     (void)fd;
     (void)what;
     if (!sweep->is_on)
         return;
-    if (clock_monotonic_ms() - sweep->ridden_ms > QUIET_MS && !store_is_open(keeper->store)) {
-        sweep->is_alone = true;
-        sweep_some(keeper, STEP_MOST);
+    if (now_ms - sweep->ridden_ms >= pace->pause_ms) {
         turn_schedule(keeper);
+        sweep_some(keeper, pace->most, pace->budget_us);
     }
-    timer_start(sweep->step, STEP_PAUSE_MS);
+    timer_start(sweep->step, pace->pause_ms);
 }
 
 void retention_tick(struct keeper *keeper)

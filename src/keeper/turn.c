@@ -75,7 +75,6 @@ void turn_job_changed(struct keeper *keeper, struct job *job)
     if (!job->is_changed)
         TAILQ_INSERT_TAIL(&keeper->turn.changed, job, in_changed);
     job->is_changed = true;
-    keeper->turn.weight++;
     watch_news(keeper, job, false);
     turn_schedule(keeper);
 }
@@ -117,7 +116,7 @@ void turn_then(struct keeper *keeper, turn_effect *effect, void *arg)
     }
     item->effect = effect;
     item->arg = arg;
-    keeper->turn.weight++;
+    keeper->turn.asked_ms = clock_monotonic_ms();
     STAILQ_INSERT_TAIL(&keeper->turn.items, item, in_turn);
 }
 
@@ -229,7 +228,7 @@ void turn_end(struct keeper *keeper)
     queue_start_next(keeper);
     if (store_is_open(keeper->store) || !TAILQ_EMPTY(&keeper->turn.changed))
         retention_ride(keeper);
-    keeper->turn.weight = 0;
+    keeper->turn.ends = 0;
     keeper->turn.is_scheduled = false; /* what the deeds below bring belongs to the next turn */
     int done = turn_commit(keeper, &err);
     keeper->turn.is_spoiled = false;

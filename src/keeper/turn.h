@@ -29,7 +29,8 @@ struct turn {
     struct event *end, *retry;
     bool is_scheduled;
     bool is_spoiled;
-    unsigned weight; /* how much it brought */
+    unsigned ends;     /* of jobs, in this turn */
+    uint64_t asked_ms; /* monotonic: when a request last waited for a commit */
     STAILQ_HEAD(, turn_item) items;
     TAILQ_HEAD(, job) changed; /* written at the end */
 };

@@ -182,7 +182,7 @@ Test(retention, refuses_new_jobs_while_the_disk_is_too_full_and_no_longer)
     rig_accept(&submit);
 }
 
-Test(retention, rides_along_when_there_is_work)
+Test(retention, rides_along_with_the_ends_of_jobs)
 {
     struct job_id ids[6];
     rig_hello(7, 0);
@@ -192,13 +192,11 @@ Test(retention, rides_along_when_there_is_work)
     keeper->sweep.begun_ms = 0;
     keeper->sweep.is_due = true;
     retention_tick(keeper);
-    uint64_t before_ms = clock_monotonic_ms();
-    for (int i = 0; i < 4; i++)
-        rig_job("echo");
+    for (int i = 0; i < 2; i++)
+        ended("echo", "more");
     uint64_t outputs, bytes;
     cr_assert_eq(store_outputs_total(keeper->store, "", &outputs, &bytes, &err), 0);
-    cr_expect_eq(outputs, 0, "%llu are left", (unsigned long long)outputs);
-    cr_expect_lt(clock_monotonic_ms() - before_ms, 5000);
+    cr_expect_leq(outputs, 6, "%llu are left", (unsigned long long)outputs);
     sweep();
     for (int i = 0; i < 6; i++)
         expect_expired(&ids[i]);
