@@ -91,8 +91,12 @@ static void take_hand_over(void)
 
 static void run_ours(enum target target)
 {
+    static const uint8_t head[32] = { 0 }; /* of an audit trail that this stand-in does not keep */
     struct message message;
-    struct msg_launch launch = { .job_id = job_id_new(), .generation = generation, .command = (uint32_t)target };
+    struct msg_launch launch = { .job_id = job_id_new(),
+                                 .generation = generation,
+                                 .command = (uint32_t)target,
+                                 .audit_head = { head, sizeof head } };
     text_copy(launch.actor, sizeof launch.actor, "bench");
     send_to_launcher(MSG_LAUNCH, &launch);
     for (;;) {
