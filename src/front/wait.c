@@ -20,7 +20,8 @@
 #include "request.h"
 
 struct wait {
-    bool is_submit; /* answers a POST: 202 while the job is not at its end */
+    bool
+        is_submit; /* answers a POST: 200 at the job's end for who waited for it, else 202, however quick the job was */
     bool has_seen;
     uint64_t deadline_ms; /* monotonic; 0: no wait */
     uint8_t first_state;
@@ -53,10 +54,15 @@ static json_t *minimal(json_t *job)
     return json;
 }
 
+static bool is_waited_for_and_ended(const struct wait *wait)
+{
+    return wait->deadline_ms != 0 && job_has_ended(wait->last_state);
+}
+
 static void answer_submit(struct request *request)
 {
     struct wait *wait = request->state;
-    bool has_ended = job_has_ended(wait->last_state);
+    bool has_ended = is_waited_for_and_ended(wait);
     if (request->prefer.return_minimal)
         request_add_header(request, "Preference-Applied", "return=minimal");
     if (!has_ended)
@@ -98,7 +104,7 @@ static void on_wait_over(struct request *request)
     ask_forget(&request->asks[ASK_MAIN]);
     if (!wait->is_submit)
         answer_job(request);
-    else if (job_has_ended(wait->last_state) && !request->prefer.return_minimal)
+    else if (is_waited_for_and_ended(wait) && !request->prefer.return_minimal)
         output_head_read(request, on_head_read);
     else
         answer_submit(request);
