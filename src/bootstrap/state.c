@@ -80,8 +80,28 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
     return 0;
 }
 
+/*
+ * The keeper's files are its alone and are never given away as a tree. When its id has changed (slots.first_uid, or an account
+ * made for it meanwhile), somebody who knows must say so.
+ */
+static int check_keeper_owner(const struct bootstrap *bootstrap, struct error *err)
+{
+    struct stat st;
+    if (fstat(bootstrap->keeper_dir_fd, &st) < 0)
+        return fail(err, errno, "stat the keeper's directory");
+    if (st.st_uid != bootstrap->ids.keeper && st.st_uid != geteuid())
+        return fail_plain(err, EPERM,
+                          "the records in the state directory belong to uid %u, and the keeper has uid %u now: set "
+                          "slots.first_uid as it was, or do 'chown -R %u:%u keeper' there",
+                          (unsigned)st.st_uid, bootstrap->ids.keeper, bootstrap->ids.keeper, bootstrap->ids.keeper);
+    return 0;
+}
+
 int state_give(struct bootstrap *bootstrap, struct error *err)
 {
+    int done = check_keeper_owner(bootstrap, err);
+    if (done < 0)
+        return done;
     if (fchown(bootstrap->keeper_dir_fd, bootstrap->ids.keeper, bootstrap->ids.keeper) < 0)
         return fail(err, errno, "give the keeper its directory");
     if (fchown(bootstrap->starts_fd, bootstrap->ids.launcher, bootstrap->ids.launcher) < 0)

@@ -40,10 +40,21 @@ class Backup(unittest.TestCase):
         return target
 
     def restored(self, target):
-        """An instance on a backup."""
-        instance = Instance(COMMANDS)
+        """An instance on a backup, with the ids that the records belong to: the keeper's is two below the first slot's."""
+        instance = Instance(COMMANDS, slots={"first_uid": os.stat(os.path.join(target, "keeper")).st_uid + 2})
         instance.state = target
         return instance
+
+    def test_a_copy_is_refused_where_the_keeper_has_another_id(self):
+        harness.needs_root(self)
+        with Instance(COMMANDS) as instance:
+            target = self.backup(instance, "copy")
+        other = Instance(COMMANDS)
+        self.addCleanup(other.kill)
+        other.state = target
+        other.start(wait=False)
+        self.assertEqual(other.process.wait(20), 71, other.log())
+        self.assertIn("chown -R", other.log())
 
     def output(self, instance, job_id):
         """What the record has, and that it is what the record says of it."""
