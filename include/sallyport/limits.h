@@ -71,3 +71,6 @@
 #define ARGV_MAX_BYTES           (64 * 1024) /* argv and environment of a job; far below ARG_MAX */
 #define FILTER_INSTRUCTIONS_MAX  3500        /* the kernel takes 4096 */
 #define QUEUE_MAX                10000       /* jobs waiting at once; above it 503 queue-full */
+#define PRIORITY_MAX             9           /* starts before all others of its kind */
+#define PRIORITY_DEFAULT         5
+#define STEP_COUNT_MAX           256 /* steps of one sequence */

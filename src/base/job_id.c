@@ -63,6 +63,12 @@ bool job_id_parse(const char *text, struct job_id *ret_id)
     return true;
 }
 
+bool job_id_is_none(const struct job_id *id)
+{
+    static const struct job_id none;
+    return job_id_equal(id, &none);
+}
+
 bool job_id_equal(const struct job_id *left, const struct job_id *right)
 {
     return memcmp(left->bytes, right->bytes, sizeof left->bytes) == 0;

@@ -59,6 +59,12 @@ static json_t *text_or_null(const char *text)
     return text[0] != '\0' ? json_text(text) : json_null();
 }
 
+static json_t *id_or_null(const struct job_id *id)
+{
+    char text[JOB_ID_TEXT_BYTES];
+    return job_id_is_none(id) ? json_null() : json_string(job_id_text(id, text));
+}
+
 static json_t *time_or_null(uint64_t unix_ms)
 {
     char text[CLOCK_TEXT_BYTES];
@@ -120,6 +126,11 @@ static json_t *json_entries(struct span entries)
     return object;
 }
 
+static const char *via_text(uint8_t via)
+{
+    return via == EVIDENCE_PEER ? "peer" : via == EVIDENCE_SERVICE ? "service" : "token";
+}
+
 json_t *json_identity(const struct msg_identity *identity)
 {
     json_t *scopes = json_array();
@@ -131,7 +142,7 @@ json_t *json_identity(const struct msg_identity *identity)
     }
     json_t *json = json_object();
     json_object_set_new(json, "id", json_text(identity->actor));
-    json_object_set_new(json, "via", json_string(identity->via == EVIDENCE_PEER ? "peer" : "token"));
+    json_object_set_new(json, "via", json_string(via_text(identity->via)));
     json_object_set_new(json, "scopes", scopes);
     json_object_set_new(json, "expires_at", time_or_null(identity->expires_unix_ms));
     return json;
@@ -197,7 +208,7 @@ static json_t *json_actor(const struct msg_job *job)
 {
     json_t *actor = json_object();
     json_object_set_new(actor, "id", json_text(job->actor));
-    json_object_set_new(actor, "via", json_string(job->via == EVIDENCE_PEER ? "peer" : "token"));
+    json_object_set_new(actor, "via", json_string(via_text(job->via)));
     json_object_set_new(actor, "addr", text_or_null(job->address));
     return actor;
 }
@@ -227,7 +238,11 @@ json_t *json_job(const struct msg_job *job)
     json_object_set_new(json, "position", job->position > 0 ? json_integer(job->position) : json_null());
     json_object_set_new(json, "params", json_entries(job->params));
     json_object_set_new(json, "actor", json_actor(job));
-    json_object_set_new(json, "source", json_string("api"));
+    json_object_set_new(json, "source", json_string(job_source_text(job->source)));
+    json_object_set_new(json, "origin", text_or_null(job->origin));
+    json_object_set_new(json, "parent", id_or_null(&job->parent));
+    json_object_set_new(json, "step_index", job->step_index > 0 ? json_integer(job->step_index) : json_null());
+    json_object_set_new(json, "priority", json_integer(job->priority));
     json_object_set_new(json, "reason", text_or_null(job->why));
     json_object_set_new(json, "labels", json_entries(job->labels));
     json_object_set_new(json, "created_at", time_or_null(job->created_unix_ms));

@@ -47,6 +47,13 @@ static const struct {
     [JOB_REASON_REJECTED] = { "rejected", JOB_REJECTED },
 };
 
+static const char *const source_texts[JOB_SOURCE_COUNT] = {
+    [JOB_SOURCE_API] = "api",
+    [JOB_SOURCE_SCHEDULE] = "schedule",
+    [JOB_SOURCE_CHAIN] = "chain",
+    [JOB_SOURCE_STEP] = "step",
+};
+
 static const char *const degrade_texts[DEGRADE_COUNT] = {
     "cgroup-memory", "cgroup-pids", "cgroup-cpu", "cgroup-io", "landlock", "job-uid",
 };
@@ -83,6 +90,11 @@ const char *job_event_text(enum job_event event)
 const char *job_reason_text(enum job_reason reason)
 {
     return reason < JOB_REASON_COUNT ? reasons[reason].text : "";
+}
+
+const char *job_source_text(enum job_source source)
+{
+    return source < JOB_SOURCE_COUNT ? source_texts[source] : "";
 }
 
 const char *job_degrade_text(unsigned bit_index)

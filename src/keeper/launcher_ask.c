@@ -19,6 +19,7 @@ static int fill_launch(struct keeper *keeper, const struct job *job, struct msg_
                                    .generation = keeper->rules.generation,
                                    .command = (uint32_t)command,
                                    .timeout_ms = job->record.timeout_ms,
+                                   .source = job->record.source,
                                    .has_stdin = job->record.has_stdin };
     text_copy(launch->actor, sizeof launch->actor, job->record.actor);
     audit_head(keeper->store, head);

@@ -13,6 +13,7 @@ static void copy_texts(const struct job_record *record, struct msg_job *report)
     COPY_TEXT(report->command, record->command);
     COPY_TEXT(report->actor, record->actor);
     COPY_TEXT(report->address, record->address);
+    COPY_TEXT(report->origin, record->origin);
     COPY_TEXT(report->why, record->why);
     COPY_TEXT(report->step, record->step);
     COPY_TEXT(report->message, record->message);
@@ -35,6 +36,10 @@ static void copy_numbers(const struct job_record *record, struct msg_job *report
     report->state = record->state;
     report->reason = record->reason;
     report->via = record->via;
+    report->source = record->source;
+    report->parent = record->parent;
+    report->step_index = record->step_index;
+    report->priority = record->priority;
     report->created_unix_ms = record->created_unix_ms;
     report->started_unix_ms = record->started_unix_ms;
     report->finished_unix_ms = record->finished_unix_ms;

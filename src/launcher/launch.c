@@ -165,6 +165,7 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
         .params = order->params,
         .job_id = run->id_text,
         .actor = order->actor,
+        .source = order->source,
         .timeout_ms = run->timeout_ms,
         .now_unix_ms = clock_unix_ms(),
         .degraded = run->degraded,

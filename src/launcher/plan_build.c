@@ -57,7 +57,7 @@ static int add_fixed_variables(const struct plan_order *order, const uint8_t *st
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_JOB_ID=%s", order->job_id);
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_COMMAND=%s", command->name);
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_ACTOR=%s", order->actor);
-    snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_SOURCE=api");
+    snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_SOURCE=%s", job_source_text(order->source));
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_ATTEMPT=1");
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_DEADLINE=%llu",
              (unsigned long long)((order->now_unix_ms + order->timeout_ms) / 1000));

@@ -20,6 +20,7 @@ struct plan_order {
     uint32_t command;   /* an index that fits the policy */
     struct span params; /* that matcher_check() took */
     const char *job_id, *actor;
+    uint8_t source; /* enum job_source */
     uint32_t timeout_ms;
     uint64_t now_unix_ms;
     uint32_t degraded; /* enum degrade: the weaker means to use */

@@ -6,8 +6,7 @@
 #include "sallyport/job/job.h"
 
 #define EVIDENCE(type)                                                                                                 \
-    U8(type, evidence.kind, EVIDENCE_COUNT - 1), BYTES(type, evidence.secret, SECRET_MAX_BYTES),                       \
-        TEXT(type, evidence.address)
+    U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
 
 static const struct field become_fields[] = {
     U32(struct msg_become, uid, UINT32_MAX - 1),
@@ -61,6 +60,8 @@ static const struct field submit_fields[] = {
     TEXT(struct msg_submit, reason),
     TEXT(struct msg_submit, idempotency_key),
     U32(struct msg_submit, timeout_ms, TIMEOUT_MAX_MS),
+    BOOL(struct msg_submit, has_priority),
+    U8(struct msg_submit, priority, PRIORITY_MAX),
     BOOL(struct msg_submit, has_stdin),
 };
 
@@ -131,6 +132,11 @@ static const struct field job_fields[] = {
     TEXT(struct msg_job, actor),
     U8(struct msg_job, via, EVIDENCE_COUNT - 1),
     TEXT(struct msg_job, address),
+    U8(struct msg_job, source, JOB_SOURCE_COUNT - 1),
+    TEXT(struct msg_job, origin),
+    ID(struct msg_job, parent),
+    U32(struct msg_job, step_index, STEP_COUNT_MAX),
+    U8(struct msg_job, priority, PRIORITY_MAX),
     TEXT(struct msg_job, why),
     U64(struct msg_job, created_unix_ms),
     U64(struct msg_job, started_unix_ms),
@@ -189,6 +195,7 @@ static const struct field launch_fields[] = {
     U32(struct msg_launch, timeout_ms, TIMEOUT_MAX_MS),
     BYTES(struct msg_launch, params, PARAMS_MAX_BYTES),
     TEXT(struct msg_launch, actor),
+    U8(struct msg_launch, source, JOB_SOURCE_COUNT - 1),
     BYTES(struct msg_launch, audit_head, 32),
     BOOL(struct msg_launch, has_stdin),
 };

@@ -1,6 +1,6 @@
 /*
  * Job records. One table says which member is which column; the SQL is written from it, and values are moved by one loop
- * each way. States and reasons are stored by name: their numbers are ours to change, the database's contents are not.
+ * each way. States, reasons and sources are stored by name: their numbers are ours to change, the database's contents are not.
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,11 +18,17 @@ static const struct field columns[] = {
     ID(struct job_record, id),
     U8(struct job_record, state, JOB_STATE_COUNT - 1),
     U8(struct job_record, reason, JOB_REASON_COUNT - 1),
+    U8(struct job_record, source, JOB_SOURCE_COUNT - 1),
     TEXT(struct job_record, command),
     TEXT(struct job_record, actor),
     U8(struct job_record, via, UINT8_MAX),
     TEXT(struct job_record, address),
     TEXT(struct job_record, why),
+    TEXT(struct job_record, origin),
+    ID(struct job_record, parent),
+    U32(struct job_record, step_index, UINT32_MAX),
+    U8(struct job_record, priority, PRIORITY_MAX),
+    TEXT(struct job_record, queue_key),
     U64(struct job_record, created_unix_ms),
     U64(struct job_record, started_unix_ms),
     U64(struct job_record, finished_unix_ms),
@@ -54,7 +60,38 @@ static const struct field columns[] = {
 
 #define COLUMN_COUNT ((int)(sizeof columns / sizeof columns[0]))
 
-enum { COLUMN_ID, COLUMN_STATE, COLUMN_REASON };
+static const char *state_name(unsigned state)
+{
+    return job_state_text(state);
+}
+
+static const char *reason_name(unsigned reason)
+{
+    return job_reason_text(reason);
+}
+
+static const char *source_name(unsigned source)
+{
+    return job_source_text(source);
+}
+
+/* The columns behind `id`, in their order, that hold a name for a number. */
+static const struct named {
+    const char *(*name)(unsigned number);
+    unsigned first, count;
+} named_columns[] = {
+    { state_name, JOB_QUEUED, JOB_STATE_COUNT },
+    { reason_name, JOB_REASON_NONE, JOB_REASON_COUNT },
+    { source_name, JOB_SOURCE_API, JOB_SOURCE_COUNT },
+};
+
+#define FIRST_NAMED 1
+#define NAMED_COUNT ((int)(sizeof named_columns / sizeof named_columns[0]))
+
+static const struct named *column_names(int i)
+{
+    return i >= FIRST_NAMED && i < FIRST_NAMED + NAMED_COUNT ? &named_columns[i - FIRST_NAMED] : NULL;
+}
 
 char *job_sql_columns(void)
 {
@@ -107,6 +144,11 @@ static void bind_column(sqlite3_stmt *statement, int i, const struct job_record 
 {
     const void *from = (const char *)record + columns[i].offset;
     int at = i + 1;
+    const struct named *names = column_names(i);
+    if (names != NULL) {
+        bind_text(statement, at, names->name(*(const uint8_t *)from));
+        return;
+    }
     switch (columns[i].kind) {
     case FIELD_ID:
         bind_bytes(statement, at, from, JOB_ID_BYTES);
@@ -134,8 +176,6 @@ static void bind_job(sqlite3_stmt *statement, const struct job_record *record)
 {
     for (int i = 0; i < COLUMN_COUNT; i++)
         bind_column(statement, i, record);
-    bind_text(statement, COLUMN_STATE + 1, job_state_text(record->state));
-    bind_text(statement, COLUMN_REASON + 1, job_reason_text(record->reason));
     bind_u64(statement, COLUMN_COUNT + 1, !job_has_ended(record->state));
 }
 
@@ -167,22 +207,12 @@ static bool read_number(sqlite3_stmt *statement, int at, const struct field *fie
     return true;
 }
 
-static bool read_state(sqlite3_stmt *statement, int at, uint8_t *ret_state)
-{
-    enum job_state state;
-    const char *text = (const char *)sqlite3_column_text(statement, at);
-    if (text == NULL || !job_state_parse(text, &state))
-        return false;
-    *ret_state = (uint8_t)state;
-    return true;
-}
-
-static bool read_reason(sqlite3_stmt *statement, int at, uint8_t *ret_reason)
+static bool read_name(sqlite3_stmt *statement, int at, const struct named *names, uint8_t *ret_number)
 {
     const char *text = (const char *)sqlite3_column_text(statement, at);
-    for (enum job_reason reason = JOB_REASON_NONE; text != NULL && reason < JOB_REASON_COUNT; reason++)
-        if (strcmp(job_reason_text(reason), text) == 0) {
-            *ret_reason = (uint8_t)reason;
+    for (unsigned number = names->first; text != NULL && number < names->count; number++)
+        if (strcmp(names->name(number), text) == 0) {
+            *ret_number = (uint8_t)number;
             return true;
         }
     return false;
@@ -193,10 +223,8 @@ static bool read_column(sqlite3_stmt *statement, int i, struct job_record *recor
     const struct field *field = &columns[i];
     void *to = (char *)record + field->offset;
     int at = i + 1; /* behind sequence */
-    if (i == COLUMN_STATE)
-        return read_state(statement, at, to);
-    if (i == COLUMN_REASON)
-        return read_reason(statement, at, to);
+    if (column_names(i) != NULL)
+        return read_name(statement, at, column_names(i), to);
     if (field->kind == FIELD_ID)
         return column_exact(statement, at, to, JOB_ID_BYTES);
     if (field->kind == FIELD_TEXT)

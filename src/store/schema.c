@@ -82,6 +82,14 @@ static const struct migration {
       "CREATE TRIGGER output_goes_with_its_job AFTER DELETE ON jobs WHEN old.output_fate = 1 BEGIN"
       "  UPDATE output_totals SET outputs = outputs - 1, bytes = bytes - old.output_stored_bytes"
       "  WHERE command = old.command; END;" },
+    { "where jobs come from, and what they wait for",
+      "ALTER TABLE jobs ADD COLUMN source TEXT NOT NULL DEFAULT 'api';"
+      "ALTER TABLE jobs ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
+      "ALTER TABLE jobs ADD COLUMN parent BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';"
+      "ALTER TABLE jobs ADD COLUMN step_index INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 5;"
+      "ALTER TABLE jobs ADD COLUMN queue_key TEXT NOT NULL DEFAULT '';"
+      "CREATE INDEX jobs_by_parent ON jobs (parent, id) WHERE parent <> x'00000000000000000000000000000000';" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -22,4 +22,7 @@ const char *job_id_text(const struct job_id *id, char text[JOB_ID_TEXT_BYTES]);
 /* Takes exactly the spelling that job_id_text() writes: one job has one name. */
 bool job_id_parse(const char *text, struct job_id *ret_id);
 
+/* Whether it is all zero, which no job's name is: its version and time are in it. */
+bool job_id_is_none(const struct job_id *id);
+
 bool job_id_equal(const struct job_id *left, const struct job_id *right);

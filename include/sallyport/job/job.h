@@ -51,6 +51,15 @@ enum job_reason {
     JOB_REASON_COUNT,
 };
 
+/* How it came to be asked for. */
+enum job_source {
+    JOB_SOURCE_API,      /* a caller's request */
+    JOB_SOURCE_SCHEDULE, /* its time had come */
+    JOB_SOURCE_CHAIN,    /* another job ended: `then`, `on_failure`, `always` */
+    JOB_SOURCE_STEP,     /* it is a step of a sequence */
+    JOB_SOURCE_COUNT,
+};
+
 /* limits that a job met without being ended by them: bits of limits_hit */
 enum job_limit { JOB_LIMIT_PIDS = 1, JOB_LIMIT_DISK = 2 };
 
@@ -77,5 +86,6 @@ bool job_has_ended(enum job_state state);
 const char *job_state_text(enum job_state state);
 const char *job_event_text(enum job_event event);
 const char *job_reason_text(enum job_reason reason);
+const char *job_source_text(enum job_source source);
 const char *job_degrade_text(unsigned bit_index);
 bool job_state_parse(const char *text, enum job_state *ret_state);

@@ -117,7 +117,13 @@ struct msg_empty {
 
 /* --- front -> keeper ---------------------------------------------------------------------------------------- */
 
-enum evidence_kind { EVIDENCE_NONE, EVIDENCE_BEARER, EVIDENCE_PEER, EVIDENCE_COUNT };
+enum evidence_kind {
+    EVIDENCE_NONE,
+    EVIDENCE_BEARER,
+    EVIDENCE_PEER,
+    EVIDENCE_SERVICE, /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
+    EVIDENCE_COUNT
+};
 
 /* What a caller showed. The front passes it on and decides nothing by it. */
 struct evidence {
@@ -139,7 +145,9 @@ struct msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, 
     char reason[REASON_MAX_BYTES]; /* why, in the caller's words */
     char idempotency_key[IDEMPOTENCY_KEY_MAX_BYTES + 1];
     uint32_t timeout_ms; /* 0: the command's own; may only shorten it */
-    bool has_stdin;      /* a sealed memory file is handed over */
+    bool has_priority;
+    uint8_t priority; /* may only be less than the command's own */
+    bool has_stdin;   /* a sealed memory file is handed over */
 };
 
 struct msg_read_job { /* also MSG_READ_OUTPUT */
@@ -210,6 +218,11 @@ struct msg_job {
     char actor[NAME_MAX_BYTES];
     uint8_t via;
     char address[ADDRESS_MAX_BYTES];
+    uint8_t source;              /* enum job_source */
+    char origin[NAME_MAX_BYTES]; /* the schedule that asked; else "" */
+    struct job_id parent;        /* the job that it follows, or is a step of; all zero: none */
+    uint32_t step_index;         /* among the steps of its parent, from 1; 0: no step */
+    uint8_t priority;
     char why[REASON_MAX_BYTES];                                  /* the caller's reason */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
@@ -263,6 +276,7 @@ struct msg_launch { /* descriptors: [stdin, when has_stdin] */
     uint32_t timeout_ms; /* may only shorten the command's own */
     struct span params;  /* entries: the values as the caller wrote them, checked again */
     char actor[NAME_MAX_BYTES];
+    uint8_t source;         /* enum job_source */
     struct span audit_head; /* 32 bytes: the head of the keeper's audit chain, for the launcher's own record */
     bool has_stdin;
 };

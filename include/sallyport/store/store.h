@@ -76,7 +76,13 @@ struct job_record {
     char actor[NAME_MAX_BYTES];
     uint8_t via; /* how the actor was known: enum evidence_kind */
     char address[ADDRESS_MAX_BYTES];
-    char why[REASON_MAX_BYTES];                                  /* the caller's own words */
+    uint8_t source;                   /* enum job_source; kept by name in the database */
+    char origin[NAME_MAX_BYTES];      /* the schedule that asked; "" for callers */
+    struct job_id parent;             /* the job that it follows, or is a step of; all zero: none */
+    uint32_t step_index;              /* among the steps of its parent, from 1; 0: no step */
+    uint8_t priority;                 /* PRIORITY_MAX starts first */
+    char queue_key[REASON_MAX_BYTES]; /* `concurrency.key`, filled in when it was accepted */
+    char why[REASON_MAX_BYTES];       /* the caller's own words */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
     bool has_stdin;            /* a file of the job's name is part of the record */
