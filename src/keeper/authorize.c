@@ -73,7 +73,10 @@ const struct caller *authorize(const struct rules *rules, const struct evidence 
 
 uint8_t caller_via(const struct caller *who)
 {
-    return who->kind == IDENTITY_PEER ? EVIDENCE_PEER : EVIDENCE_BEARER;
+    static const uint8_t via[] = {
+        [IDENTITY_TOKEN] = EVIDENCE_BEARER, [IDENTITY_PEER] = EVIDENCE_PEER, [IDENTITY_SERVICE] = EVIDENCE_SERVICE
+    };
+    return via[who->kind];
 }
 
 static bool has_scope(const struct caller *who, enum scope_kind kind)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "keeper.h"
+#include "own_submit.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
@@ -49,7 +50,10 @@ static void send_refusal(struct keeper *keeper, const struct request *request, c
                                    .retry_after_s = refusal->retry_after_s };
     text_copy(refused.code, sizeof refused.code, refusal->code);
     text_copy(refused.detail, sizeof refused.detail, detail);
-    request_answer(keeper, request, MSG_REFUSED, &refused);
+    if (request->own != NULL)
+        request->own->heard(keeper, request->own, NULL, &refused);
+    else
+        request_answer(keeper, request, MSG_REFUSED, &refused);
 }
 
 void request_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
@@ -74,4 +78,12 @@ void request_fail(struct keeper *keeper, const struct request *request, const st
     send_refusal(keeper, request, &refusal,
                  is_full ? "there is no room to record this; try again later"
                          : "the service failed; its log says more");
+}
+
+void request_distrust(struct keeper *keeper, const struct request *request, const char *why)
+{
+    if (request->own == NULL)
+        peer_break(&keeper->front, why);
+    else
+        request_refuse(keeper, request, &(struct refusal){ .status = 422, .code = "params-invalid" }, "%s", why);
 }

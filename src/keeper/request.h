@@ -7,6 +7,7 @@
 struct error;
 struct intake;
 struct keeper;
+struct own_submit;
 
 struct request {
     uint32_t id;
@@ -15,6 +16,7 @@ struct request {
     const struct caller *who; /* NULL: unknown; then the answer is 401 whatever was asked */
     int stdin_fd;             /* of a submit, or -1; the message owns it */
     struct intake *intake;    /* of a submit whose standard input is stored, or NULL */
+    struct own_submit *own;   /* the keeper's own submit (own_submit.h): nobody at the front waits; or NULL */
 };
 
 struct refusal {
@@ -32,5 +34,8 @@ void request_refuse(struct keeper *keeper, const struct request *request, const 
 
 /* For what could not be read or stored: 503 store-full or 500 internal. The cause goes to the log alone. */
 void request_fail(struct keeper *keeper, const struct request *request, const struct error *err);
+
+/* It is not what an honest sender makes: the front is let go; a submit of our own is refused. */
+void request_distrust(struct keeper *keeper, const struct request *request, const char *why);
 
 void request_answer(struct keeper *keeper, const struct request *request, enum msg_type type, const void *body);

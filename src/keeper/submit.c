@@ -12,6 +12,7 @@
 #include "intake.h"
 #include "job_life.h"
 #include "keeper.h"
+#include "own_submit.h"
 #include "stdin_file.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -22,6 +23,7 @@ struct accepted {
     struct job_id job_id;
     uint32_t request_id;
     unsigned epoch;
+    struct own_submit *own; /* who hears of it; NULL: the front */
 };
 
 static void submit_stored(struct keeper *keeper, void *arg, bool is_stored)
@@ -38,10 +40,20 @@ static void submit_stored(struct keeper *keeper, void *arg, bool is_stored)
             job_forget(keeper, job);
         stdin_file_remove(keeper->state_fd, &accepted->job_id);
     }
-    if (accepted->epoch == keeper->front.epoch)
+    if (accepted->own != NULL)
+        accepted->own->heard(keeper, accepted->own, is_stored ? &submitted : NULL, is_stored ? NULL : &refused);
+    else if (accepted->epoch == keeper->front.epoch)
         peer_send(&keeper->front, is_stored ? MSG_SUBMITTED : MSG_REFUSED, accepted->request_id,
                   is_stored ? (const void *)&submitted : (const void *)&refused, NULL, 0);
     free(accepted);
+}
+
+static void set_origin(struct job_record *record, const struct own_submit *own)
+{
+    record->source = (uint8_t)own->source;
+    record->parent = own->parent;
+    record->step_index = own->step_index;
+    text_copy(record->origin, sizeof record->origin, own->origin);
 }
 
 static struct job_record record_of(const struct submit *submit)
@@ -50,6 +62,7 @@ static struct job_record record_of(const struct submit *submit)
     const struct msg_submit *asked = submit->asked;
     struct job_record record = { .id = request->intake != NULL ? request->intake->job_id : job_id_new(),
                                  .state = JOB_QUEUED,
+                                 .priority = PRIORITY_DEFAULT,
                                  .via = caller_via(request->who),
                                  .version = 1,
                                  .created_unix_ms = clock_unix_ms(),
@@ -62,6 +75,8 @@ static struct job_record record_of(const struct submit *submit)
     text_copy(record.actor, sizeof record.actor, request->who->name);
     text_copy(record.address, sizeof record.address, request->evidence->address);
     text_copy(record.why, sizeof record.why, asked->reason);
+    if (request->own != NULL)
+        set_origin(&record, request->own);
     return record;
 }
 
@@ -126,8 +141,10 @@ static int accept_job(struct keeper *keeper, const struct submit *submit, struct
     struct accepted *accepted = malloc(sizeof *accepted);
     if (accepted == NULL)
         return fail(err, ENOMEM, "accept a job");
-    *accepted =
-        (struct accepted){ .job_id = record->id, .request_id = submit->request->id, .epoch = keeper->front.epoch };
+    *accepted = (struct accepted){ .job_id = record->id,
+                                   .request_id = submit->request->id,
+                                   .epoch = keeper->front.epoch,
+                                   .own = submit->request->own };
     int done = store_submit(keeper, submit, record, err);
     if (done == 0 && !remember(keeper, submit, record)) {
         turn_spoil(keeper);

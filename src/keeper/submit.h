@@ -21,6 +21,9 @@ struct submit {
 /* Who used which key for which command. */
 struct key_scope submit_scope(const struct submit *submit);
 
+/* Says which job it is, to whoever asked. */
+void submit_answer(struct keeper *keeper, const struct request *request, const struct msg_submitted *submitted);
+
 /*
  * All checks, in the order in which a caller may learn of them. False when the submit ends there; then the answer is on
  * its way, or the front was dropped.

@@ -5,6 +5,7 @@
 #include "authorize.h"
 #include "intake.h"
 #include "keeper.h"
+#include "own_submit.h"
 #include "request_digest.h"
 #include "submit.h"
 #include "sallyport/base/clock.h"
@@ -17,6 +18,14 @@
 #define LABEL_TEXT_MAX      128 /* name or value of a label, bytes */
 #define QUEUE_RETRY_AFTER_S 5
 #define STORE_RETRY_AFTER_S 30
+
+void submit_answer(struct keeper *keeper, const struct request *request, const struct msg_submitted *submitted)
+{
+    if (request->own != NULL)
+        request->own->heard(keeper, request->own, submitted, NULL);
+    else
+        request_answer(keeper, request, MSG_SUBMITTED, submitted);
+}
 
 struct key_scope submit_scope(const struct submit *submit)
 {
@@ -61,7 +70,7 @@ static bool check_stdin(struct keeper *keeper, struct submit *submit)
     if (!submit->asked->has_stdin)
         return true;
     if (memfd_check_sealed(request->stdin_fd, UINT64_MAX, &submit->stdin_bytes, &err) < 0) {
-        peer_break(&keeper->front, err.text);
+        request_distrust(keeper, submit->request, err.text);
         return false;
     }
     uint64_t most =
@@ -120,7 +129,7 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     struct error err = { 0 };
     int done = check_values(keeper, submit, &errors, &err);
     if (done == -EBADMSG || done == -ENOENT) {
-        peer_break(&keeper->front, err.text);
+        request_distrust(keeper, submit->request, err.text);
         return false;
     }
     struct span found = { room, (uint32_t)(sizeof room - errors.left) };
@@ -161,7 +170,7 @@ static bool redact(struct keeper *keeper, struct submit *submit)
     struct writer out = { submit->redacted, sizeof submit->redacted };
     struct error err = { 0 };
     if (matcher_redact(keeper->rules.matcher, submit->command_index, submit->asked->params, &out, &err) < 0) {
-        peer_break(&keeper->front, err.text);
+        request_distrust(keeper, submit->request, err.text);
         return false;
     }
     submit->params = (struct span){ submit->redacted, (uint32_t)(sizeof submit->redacted - out.left) };
@@ -192,7 +201,7 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     if (found < 0)
         request_fail(keeper, request, &err);
     else if (hash_equal(digest, submit->digest))
-        request_answer(keeper, request, MSG_SUBMITTED, &submitted);
+        submit_answer(keeper, request, &submitted);
     else
         request_refuse(
             keeper, request,

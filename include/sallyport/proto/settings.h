@@ -41,7 +41,12 @@ struct setting_keeper {
     struct retention retention; /* for jobs whose command is not listed any more */
 };
 
-enum identity_kind { IDENTITY_NONE, IDENTITY_TOKEN, IDENTITY_PEER, IDENTITY_KIND_COUNT };
+enum identity_kind {
+    IDENTITY_NONE,
+    IDENTITY_TOKEN,
+    IDENTITY_PEER,
+    IDENTITY_SERVICE, /* the keeper's own, for a schedule: in no file of settings */
+};
 
 struct setting_identity {
     char name[NAME_MAX_BYTES];
