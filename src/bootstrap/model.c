@@ -88,6 +88,8 @@ static void name_programs(struct policy *policy)
 {
     for (uint32_t i = 0; i < policy->command_count; i++) {
         struct command *command = &policy->commands[i];
+        if (command_is_sequence(command))
+            continue;
         snprintf(command->program, sizeof command->program, "%s", command->arguments[0].pieces[0].literal);
     }
 }

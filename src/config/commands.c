@@ -5,6 +5,7 @@
 
 #include "accounts.h"
 #include "env_names.h"
+#include "follows.h"
 #include "paths.h"
 #include "placeholders.h"
 #include "reading.h"
@@ -21,7 +22,10 @@ void *command_open(struct reading *reading, const char *name)
     if (command == NULL || mode == NULL)
         return NULL;
     policy->command_count++;
+    reading->follow_draft_count = 0;
     text_copy(command->name, sizeof command->name, name);
+    if (strcmp(name, SEQUENCE_NAME) == 0)
+        fault_at_key(reading, "'" SEQUENCE_NAME "' is the name of sequences that callers put together; choose another");
     reading->command = command;
     reading->faults_before_command = reading->report->fault_count;
     reading->command_draft = (struct command_draft){ .limits = reading->server.limits };
@@ -86,8 +90,10 @@ static void take_arguments(struct reading *reading, struct command *command)
             break;
         command->argument_count++;
         size_t above = enter_index(reading, i);
-        placeholders_read(reading, text_item(exec, i), true, i == 0 ? "the program is the owner's choice alone" : NULL,
-                          template);
+        const struct placeholder_rule rule = { .may_spread = true,
+                                               .literal_only =
+                                                   i == 0 ? "the program is the owner's choice alone" : NULL };
+        placeholders_read(reading, text_item(exec, i), &rule, template);
         leave(reading, above);
     }
     leave(reading, length);
@@ -128,10 +134,12 @@ static void take_variable(struct reading *reading, struct command *command, cons
         return;
     command->env_count++;
     text_copy(entry->name, sizeof entry->name, name);
-    placeholders_read(
-        reading, text, false,
-        env_is_obeyed(name) ? "loaders or interpreters obey this variable, so a caller must have no say in it" : NULL,
-        &entry->value);
+    const struct placeholder_rule rule = {
+        .literal_only = env_is_obeyed(name)
+                            ? "loaders or interpreters obey this variable, so a caller must have no say in it"
+                            : NULL
+    };
+    placeholders_read(reading, text, &rule, &entry->value);
 }
 
 static void take_env(struct reading *reading, struct command *command)
@@ -156,7 +164,10 @@ static void warn_unused(struct reading *reading, const struct command *command)
     for (uint32_t i = 0; i < command->param_count; i++)
         if (!reading->params_used[i] && command->params[i].rule.type != PARAM_SECRET)
             warning_below(reading, command->params[i].name, -1,
-                          "no argument and no variable uses it; write \"{%s}\" in 'exec'", command->params[i].name);
+                          command_is_sequence(command)
+                              ? "no step uses it; write \"{%s}\" in a step's 'params'"
+                              : "no argument and no variable uses it; write \"{%s}\" in 'exec'",
+                          command->params[i].name);
     leave(reading, length);
 }
 
@@ -169,6 +180,7 @@ static void take_templates(struct reading *reading, struct command *command)
     }
     take_arguments(reading, command);
     take_env(reading, command);
+    follows_take(reading, command);
     warn_unused(reading, command);
     free(reading->params_used);
     reading->params_used = NULL;
@@ -197,6 +209,25 @@ static uint32_t find_filter(struct reading *reading, const char *name)
     return policy->filter_count++;
 }
 
+static void take_sandbox(struct reading *reading, struct command *command)
+{
+    const struct command_draft *draft = &reading->command_draft;
+    if (draft->user != NULL)
+        command->account = account_find(reading, draft->user);
+    command->root = root_find(reading);
+    command->filter = find_filter(reading, word_profile((unsigned)draft->limits.profile));
+}
+
+/* It has no program, so no sandbox: index 0 is that of some command, for a circle-free sequence ends in programs. Its
+ * steps have timeouts of their own. */
+static void take_sequence(struct reading *reading, struct command *command)
+{
+    size_t length = enter_key(reading, "timeout");
+    if (!tree_has(reading->tree, reading->path.text))
+        command->timeout_ms = TIMEOUT_MAX_MS;
+    leave(reading, length);
+}
+
 void command_close(struct reading *reading)
 {
     struct policy *policy = reading->config->policy;
@@ -205,12 +236,16 @@ void command_close(struct reading *reading)
     take_texts(reading, command);
     take_limits(command, &draft->limits);
     take_templates(reading, command);
+    follows_check_sequence(reading, command);
     scripts_check(reading);
     check_delivery(reading, command);
     take_input(reading, command);
-    command->account = draft->user != NULL ? account_find(reading, draft->user) : ACCOUNT_NONE;
-    command->root = root_find(reading);
-    command->filter = find_filter(reading, word_profile((unsigned)draft->limits.profile));
+    command->parallel = (uint32_t)draft->parallel;
+    command->account = ACCOUNT_NONE;
+    if (command_is_sequence(command))
+        take_sequence(reading, command);
+    else
+        take_sandbox(reading, command);
     reading->config->command_modes[policy->command_count - 1] = (uint8_t)draft->mode;
 #if SALLYPORT_TEST_SWITCHES
     command->test_layers_off = (uint32_t)draft->test_layers_off;

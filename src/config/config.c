@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "follows.h"
 #include "identities.h"
 #include "listeners.h"
 #include "public.h"
@@ -86,6 +87,8 @@ static void check_whole(struct reading *reading)
     struct error err = { 0 };
     if (matcher_new(reading->config->policy, &matcher, &err) < 0)
         report_fault(reading->report, (struct place){ 0 }, "commands", "%s", err.text);
+    else
+        follows_try(reading, matcher);
     matcher_free(matcher);
 }
 
@@ -109,6 +112,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         take_server(reading);
         listeners_take(reading);
         identities_check(reading);
+        follows_resolve(reading);
         if (report->fault_count == 0 && !report->is_out_of_memory)
             check_whole(reading);
     }
@@ -119,8 +123,10 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
                           report->fault_count == 1 ? "" : "s");
     if (done == 0)
         done = finish(config, err);
-    if (reading != NULL)
+    if (reading != NULL) {
+        follows_done(reading);
         json_decref(reading->texts);
+    }
     free(reading);
     if (done < 0)
         config_free(config);

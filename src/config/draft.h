@@ -53,6 +53,15 @@ struct param_draft {
     const char *help, *deliver;
 };
 
+/* An item of `steps`, `then`, `on_failure` or `always`. */
+struct follow_draft {
+    uint8_t when;   /* enum follow_when */
+    uint32_t index; /* in its list */
+    const char *command;
+    const json_t *params; /* name: a scalar or a list of scalars, as written */
+    bool continues;
+};
+
 struct command_draft {
     const char *title, *description, *group, *workdir, *user;
     const json_t *exec;   /* texts */
@@ -60,7 +69,8 @@ struct command_draft {
     uint64_t mode;        /* 0 async, 1 sync */
     uint64_t takes_stdin; /* 0 none, 1 body */
     uint64_t stdin_max_bytes;
-    uint64_t record;            /* 0 full, 1 metadata-only */
+    uint64_t record; /* 0 full, 1 metadata-only */
+    uint64_t parallel;
     uint64_t signals;           /* bit n-1 for signal n */
     const json_t *read, *write; /* texts: paths */
     struct limits_draft limits;

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "env_names.h"
+#include "follows.h"
 #include "identities.h"
 #include "params.h"
 #include "words.h"
@@ -40,7 +41,26 @@ static const struct entry_life token_life = { text_is_name, NAME_RULE, token_ope
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
 static const struct entry_life command_life = { text_is_name, NAME_RULE, command_open, command_close };
 static const struct entry_life param_life = { param_is_name, PARAM_NAME_RULE, param_open, param_close };
+static const struct entry_life pass_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
+static const struct entry_life step_life = { NULL, NULL, step_open, NULL };
+static const struct entry_life then_life = { NULL, NULL, then_open, NULL };
+static const struct entry_life on_failure_life = { NULL, NULL, on_failure_open, NULL };
+static const struct entry_life always_life = { NULL, NULL, always_open, NULL };
 static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
+
+/* Other commands that a command has run. */
+/* clang-format off */
+#define FOLLOW_KEYS(name, life, text)                                                                                  \
+    { "commands.*." name, KEY_MAPS, .least = 1, .most = STEP_COUNT_MAX, .entries = &(life),                            \
+      .hint = "[{command: NAME, params: {ref: \"{ref}\"}}]", .help = text },                                           \
+    { "commands.*." name ".*", KEY_GROUP, .hint = "{command: NAME}", .help = "One of them." },                         \
+    { "commands.*." name ".*.command", KEY_TEXT, TEXT_AT(struct follow_draft, command), .least = 1,                    \
+      .most = NAME_MAX_BYTES - 1, .is_required = true, .help = "Which command." },                                     \
+    { "commands.*." name ".*.params", KEY_ENTRIES, NODE_AT(struct follow_draft, params), .most = PARAM_COUNT_MAX,      \
+      .entries = &pass_life, .hint = "{ref: \"{ref}\"}",                                                               \
+      .help = "Its parameters. `{name}` stands for a parameter of this command." },                                    \
+    { "commands.*." name ".*.params.*", KEY_VALUE, .help = "A value or a list, with placeholders as in `exec`." }
+/* clang-format on */
 
 /* What `defaults:` and each command have in common. A default's fallback is ours, a command's is that of `defaults:`. */
 /* clang-format off */
@@ -199,7 +219,6 @@ const struct key keys[] = {
     { "commands.*.group", KEY_TEXT, TEXT_AT(struct command_draft, group), .most = 64,
       .help = "Commands of one group are shown together." },
     { "commands.*.exec", KEY_TEXTS, NODE_AT(struct command_draft, exec), .least = 1, .most = ARGUMENT_COUNT_MAX,
-      .is_required = true,
       .hint = "[/usr/bin/echo, \"{text}\"], the program and one element for each argument; there is no shell to split "
               "a text",
       .help = "The program (an absolute path) and its arguments; no shell is involved. `\"{name}\"` is replaced by "
@@ -254,6 +273,20 @@ const struct key keys[] = {
               "job's end; output until ten seconds after it, for those who waited." },
     { "commands.*.signals", KEY_WORDS, NUMBER_AT(struct command_draft, signals), .word = word_signal, .fallback = "[]",
       .hint = "[HUP, USR1]", .help = "Signals that may be sent to a running job." },
+    FOLLOW_KEYS("steps", step_life,
+                "In place of `exec`: commands that are run one after another, as jobs of their own. "
+                "The first that fails ends the sequence, which then ends like it."),
+    { "commands.*.steps.*.continue", KEY_BOOL, BOOL_AT(struct follow_draft, continues), .fallback = "false",
+      .help = "The sequence goes on although this step failed." },
+    { "commands.*.parallel", KEY_INT, NUMBER_AT(struct command_draft, parallel), .least = 1, .most = STEP_COUNT_MAX,
+      .fallback = "1", .help = "How many `steps` run at once." },
+    FOLLOW_KEYS("then", then_life, "Commands that are run when a job of this one has succeeded."),
+    FOLLOW_KEYS("on_failure", on_failure_life,
+                "Commands that are run when a job of this one has failed, timed out, was "
+                "lost or could not be launched."),
+    FOLLOW_KEYS("always", always_life,
+                "Commands that are run when a job of this one has ended in any way, also when it "
+                "was cancelled."),
     LIMIT_KEYS("commands.*", struct command_draft, INHERITED),
     { "commands.*.sandbox.read", KEY_PATHS, NODE_AT(struct command_draft, read), .most = BIND_COUNT_MAX,
       .hint = "[/opt/deploy]", .help = "Files and directories of the host that the job sees, read-only." },

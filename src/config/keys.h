@@ -15,6 +15,7 @@ struct reading;
 enum key_type {
     KEY_GROUP,         /* a map whose keys are rows */
     KEY_ENTRIES,       /* a map whose keys are names of the owner's choice; its row "PATH.*" is each of them */
+    KEY_MAPS,          /* a list of maps; its row "PATH.*" is each of them */
     KEY_TEXT,          /* const char *; least and most in bytes */
     KEY_SCALAR,        /* const char *: text or number, as text */
     KEY_TEXTS,         /* const json_t *: a list of texts; least and most of them */
@@ -31,7 +32,7 @@ enum key_type {
     KEY_TYPE_COUNT,
 };
 
-/* How the entries of a map of names begin and end. */
+/* How the entries of a map of names, or the items of a list of maps, begin and end. Items have no name. */
 struct entry_life {
     bool (*is_name)(const char *name);
     const char *name_rule;                                    /* what a name must be, for people */

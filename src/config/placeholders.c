@@ -12,8 +12,7 @@
 struct scan {
     struct reading *reading;
     struct template *template;
-    const char *literal_only;
-    bool may_spread;
+    const struct placeholder_rule *rule;
     char *literal; /* what has gathered since the last placeholder */
     size_t literal_length;
     unsigned placeholder_count;
@@ -60,13 +59,17 @@ static void check_use(struct scan *scan, const struct param *param, bool is_spre
     struct reading *reading = scan->reading;
     bool is_list = param->rule.type == PARAM_LIST, is_secret = param->rule.type == PARAM_SECRET;
     const char *name = param->name;
-    if (scan->literal_only != NULL)
-        fault(reading, "{%s} may not stand here: %s", name, scan->literal_only);
+    const struct placeholder_rule *rule = scan->rule;
+    const char *why_not = rule->literal_only != NULL ? rule->literal_only : rule->no_param;
+    if (why_not == NULL && is_secret)
+        why_not = rule->no_secret;
+    if (why_not != NULL)
+        fault(reading, "{%s} may not stand here: %s", name, why_not);
     else if (is_list && !is_spread)
         fault(reading, "'%s' is a list; write \"{%s...}\" as an element of its own", name, name);
     else if (is_spread && !is_list)
         fault(reading, "'%s' is no list; write {%s}", name, name);
-    else if (is_spread && !scan->may_spread)
+    else if (is_spread && !rule->may_spread)
         fault(reading, "'%s' is a list, and a variable holds one value", name);
     else if (is_spread && !is_alone)
         fault(reading, "{%s...} must be the whole element, for it becomes one element for each item", name);
@@ -80,7 +83,30 @@ static void check_use(struct scan *scan, const struct param *param, bool is_spre
               is_secret ? "" : " or a 'default'");
 }
 
-/* The text between braces. Returns false if it is none of ours. */
+static const char *const job_facts[JOB_FACT_COUNT] = {
+    [JOB_FACT_ID] = "job.id",
+    [JOB_FACT_STATE] = "job.state",
+    [JOB_FACT_REASON] = "job.reason",
+    [JOB_FACT_EXIT_CODE] = "job.exit_code",
+};
+
+/* {job.id}: of the job that this one follows. False for any other name. */
+static bool take_job_fact(struct scan *scan, const char *name)
+{
+    for (uint32_t fact = 0; fact < JOB_FACT_COUNT; fact++) {
+        if (strcmp(name, job_facts[fact]) != 0)
+            continue;
+        if (!scan->rule->may_name_job)
+            fault(scan->reading, "{%s} may stand only in 'then', 'on_failure' and 'always'", name);
+        end_literal(scan);
+        struct template_piece *piece = add_piece(scan);
+        if (piece != NULL)
+            piece->param = JOB_FACT_FIRST + fact;
+        return true;
+    }
+    return false;
+}
+
 static void take_placeholder(struct scan *scan, const char *inside, size_t length, bool is_alone)
 {
     char name[PLACEHOLDER_MAX_BYTES] = { 0 };
@@ -93,6 +119,8 @@ static void take_placeholder(struct scan *scan, const char *inside, size_t lengt
         return;
     }
     memcpy(name, inside, name_length);
+    if (!is_spread && take_job_fact(scan, name))
+        return;
     int index = command_find_param(scan->reading->command, name);
     if (index < 0) {
         refuse_unknown(scan, name);
@@ -125,11 +153,10 @@ static size_t take_brace(struct scan *scan, const char *start, const char *at)
     return (size_t)(end + 1 - at);
 }
 
-void placeholders_read(struct reading *reading, const char *text, bool may_spread, const char *literal_only,
+void placeholders_read(struct reading *reading, const char *text, const struct placeholder_rule *rule,
                        struct template *ret_template)
 {
-    struct scan scan = { .reading = reading, .template = ret_template, .literal_only = literal_only };
-    scan.may_spread = may_spread;
+    struct scan scan = { .reading = reading, .template = ret_template, .rule = rule };
     scan.literal = malloc(strlen(text) + 1);
     if (scan.literal == NULL) {
         reading->report->is_out_of_memory = true;

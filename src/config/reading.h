@@ -16,6 +16,12 @@
 
 struct key;
 
+/* A follow whose target is not looked up yet: it may stand further down. */
+struct follow_target {
+    uint32_t command, follow, index; /* whose, which of them, and where in its list */
+    const char *name;
+};
+
 struct reading {
     struct tree *tree;
     struct report *report;
@@ -34,7 +40,11 @@ struct reading {
     unsigned faults_before; /* the parameter that is being read */
     unsigned faults_before_command;
 
-    bool *params_used; /* of the command: by a placeholder */
+    bool *params_used;                  /* of the command: by a placeholder */
+    struct follow_draft *follow_drafts; /* of the command */
+    uint32_t follow_draft_count;
+    struct follow_target *targets; /* of all commands */
+    uint32_t target_count;
 };
 
 /* Walks the whole tree. */

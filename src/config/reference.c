@@ -4,16 +4,30 @@
 #include <string.h>
 
 #include "keys.h"
+#include "sallyport/base/text.h"
 
-/* "commands.*.env" -> "commands.NAME.env" */
+/* Whether what stands before `end` is the path of a list, whose items have no names. */
+static bool is_list(const char *path, const char *end)
+{
+    char above[128];
+    return text_copy_bytes(above, sizeof above, path, (size_t)(end - path)) && key_find(above)->type == KEY_MAPS;
+}
+
+/* "commands.*.env" -> "commands.NAME.env", "commands.*.steps.*.command" -> "commands.NAME.steps[].command" */
 static void write_path(FILE *to, const char *path)
 {
     fputc('`', to);
-    for (; *path != '\0'; path++)
-        if (*path == '*')
+    for (const char *at = path; *at != '\0'; at++) {
+        bool is_item = at[0] == '.' && at[1] == '*';
+        if (is_item && is_list(path, at)) {
+            fputs("[]", to);
+            at++;
+        } else if (*at == '*') {
             fputs("NAME", to);
-        else
-            fputc(*path, to);
+        } else {
+            fputc(*at, to);
+        }
+    }
     fputc('`', to);
 }
 
@@ -31,11 +45,22 @@ static void write_words(FILE *to, const struct key *key)
 static void write_type(FILE *to, const struct key *key)
 {
     static const char *const names[KEY_TYPE_COUNT] = {
-        [KEY_GROUP] = "map",        [KEY_ENTRIES] = "map of names",   [KEY_TEXT] = "text",
-        [KEY_SCALAR] = "number",    [KEY_TEXTS] = "list of texts",    [KEY_TEXT_OR_TEXTS] = "text or list of texts",
-        [KEY_INT] = "whole number", [KEY_BOOL] = "`true` or `false`", [KEY_DURATION] = "duration",
-        [KEY_SIZE] = "size",        [KEY_WORD] = "one of ",           [KEY_WORDS] = "list of ",
-        [KEY_PATH] = "path",        [KEY_PATHS] = "list of paths",    [KEY_VALUE] = "value, or list of values",
+        [KEY_GROUP] = "map",
+        [KEY_ENTRIES] = "map of names",
+        [KEY_MAPS] = "list of maps",
+        [KEY_TEXT] = "text",
+        [KEY_SCALAR] = "number",
+        [KEY_TEXTS] = "list of texts",
+        [KEY_TEXT_OR_TEXTS] = "text or list of texts",
+        [KEY_INT] = "whole number",
+        [KEY_BOOL] = "`true` or `false`",
+        [KEY_DURATION] = "duration",
+        [KEY_SIZE] = "size",
+        [KEY_WORD] = "one of ",
+        [KEY_WORDS] = "list of ",
+        [KEY_PATH] = "path",
+        [KEY_PATHS] = "list of paths",
+        [KEY_VALUE] = "value, or list of values",
     };
     char least[BOUND_TEXT_BYTES], most[BOUND_TEXT_BYTES];
     fputs(names[key->type], to);

@@ -7,6 +7,7 @@
 #include "reading.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/policy/policy_follow.h"
 #include "sallyport/policy/policy_match.h"
 #include "sallyport/proto/entries.h"
 
@@ -35,24 +36,15 @@ static void alone_init(struct alone *alone, const struct command *command, const
     alone->policy = (struct policy){ .commands = &alone->command, .command_count = 1 };
 }
 
-static uint8_t entry_kind(enum param_type type)
-{
-    static const uint8_t kinds[PARAM_TYPE_COUNT] = {
-        [PARAM_STRING] = ENTRY_STRING, [PARAM_INT] = ENTRY_INTEGER, [PARAM_NUMBER] = ENTRY_REAL,
-        [PARAM_BOOL] = ENTRY_BOOL,     [PARAM_ENUM] = ENTRY_STRING, [PARAM_LIST] = ENTRY_LIST,
-    };
-    return kinds[type];
-}
-
 /* The value as a caller would send it. */
 static bool write_entries(struct reading *reading, const struct param *param, const json_t *value, struct writer *out)
 {
-    uint8_t kind = entry_kind(param->rule.type);
+    uint8_t kind = param_entry_kind(param->rule.type);
     if (kind != ENTRY_LIST)
         return entries_add_text(out, kind, param->name, scalar_text(reading, value), "");
     bool done = entries_add_text(out, kind, param->name, "", "");
     for (size_t i = 0; done && i < json_array_size(value); i++)
-        done = entries_add_text(out, ENTRY_ITEM + entry_kind(param->item.type), param->name,
+        done = entries_add_text(out, ENTRY_ITEM + param_entry_kind(param->item.type), param->name,
                                 scalar_text(reading, json_array_get(value, i)), "");
     return done;
 }

@@ -298,7 +298,7 @@ static void read_value_key(struct reading *reading, const struct key *key, const
     } else {
         is_good = read_scalar(reading, key, value) != NULL;
     }
-    if (is_good)
+    if (is_good && draft != NULL)
         put_pointer(key, draft, value);
 }
 
@@ -313,14 +313,23 @@ static void read_group(struct reading *reading, const struct key *key, const jso
 typedef void read_row(struct reading *reading, const struct key *key, const json_t *value, void *draft);
 
 static void read_entries(struct reading *reading, const struct key *key, const json_t *value, void *draft);
+static void read_maps(struct reading *reading, const struct key *key, const json_t *value, void *draft);
 
 static read_row *const readers[KEY_TYPE_COUNT] = {
-    [KEY_GROUP] = read_group,       [KEY_ENTRIES] = read_entries, [KEY_TEXT] = read_text,
-    [KEY_SCALAR] = read_scalar_key, [KEY_TEXTS] = read_texts,     [KEY_TEXT_OR_TEXTS] = read_texts,
-    [KEY_INT] = read_integer,       [KEY_BOOL] = read_bool,       [KEY_DURATION] = read_measure,
-    [KEY_SIZE] = read_measure,      [KEY_WORD] = read_word,       [KEY_WORDS] = read_words,
-    [KEY_PATH] = read_path,         [KEY_PATHS] = read_texts,     [KEY_VALUE] = read_value_key,
+    [KEY_GROUP] = read_group,         [KEY_ENTRIES] = read_entries,   [KEY_MAPS] = read_maps,
+    [KEY_TEXT] = read_text,           [KEY_SCALAR] = read_scalar_key, [KEY_TEXTS] = read_texts,
+    [KEY_TEXT_OR_TEXTS] = read_texts, [KEY_INT] = read_integer,       [KEY_BOOL] = read_bool,
+    [KEY_DURATION] = read_measure,    [KEY_SIZE] = read_measure,      [KEY_WORD] = read_word,
+    [KEY_WORDS] = read_words,         [KEY_PATH] = read_path,         [KEY_PATHS] = read_texts,
+    [KEY_VALUE] = read_value_key,
 };
+
+static const struct key *row_of(const struct key *key)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s.*", key->path);
+    return key_find(path);
+}
 
 static void read_entry(struct reading *reading, const struct key *map, const struct key *row, const char *name,
                        const json_t *value, void *draft)
@@ -342,9 +351,7 @@ static void read_entry(struct reading *reading, const struct key *map, const str
 
 static void read_entries(struct reading *reading, const struct key *key, const json_t *value, void *draft)
 {
-    char row_path[128];
-    snprintf(row_path, sizeof row_path, "%s.*", key->path);
-    const struct key *row = key_find(row_path);
+    const struct key *row = row_of(key);
     if (!json_is_object(value)) {
         refuse_shape(reading, key, value, "a map of names");
         return;
@@ -363,6 +370,28 @@ static void read_entries(struct reading *reading, const struct key *key, const j
     }
     if (key->entries->open == NULL) /* plain values: whoever wants them reads the map */
         put_pointer(key, draft, value);
+}
+
+static void read_maps(struct reading *reading, const struct key *key, const json_t *value, void *draft)
+{
+    const struct key *row = row_of(key);
+    (void)draft;
+    if (!json_is_array(value)) {
+        refuse_shape(reading, key, value, "a list of maps");
+        return;
+    }
+    size_t count = json_array_size(value);
+    if (count < key->least || count > key->most) {
+        fault(reading, "has %zu items, and must have between %" PRIu64 " and %" PRIu64, count, key->least, key->most);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t length = enter_index(reading, i);
+        void *item = key->entries->open(reading, NULL);
+        if (item != NULL)
+            read_group(reading, row, json_array_get(value, i), item);
+        leave(reading, length);
+    }
 }
 
 /* What stands when the key is absent goes the same way as what is written. */

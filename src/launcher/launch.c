@@ -48,6 +48,8 @@ static enum not_launched check_order(const struct launcher *launcher, const stru
         done = fail_plain(err, EEXIST, "the job has a slot already");
     else if (order->command >= policy->command_count)
         done = fail_plain(err, ENOENT, "there is no command %u", order->command);
+    else if (command_is_sequence(&policy->commands[order->command]))
+        done = fail_plain(err, EINVAL, "command %u is a sequence and has no program", order->command);
     else if (order->timeout_ms > policy->commands[order->command].timeout_ms)
         done = fail_plain(err, EINVAL, "the timeout is longer than the command's own");
     else if (stdin_fd >= 0 && !policy->commands[order->command].takes_stdin)

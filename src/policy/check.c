@@ -59,13 +59,20 @@ static int check_params(const struct command *command, struct error *err)
     return 0;
 }
 
-static int check_template(const struct command *command, const struct template *template, struct error *err)
+bool is_job_fact(uint32_t param)
+{
+    return param >= JOB_FACT_FIRST && param < JOB_FACT_FIRST + JOB_FACT_COUNT;
+}
+
+int template_check(const struct command *command, const struct template *template, bool may_name_job, struct error *err)
 {
     if (template->is_spread && template->piece_count != 1)
         return fail_plain(err, EINVAL, "'{name...}' stands alone in its element");
     for (uint32_t i = 0; i < template->piece_count; i++) {
         const struct template_piece *piece = &template->pieces[i];
         if (piece->literal != NULL && !template->is_spread)
+            continue;
+        if (may_name_job && piece->literal == NULL && !template->is_spread && is_job_fact(piece->param))
             continue;
         if (piece->literal != NULL || piece->param >= command->param_count)
             return fail_plain(err, EINVAL, "a placeholder names no parameter");
@@ -88,16 +95,20 @@ static bool is_program(const struct template *template)
 
 static int check_templates(const struct command *command, struct error *err)
 {
+    if (command_is_sequence(command))
+        return command->argument_count == 0 && command->env_count == 0
+                   ? 0
+                   : fail_plain(err, EINVAL, "a sequence has no program of its own");
     if (command->argument_count == 0 || !is_program(&command->arguments[0]))
         return fail_plain(err, EINVAL, "the first argument is the program's absolute path, without placeholders");
     for (uint32_t i = 0; i < command->argument_count; i++)
-        if (check_template(command, &command->arguments[i], err) < 0)
+        if (template_check(command, &command->arguments[i], false, err) < 0)
             return fail_in(err, "argument %u", i);
     for (uint32_t i = 0; i < command->env_count; i++) {
         const struct env_entry *entry = &command->env[i];
         if (entry->name[0] == '\0' || strchr(entry->name, '=') != NULL || entry->value.is_spread)
             return fail_plain(err, EINVAL, "variable '%s': a name without '=', and one value", entry->name);
-        if (check_template(command, &entry->value, err) < 0)
+        if (template_check(command, &entry->value, false, err) < 0)
             return fail_in(err, "variable '%s'", entry->name);
     }
     return 0;

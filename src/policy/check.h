@@ -4,8 +4,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct command;
 struct error;
+struct template;
 
 /* 0, or -EINVAL naming the command and what is wrong with it. */
 int command_check(const struct command *command, struct error *err);
+
+/* The same for one template of it. `may_name_job`: it is for a job that follows another, and may hold {job.id}. */
+int template_check(const struct command *command, const struct template *template, bool may_name_job,
+                   struct error *err);
+
+/* Whether a piece's `param` stands for an enum job_fact. */
+bool is_job_fact(uint32_t param);

@@ -32,6 +32,17 @@ static void template_done(struct template *template)
     free(template->pieces);
 }
 
+static void follow_done(struct follow *follow)
+{
+    for (uint32_t i = 0; follow->passes != NULL && i < follow->pass_count; i++) {
+        struct pass *pass = &follow->passes[i];
+        for (uint32_t j = 0; pass->values != NULL && j < pass->value_count; j++)
+            template_done(&pass->values[j]);
+        free(pass->values);
+    }
+    free(follow->passes);
+}
+
 static void command_done(struct command *command)
 {
     for (uint32_t i = 0; command->params != NULL && i < command->param_count; i++)
@@ -40,6 +51,9 @@ static void command_done(struct command *command)
         template_done(&command->arguments[i]);
     for (uint32_t i = 0; command->env != NULL && i < command->env_count; i++)
         template_done(&command->env[i].value);
+    for (uint32_t i = 0; command->follows != NULL && i < command->follow_count; i++)
+        follow_done(&command->follows[i]);
+    free(command->follows);
     free(command->params);
     free(command->arguments);
     free(command->env);
@@ -63,6 +77,11 @@ void policy_free(struct policy *policy)
     free(policy->roots);
     free(policy->filters);
     free(policy);
+}
+
+bool command_is_sequence(const struct command *command)
+{
+    return command->step_count > 0;
 }
 
 int policy_find_command(const struct policy *policy, const char *name)

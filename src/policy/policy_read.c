@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "records.h"
+#include "sallyport/policy/policy_follow.h"
 #include "sallyport/base/error.h"
 
 /* Where we are in the file. After a failure every further step returns false. */
@@ -132,6 +133,34 @@ static bool take_env(struct source *source, struct env_entry *entry)
     return take_template(source, &entry->value);
 }
 
+static bool take_pass(struct source *source, struct pass *pass)
+{
+    union any_policy_record record;
+    if (!take(source, POLICY_PASS, &record))
+        return false;
+    *pass = record.pass;
+    pass->values = make(source, record.pass.value_count, sizeof *pass->values);
+    pass->value_count = pass->values != NULL ? record.pass.value_count : 0;
+    for (uint32_t i = 0; i < pass->value_count; i++)
+        if (!take_template(source, &pass->values[i]))
+            return false;
+    return pass->values != NULL;
+}
+
+static bool take_follow(struct source *source, struct follow *follow)
+{
+    union any_policy_record record;
+    if (!take(source, POLICY_FOLLOW, &record))
+        return false;
+    *follow = record.follow;
+    follow->passes = make(source, record.follow.pass_count, sizeof *follow->passes);
+    follow->pass_count = follow->passes != NULL ? record.follow.pass_count : 0;
+    for (uint32_t i = 0; i < follow->pass_count; i++)
+        if (!take_pass(source, &follow->passes[i]))
+            return false;
+    return follow->passes != NULL;
+}
+
 static bool take_lists(struct source *source, struct command *command, const struct command *counts)
 {
     command->params = make(source, counts->param_count, sizeof *command->params);
@@ -149,6 +178,11 @@ static bool take_lists(struct source *source, struct command *command, const str
     for (uint32_t i = 0; i < command->env_count; i++)
         if (!take_env(source, &command->env[i]))
             return false;
+    command->follows = make(source, counts->follow_count, sizeof *command->follows);
+    command->follow_count = command->follows != NULL ? counts->follow_count : 0;
+    for (uint32_t i = 0; i < command->follow_count; i++)
+        if (!take_follow(source, &command->follows[i]))
+            return false;
     return source->done == 0;
 }
 
@@ -159,7 +193,7 @@ static bool take_command(struct source *source, const struct policy *policy, str
         return false;
     struct command counts = record.command;
     *command = record.command;
-    command->param_count = command->argument_count = command->env_count = 0;
+    command->param_count = command->argument_count = command->env_count = command->follow_count = 0;
     if ((command->account != ACCOUNT_NONE && command->account >= policy->account_count) ||
         command->root >= policy->root_count || command->filter >= policy->filter_count)
         return stop(source, EBADMSG, "a command names an account, root or filter that is not there");
@@ -235,6 +269,8 @@ static bool take_policy(struct source *source, struct policy *policy)
     for (uint32_t i = 0; i < policy->command_count; i++)
         if (!take_command(source, policy, &policy->commands[i]))
             return false;
+    if (source->done == 0 && policy_check_follows(policy, source->err) < 0)
+        source->done = source->err != NULL ? -(source->err->code = EBADMSG) : -EBADMSG;
     return source->done == 0 && (source->in.left == 0 || stop(source, EBADMSG, "holds more than it says"));
 }
 

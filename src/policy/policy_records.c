@@ -61,6 +61,17 @@ static void put_template(struct sink *sink, const struct template *template)
     }
 }
 
+static void put_follow(struct sink *sink, const struct follow *follow)
+{
+    put(sink, POLICY_FOLLOW, follow);
+    for (uint32_t i = 0; i < follow->pass_count; i++) {
+        const struct pass *pass = &follow->passes[i];
+        put(sink, POLICY_PASS, pass);
+        for (uint32_t j = 0; j < pass->value_count; j++)
+            put_template(sink, &pass->values[j]);
+    }
+}
+
 static void put_command(struct sink *sink, const struct command *command)
 {
     put(sink, POLICY_COMMAND, command);
@@ -75,6 +86,8 @@ static void put_command(struct sink *sink, const struct command *command)
         put(sink, POLICY_ENV, &command->env[i]);
         put_template(sink, &command->env[i].value);
     }
+    for (uint32_t i = 0; i < command->follow_count; i++)
+        put_follow(sink, &command->follows[i]);
 }
 
 static void put_filter(struct sink *sink, const struct filter *filter, bool with_program)

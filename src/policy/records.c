@@ -56,6 +56,9 @@ static const struct field command_fields[] = {
     U64(struct command, retention.bytes),
     U64(struct command, retention.records_age_ms),
     BOOL(struct command, keeps_metadata_only),
+    U32(struct command, follow_count, FOLLOW_COUNT_MAX),
+    U32(struct command, step_count, STEP_COUNT_MAX),
+    U32(struct command, parallel, STEP_COUNT_MAX),
 #if SALLYPORT_TEST_SWITCHES
     U32(struct command, test_layers_off, UINT32_MAX),
 #endif
@@ -109,11 +112,24 @@ static const struct field template_fields[] = {
 };
 
 static const struct field piece_fields[] = {
-    U32(struct template_piece, param, PARAM_COUNT_MAX - 1),
+    U32(struct template_piece, param, JOB_FACT_FIRST + JOB_FACT_COUNT - 1),
 };
 
 static const struct field env_fields[] = {
     TEXT(struct env_entry, name),
+};
+
+static const struct field follow_fields[] = {
+    U8(struct follow, when, FOLLOW_WHEN_COUNT - 1),
+    U32(struct follow, command, COMMAND_COUNT_MAX - 1),
+    BOOL(struct follow, continues),
+    U32(struct follow, pass_count, PARAM_COUNT_MAX),
+};
+
+static const struct field pass_fields[] = {
+    TEXT(struct pass, name),
+    U32(struct pass, value_count, LIST_ITEMS_MAX),
+    BOOL(struct pass, is_list),
 };
 
 const struct record_def policy_defs[POLICY_RECORD_COUNT] = {
@@ -129,4 +145,6 @@ const struct record_def policy_defs[POLICY_RECORD_COUNT] = {
     [POLICY_TEMPLATE] = RECORD("template", struct template, template_fields),
     [POLICY_PIECE] = RECORD("piece", struct template_piece, piece_fields),
     [POLICY_ENV] = RECORD("env", struct env_entry, env_fields),
+    [POLICY_FOLLOW] = RECORD("follow", struct follow, follow_fields),
+    [POLICY_PASS] = RECORD("pass", struct pass, pass_fields),
 };

@@ -1,6 +1,6 @@
 /*
  * The record types of a policy file, and their order: the policy, its accounts, roots (each with its binds), filters and
- * commands. Behind a command come its three texts, then parameters, arguments and environment. Every list is as long as
+ * commands. Behind a command come its three texts, then parameters, arguments, environment and follows. Every list is as long as
  * the count before it says, so a file has one reading.
  */
 #pragma once
@@ -25,12 +25,15 @@ enum policy_record {
     POLICY_TEMPLATE, /* struct template: piece_count */
     POLICY_PIECE,    /* struct template_piece; then its literal */
     POLICY_ENV,      /* struct env_entry: the name; then its template */
+    POLICY_FOLLOW,   /* struct follow: its count; then its passes */
+    POLICY_PASS,     /* struct pass: its count; then its templates */
     POLICY_RECORD_COUNT,
 };
 
 #define TEXT_MAX_BYTES       (64 * 1024) /* a description, a pattern, a default */
 #define ENUM_VALUE_COUNT_MAX 4096
 #define PIECE_COUNT_MAX      64 /* of one template */
+#define FOLLOW_COUNT_MAX     (FOLLOW_WHEN_COUNT * STEP_COUNT_MAX)
 #define ACCOUNT_COUNT_MAX    1024
 #define FILTER_COUNT_MAX     64
 #define FILTER_BYTES_MAX     (FILTER_INSTRUCTIONS_MAX * 8)
@@ -64,6 +67,8 @@ union any_policy_record {
     struct template template;
     struct template_piece piece;
     struct env_entry env;
+    struct follow follow;
+    struct pass pass;
 };
 
 extern const struct record_def policy_defs[POLICY_RECORD_COUNT];

@@ -59,8 +59,12 @@ struct param {
  */
 struct template_piece {
     char *literal;  /* or NULL for a placeholder */
-    uint32_t param; /* index into the command's params */
+    uint32_t param; /* index into the command's params; from JOB_FACT_FIRST on, in a follow's values: enum job_fact */
 };
+
+/* `{job.id}` and its kin: what a job that follows another may be told of it. */
+enum job_fact { JOB_FACT_ID, JOB_FACT_STATE, JOB_FACT_REASON, JOB_FACT_EXIT_CODE, JOB_FACT_COUNT };
+#define JOB_FACT_FIRST PARAM_COUNT_MAX
 
 struct template
 {
@@ -99,6 +103,25 @@ struct identity {
 
 enum stop_or_discard { OUTPUT_KILL, OUTPUT_DISCARD };
 
+/* A value that is passed on, as it stands in the configuration. What kind of value it becomes, the target's rule says. */
+struct pass {
+    char name[NAME_MAX_BYTES]; /* the target's parameter */
+    struct template *values;   /* one, or a list's items */
+    uint32_t value_count;
+    bool is_list;
+};
+
+/* Another command that a command has run: as a step of it, or behind its end. */
+enum follow_when { FOLLOW_STEP, FOLLOW_THEN, FOLLOW_ON_FAILURE, FOLLOW_ALWAYS, FOLLOW_WHEN_COUNT };
+
+struct follow {
+    uint8_t when;     /* enum follow_when */
+    uint32_t command; /* index of the target */
+    bool continues;   /* FOLLOW_STEP: its failure does not stop the sequence */
+    struct pass *passes;
+    uint32_t pass_count;
+};
+
 struct command {
     char name[NAME_MAX_BYTES];
     char *title, *description, *group; /* never NULL, may be "" */
@@ -124,6 +147,9 @@ struct command {
     uint64_t stdin_max_bytes;
     struct retention retention;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
+    struct follow *follows;   /* steps first, in their order */
+    uint32_t follow_count, step_count;
+    uint32_t parallel; /* steps at once */
 #if SALLYPORT_TEST_SWITCHES
     uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */
 #endif
@@ -162,6 +188,9 @@ struct policy {
 
 /* Takes NULL and half-built policies. */
 void policy_free(struct policy *policy);
+
+/* A sequence has steps and no program of its own; no launcher runs it. */
+bool command_is_sequence(const struct command *command);
 
 /* The index of the command, or -1. */
 int policy_find_command(const struct policy *policy, const char *name);

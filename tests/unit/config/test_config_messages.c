@@ -416,3 +416,53 @@ Test(config, refuses_what_is_too_deep_too_long_or_too_much)
     expect_refusal(text, room, "c.yaml: the file is larger than 4 MiB\n");
     free(text);
 }
+
+/* A command with steps before two that can be steps. */
+#define SEQUENCE(keys)                                                                                                 \
+    "commands:\n  s: {params: {t: {type: secret, required: true}}, " keys "}\n"                                        \
+    "  a: {exec: [/bin/echo, \"{n}\"], params: {n: {type: int, required: true, max: 4}}}\n"                            \
+    "  b: {exec: [/bin/echo, \"{w...}\"], params: {w: {type: list, of: {type: string}, default: []}}}\n"
+
+Test(config, tells_what_is_wrong_with_steps_and_chains)
+{
+    static const struct mistake mistakes[] = {
+        { SEQUENCE("steps: []"), "c.yaml:2:59: commands.s.steps: has 0 items, and must have between 1 and 256\n" },
+        { SEQUENCE("steps: [a]"),
+          "c.yaml:2:60: commands.s.steps[0]: must be a map of keys, not a text; write steps[0]: {command: NAME}\n" },
+        { SEQUENCE("steps: [{command: a}]"),
+          "c.yaml:2:60: commands.s.steps[0]: 'a' needs a value for 'n'; add it to 'params'\n" },
+        { SEQUENCE("steps: [{command: aa}]"),
+          "c.yaml:2:70: commands.s.steps[0].command: there is no command 'aa'; did you mean 'a'?\n" },
+        { SEQUENCE("steps: [{command: a, params: {n: 5}}]"),
+          "c.yaml:2:85: commands.s.steps[0].params.n: breaks the parameter's own rules: it must be at most 4\n" },
+        { SEQUENCE("steps: [{command: a, params: {n: [1]}}]"),
+          "c.yaml:2:85: commands.s.steps[0].params.n: must be a single value: 'n' of 'a' is no list\n" },
+        { SEQUENCE("steps: [{command: b, params: {w: x}}]"),
+          "c.yaml:2:85: commands.s.steps[0].params.w: must be a list, such as [a, \"{b}\"]: 'w' of 'b' is one\n" },
+        { SEQUENCE("steps: [{command: b, params: {w: [\"{t}\"]}}]"),
+          "c.yaml:2:86: commands.s.steps[0].params.w[0]: {t} may not stand here: a secret is not kept, so it cannot be "
+          "passed on\n" },
+        { SEQUENCE("steps: [{command: b, params: {w: [\"{job.id}\"]}}]"),
+          "c.yaml:2:86: commands.s.steps[0].params.w[0]: {job.id} may stand only in 'then', 'on_failure' and "
+          "'always'\n" },
+        { SEQUENCE("steps: [{command: b}], exec: [/bin/true]"),
+          "c.yaml:2:59: commands.s.steps: stands beside 'exec'; a command has a program or steps, not both\n" },
+        { SEQUENCE("steps: [{command: b}], user: nobody"),
+          "c.yaml:2:81: commands.s.user: means nothing for a sequence: each step's command has its own\n" },
+        { "commands: {s: {params: {p: {type: string, required: true}}, exec: [/bin/true], record: metadata-only,\n"
+          "  then: [{command: s, params: {w: [\"{p}\"]}}]}}\n",
+          "c.yaml:2:10: commands.s.then[0]: 's' needs a value for 'p'; add it to 'params'\n"
+          "c.yaml:2:32: commands.s.then[0].params.w: 's' has no such parameter\n"
+          "c.yaml:2:36: commands.s.then[0].params.w[0]: {p} may not stand here: with 'record: metadata-only' a job's "
+          "values are not kept, so they cannot be passed on\n" },
+        { "commands:\n  a: {exec: [/bin/true], then: [{command: b}]}\n  b: {steps: [{command: c}]}\n"
+          "  c: {exec: [/bin/true], always: [{command: a}]}\n",
+          "c.yaml: commands: commands run in a circle: a, then b, then c, then a again\n" },
+        { "commands: {a: {exec: [/bin/true], on_failure: [{command: a}]}}\n",
+          "c.yaml: commands: commands run in a circle: a, then a again\n" },
+        { "commands: {sequence: {exec: [/bin/true]}}\n",
+          "c.yaml:1:12: commands.sequence: 'sequence' is the name of sequences that callers put together; choose "
+          "another\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}

@@ -15,10 +15,15 @@ Test(config_reference, names_every_key_of_this_release)
     config_write_reference(to);
     fclose(to);
     for (size_t i = 0; i < key_count; i++) {
-        char path[256] = "`";
-        for (const char *from = keys[i].path; *from != '\0'; from++)
-            strncat(path, *from == '*' ? "NAME" : (char[]){ *from, '\0' }, sizeof path - strlen(path) - 1);
-        strncat(path, "`", sizeof path - strlen(path) - 1);
+        char path[256] = "`", above[128] = "";
+        for (const char *from = keys[i].path; *from != '\0'; from++) {
+            bool is_item = strncmp(from, ".*", 2) == 0 && key_find(above)->type == KEY_MAPS;
+            strncat(above, from, 1);
+            strncat(path, is_item ? "[]" : *from == '*' ? "NAME" : (char[]){ *from, '\0' }, 5);
+            if (is_item)
+                strncat(above, ++from, 1);
+        }
+        strncat(path, "`", 2);
         cr_expect((strstr(text, path) != NULL) == (keys[i].help != NULL), "%s", path);
     }
     cr_expect_not_null(strstr(text, "| `commands.NAME.timeout` | duration, 100ms to 7d | as in `defaults` |"), "%s",
@@ -36,7 +41,7 @@ Test(config_reference, has_a_parent_before_each_row_and_no_row_twice)
         for (size_t j = 0; j < i; j++) {
             cr_expect_str_neq(keys[i].path, keys[j].path);
             size_t length = strlen(keys[j].path);
-            bool is_map = keys[j].type == KEY_GROUP || keys[j].type == KEY_ENTRIES;
+            bool is_map = keys[j].type == KEY_GROUP || keys[j].type == KEY_ENTRIES || keys[j].type == KEY_MAPS;
             has_parent |= is_map && dot != NULL && (size_t)(dot - keys[i].path) == length &&
                           memcmp(keys[i].path, keys[j].path, length) == 0;
         }
