@@ -152,8 +152,8 @@ static bool is_written(struct reading *reading, const char *key)
 
 void follows_check_sequence(struct reading *reading, const struct command *command)
 {
-    static const char *const programs_alone[] = { "env",     "workdir", "user",    "stdin", "stdin_max",
-                                                  "signals", "sandbox", "degrade", "grace", "output" };
+    static const char *const programs_alone[] = { "env",     "workdir", "user",  "stdin",  "stdin_max", "signals",
+                                                  "sandbox", "degrade", "grace", "output", "record" };
     bool has_exec = is_written(reading, "exec");
     if (!command_is_sequence(command)) {
         if (!has_exec && !is_written(reading, "steps"))
@@ -248,6 +248,11 @@ static void resolve(struct reading *reading, const struct follow_target *waiting
         refuse_unknown_command(reading, waiting->name);
     } else {
         follow->command = (uint32_t)index;
+        if (follow->when == FOLLOW_STEP && policy->commands[index].keeps_metadata_only)
+            fault_below(reading, "command", -1,
+                        "'%s' cannot be a step: it keeps metadata only, and a step's values are kept until its turn "
+                        "comes",
+                        waiting->name);
         for (uint32_t i = 0; i < follow->pass_count; i++)
             check_pass_name(reading, &policy->commands[index], &follow->passes[i]);
         check_required(reading, &policy->commands[index], follow);

@@ -7,6 +7,7 @@
 #include "launcher_ask.h"
 #include "output.h"
 #include "sentence.h"
+#include "sequence.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -117,6 +118,10 @@ void job_stop(struct keeper *keeper, struct job *job, enum job_reason reason, co
         return;
     if (job->record.stopped_by[0] == '\0')
         text_copy(job->record.stopped_by, sizeof job->record.stopped_by, stopped_by);
+    if (job->record.step_count > 0 && job->record.state != JOB_QUEUED) {
+        sequence_stop(keeper, job, stopped_by);
+        return;
+    }
     if (!job->was_ordered && !job->has_slot) {
         job_end_by_keeper(keeper, job, reason, "");
         return;

@@ -4,6 +4,7 @@
 #include "launcher_ask.h"
 #include "output.h"
 #include "output_files.h"
+#include "sequence.h"
 #include "stdin_file.h"
 #include "stdin_ready.h"
 #include "sallyport/base/clock.h"
@@ -22,8 +23,11 @@ static void enter_queued(struct keeper *keeper, struct job *job)
 
 static void enter_starting(struct keeper *keeper, struct job *job)
 {
+    job->due |= DUE_AUDIT_START;
+    if (job->record.step_count > 0)
+        return; /* no launcher has business with a sequence */
     job->record.incarnation = keeper->incarnation;
-    job->due |= DUE_LAUNCH | DUE_AUDIT_START;
+    job->due |= DUE_LAUNCH;
 }
 
 static void enter_running(struct keeper *keeper, struct job *job)
@@ -40,7 +44,8 @@ static void enter_end(struct keeper *keeper, struct job *job)
     if (job->record.finished_unix_ms == 0)
         job->record.finished_unix_ms = clock_unix_ms();
     job->due &= ~(unsigned)DUE_LAUNCH;
-    job->due |= DUE_AUDIT_END | DUE_FORGET;
+    job->due |= DUE_AUDIT_END | DUE_FORGET | DUE_CHAIN;
+    sequence_child_ended(keeper, job);
     keeper->turn.ends++;
     if (job->is_exit_reported)
         job->due |= DUE_SEEN;

@@ -51,6 +51,8 @@ void job_forget(struct keeper *keeper, struct job *job)
     queue_free_slot(keeper, job);
     if (job->is_changed)
         TAILQ_REMOVE(&keeper->turn.changed, job, in_changed);
+    if (job->is_sequence_due)
+        TAILQ_REMOVE(&keeper->sequences_due, job, in_due);
     output_free(job->output);
     stdin_forget(keeper, job);
     job_forget_secrets(job);

@@ -15,15 +15,17 @@ struct output;
 struct slot_kind;
 
 /* What follows once the record is stored. */
-enum due { DUE_LAUNCH = 1, DUE_SEEN = 2, DUE_FORGET = 4, DUE_AUDIT_START = 8, DUE_AUDIT_END = 16 };
+enum due { DUE_LAUNCH = 1, DUE_SEEN = 2, DUE_FORGET = 4, DUE_AUDIT_START = 8, DUE_AUDIT_END = 16, DUE_CHAIN = 32 };
 
 struct job {
     LIST_ENTRY(job) in_table;
-    TAILQ_ENTRY(job) in_queue, in_changed, in_news;
+    TAILQ_ENTRY(job) in_queue, in_changed, in_news, in_due;
     struct job_record record;
     bool is_new;                          /* its record is in the open transaction and may yet be undone */
     bool is_over;                         /* its end is stored; here only until those who watch were told */
     bool is_changed, is_queued, has_news; /* on the list of that name */
+    bool is_sequence_due;                 /* on keeper->sequences_due */
+    bool has_followed;                    /* what its end brings was submitted in this turn */
     bool has_report, has_grown;           /* what the news are */
     unsigned due;                         /* enum due */
     uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */

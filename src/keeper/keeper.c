@@ -10,6 +10,7 @@
 #include "launcher_answer.h"
 #include "output_files.h"
 #include "recover.h"
+#include "sequence.h"
 #include "stdin_file.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -52,6 +53,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     STAILQ_INIT(&keeper->turn.items);
     TAILQ_INIT(&keeper->turn.changed);
     TAILQ_INIT(&keeper->watches.news);
+    TAILQ_INIT(&keeper->sequences_due);
     peer_init(&keeper->front, keeper, "front", front_take);
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
     int done = prepare_events(keeper, err);
@@ -178,6 +180,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     watches_check_expiry(keeper);
     refusals_flush(keeper);
+    sequences_tick(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)
         expire_keys(keeper);
     retention_tick(keeper);

@@ -41,6 +41,7 @@ struct keeper {
     struct turn turn;
     struct job_table jobs;
     struct queue queue;
+    TAILQ_HEAD(, job) sequences_due; /* sequence.h */
     struct watches watches;
     struct refusals refusals;
     struct drain drain;

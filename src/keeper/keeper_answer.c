@@ -30,7 +30,8 @@ static const struct answer {
     [MSG_WHOAMI] = { answer_whoami, PHASE_BOTH },           [MSG_LIST_COMMANDS] = { answer_list_commands, PHASE_BOTH },
     [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },        [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
     [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH }, [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
-    [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },           [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
+    [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },   [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
+    [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */

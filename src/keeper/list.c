@@ -70,6 +70,7 @@ void answer_list_jobs(struct keeper *keeper, const struct request *request, cons
     struct job_filter filter = { .command = asked->command,
                                  .actor = asked->actor,
                                  .state = asked->state,
+                                 .parent = job_id_is_none(&asked->parent) ? NULL : &asked->parent,
                                  .since_unix_ms = asked->since_unix_ms,
                                  .until_unix_ms = asked->until_unix_ms,
                                  .before = asked->has_before ? &asked->before : NULL,

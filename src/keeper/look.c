@@ -40,8 +40,8 @@ void answer_list_commands(struct keeper *keeper, const struct request *request, 
 }
 
 /* The record of a job that the caller may read. Otherwise the refusal is on its way: what may not be seen does not exist. */
-static bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
-                          struct job_record *ret_record)
+bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                   struct job_record *ret_record)
 {
     struct error err = { 0 };
     const struct job *job = job_find(keeper, id);

@@ -68,14 +68,18 @@ static struct slot_kind *kind_of(struct keeper *keeper, const char *account)
     return kind;
 }
 
+/* Where sequences wait: they need no slot. No account has such a name. */
+#define SEQUENCES "/sequences"
+
 static const struct command *command_of(const struct keeper *keeper, const struct job *job)
 {
-    int index = policy_find_command(keeper->rules.policy, job->record.command);
-    return index < 0 ? NULL : &keeper->rules.policy->commands[index];
+    return rules_find_command(&keeper->rules, job->record.command);
 }
 
 static const char *account_name(const struct keeper *keeper, const struct command *command)
 {
+    if (command_is_sequence(command))
+        return SEQUENCES;
     return command->account == ACCOUNT_NONE ? "" : keeper->rules.policy->accounts[command->account].name;
 }
 
@@ -86,6 +90,7 @@ static void count_slots(struct keeper *keeper)
     for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
         kind->slots = 0;
     kind_of(keeper, "")->slots = rules->settings.slot_count;
+    kind_of(keeper, SEQUENCES)->slots = UINT32_MAX;
     for (uint32_t i = 0; i < rules->policy->account_count; i++)
         kind_of(keeper, rules->policy->accounts[i].name)->slots = rules->settings.slots_per_account;
 }

@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "launcher_answer.h"
 #include "output.h"
+#include "sequence.h"
 #include "stdin_ready.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -48,6 +49,10 @@ enum start { START_NEXT, START_NO_MORE_OF_ITS_KIND, START_NOTHING };
 /* What may be tried after it. */
 static enum start start(struct keeper *keeper, struct job *job)
 {
+    if (job->record.step_count > 0) {
+        sequence_start(keeper, job);
+        return START_NEXT;
+    }
     int index = policy_find_command(keeper->rules.policy, job->record.command);
     if (index < 0) {
         reject(keeper, job, "rejected: the configuration does not list its command any more");

@@ -7,6 +7,7 @@
 #include "keeper_answer.h"
 #include "launcher_ask.h"
 #include "output.h"
+#include "sequence.h"
 #include "stdin_file.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -27,7 +28,10 @@ static bool take_record(void *arg, const struct job_record *record)
     }
     if (record->state != JOB_QUEUED) {
         found->under_way++;
-        queue_take_slot(found->keeper, job);
+        if (record->step_count > 0)
+            sequence_due(found->keeper, job);
+        else
+            queue_take_slot(found->keeper, job);
         return true;
     }
     found->queued++;
@@ -57,7 +61,7 @@ int recover_jobs(struct keeper *keeper, struct error *err)
 
 static bool is_under_way(const struct job *job)
 {
-    return job->exited == NULL &&
+    return job->exited == NULL && job->record.step_count == 0 &&
            (job->record.state == JOB_STARTING || job->record.state == JOB_RUNNING || job->record.state == JOB_STOPPING);
 }
 

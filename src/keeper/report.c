@@ -39,6 +39,7 @@ static void copy_numbers(const struct job_record *record, struct msg_job *report
     report->source = record->source;
     report->parent = record->parent;
     report->step_index = record->step_index;
+    report->step_count = record->step_count;
     report->priority = record->priority;
     report->created_unix_ms = record->created_unix_ms;
     report->started_unix_ms = record->started_unix_ms;

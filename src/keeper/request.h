@@ -6,6 +6,7 @@
 
 struct error;
 struct intake;
+struct job_record;
 struct keeper;
 struct own_submit;
 
@@ -37,5 +38,9 @@ void request_fail(struct keeper *keeper, const struct request *request, const st
 
 /* It is not what an honest sender makes: the front is let go; a submit of our own is refused. */
 void request_distrust(struct keeper *keeper, const struct request *request, const char *why);
+
+/* look.c: the record of a job that the caller may read. Otherwise the refusal is on its way. */
+bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                   struct job_record *ret_record);
 
 void request_answer(struct keeper *keeper, const struct request *request, enum msg_type type, const void *body);

@@ -88,6 +88,10 @@ int request_digest(const struct msg_submit *submit, struct span params, const ui
     add_part(hash, submit->labels.data, submit->labels.size);
     add_text(hash, submit->reason);
     add_part(hash, &submit->timeout_ms, sizeof submit->timeout_ms);
+    if (submit->steps.size > 0) {
+        add_part(hash, submit->steps.data, submit->steps.size);
+        add_part(hash, &submit->parallel, sizeof submit->parallel);
+    }
     if (stdin_sha256 != NULL)
         add_part(hash, stdin_sha256, HASH_BYTES);
     if (done == 0)

@@ -138,3 +138,20 @@ void rules_free(struct rules *rules)
     free(rules->callers);
     *rules = (struct rules){ 0 };
 }
+
+const struct command *rules_find_command(const struct rules *rules, const char *name)
+{
+    static char none[] = "";
+    static const struct command sequence = { .name = SEQUENCE_NAME,
+                                             .title = none,
+                                             .description = none,
+                                             .group = none,
+                                             .account = ACCOUNT_NONE,
+                                             .timeout_ms = TIMEOUT_MAX_MS,
+                                             .step_count = 1, /* the caller says how many */
+                                             .parallel = 1 };
+    int index = policy_find_command(rules->policy, name);
+    if (index >= 0)
+        return &rules->policy->commands[index];
+    return strcmp(name, SEQUENCE_NAME) == 0 ? &sequence : NULL;
+}

@@ -40,5 +40,8 @@ int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct
 /* Whether both parts are there. */
 bool rules_are_whole(const struct rules *draft);
 
+/* A listed command, or the one by whose name callers put sequences together; NULL when there is none. */
+const struct command *rules_find_command(const struct rules *rules, const char *name);
+
 /* Takes NULL members. */
 void rules_free(struct rules *rules);

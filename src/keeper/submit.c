@@ -14,6 +14,7 @@
 #include "keeper.h"
 #include "own_submit.h"
 #include "stdin_file.h"
+#include "steps.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
@@ -71,6 +72,9 @@ static struct job_record record_of(const struct submit *submit)
                                  .is_metadata_only = submit->command->keeps_metadata_only,
                                  .timeout_ms =
                                      asked->timeout_ms != 0 ? asked->timeout_ms : submit->command->timeout_ms };
+    record.step_count = submit->step_count;
+    if (submit->step_count > 0)
+        record.parallel = asked->parallel > 0 ? asked->parallel : submit->command->parallel;
     text_copy(record.command, sizeof record.command, submit->command->name);
     text_copy(record.actor, sizeof record.actor, request->who->name);
     text_copy(record.address, sizeof record.address, request->evidence->address);
@@ -99,6 +103,8 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
     if (done < 0)
         return done;
     done = store_job_add(keeper->store, record, &input, err);
+    if (done == 0 && submit->step_count > 0)
+        done = steps_store(keeper, submit, &record->id, err);
     struct key_scope scope = submit_scope(submit);
     if (done == 0 && scope.key[0] != '\0')
         done = store_key_add(keeper->store, &scope, record->created_unix_ms, &record->id, submit->digest, err);

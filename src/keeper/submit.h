@@ -9,6 +9,8 @@ struct submit {
     const struct msg_submit *asked;
     uint32_t command_index;
     const struct command *command;
+    bool is_ad_hoc;      /* a sequence that the caller put together */
+    uint32_t step_count; /* 0: an ordinary job */
     uint64_t stdin_bytes;
     uint8_t redacted[PARAMS_MAX_BYTES]; /* the parameters as a record may keep them */
     struct span params;

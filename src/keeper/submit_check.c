@@ -7,6 +7,7 @@
 #include "keeper.h"
 #include "own_submit.h"
 #include "request_digest.h"
+#include "steps.h"
 #include "submit.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -41,6 +42,12 @@ static bool check_command(struct keeper *keeper, struct submit *submit)
 {
     const char *name = submit->asked->command;
     const struct request *request = submit->request;
+    const struct command *command = rules_find_command(&keeper->rules, name);
+    submit->is_ad_hoc = strcmp(name, SEQUENCE_NAME) == 0;
+    if (submit->is_ad_hoc) { /* whether they may run its steps is asked for each of them */
+        submit->command = command;
+        return true;
+    }
     int index = policy_find_command(keeper->rules.policy, name);
     if (index < 0 || !may_see(request->who, name)) {
         request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .command = name },
@@ -118,7 +125,29 @@ static int check_values(struct keeper *keeper, struct submit *submit, struct wri
     if (!text_is_utf8(asked->reason, strlen(asked->reason)))
         add_error(errors, "/reason", "utf8", "the reason is not UTF-8");
     check_labels(submit, errors);
-    return matcher_check(keeper->rules.matcher, submit->command_index, asked->params, errors, err);
+    if (submit->is_ad_hoc)
+        return steps_check(keeper, submit, errors, err);
+    int done = matcher_check(keeper->rules.matcher, submit->command_index, asked->params, errors, err);
+    if (done == 0 && command_is_sequence(submit->command))
+        done = steps_check(keeper, submit, errors, err);
+    return done;
+}
+
+/* What is no sequence has no steps, and a sequence has some. */
+static int count_steps(struct submit *submit, struct error *err)
+{
+    const struct msg_submit *asked = submit->asked;
+    if (!submit->is_ad_hoc && (asked->steps.size > 0 || asked->parallel > 0))
+        return fail_plain(err, EBADMSG, "steps for a command that has its own");
+    if (submit->is_ad_hoc && (asked->params.size > 0 || asked->has_stdin))
+        return fail_plain(err, EBADMSG, "a sequence with what belongs to its steps");
+    if (!command_is_sequence(submit->command))
+        return 0;
+    int count = steps_count(submit, err);
+    if (count == 0)
+        return fail_plain(err, EBADMSG, "a sequence without steps");
+    submit->step_count = count > 0 ? (uint32_t)count : 0;
+    return count < 0 ? count : 0;
 }
 
 /* All that is wrong in one answer. */
@@ -127,7 +156,9 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     uint8_t room[ERRORS_MAX_BYTES];
     struct writer errors = { room, sizeof room };
     struct error err = { 0 };
-    int done = check_values(keeper, submit, &errors, &err);
+    int done = count_steps(submit, &err);
+    if (done == 0)
+        done = check_values(keeper, submit, &errors, &err);
     if (done == -EBADMSG || done == -ENOENT) {
         request_distrust(keeper, submit->request, err.text);
         return false;
@@ -169,6 +200,8 @@ static bool redact(struct keeper *keeper, struct submit *submit)
 {
     struct writer out = { submit->redacted, sizeof submit->redacted };
     struct error err = { 0 };
+    if (submit->is_ad_hoc)
+        return true; /* it has no parameters, and its steps no secrets */
     if (matcher_redact(keeper->rules.matcher, submit->command_index, submit->asked->params, &out, &err) < 0) {
         request_distrust(keeper, submit->request, err.text);
         return false;

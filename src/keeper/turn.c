@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "chain.h"
 #include "job_life.h"
 #include "keeper.h"
 #include "launcher_answer.h"
+#include "sequence.h"
 #include "timer.h"
 #include "turn_item.h"
 #include "sallyport/base/clock.h"
@@ -184,12 +186,26 @@ static void run_items(struct keeper *keeper, bool is_stored)
 }
 
 /* New jobs leave the list when their submit is undone; the others stay and are written again. */
+static void follow_again(struct keeper *keeper)
+{
+    struct job *job;
+    TAILQ_FOREACH(job, &keeper->turn.changed, in_changed)
+    {
+        job->has_followed = false;
+        if (job->record.step_count > 0 && !job->is_sequence_due) {
+            job->is_sequence_due = true;
+            TAILQ_INSERT_TAIL(&keeper->sequences_due, job, in_due);
+        }
+    }
+}
+
 static void turn_failed(struct keeper *keeper, const struct error *err)
 {
     log_error("what this turn brought could not be stored (%s); new requests are refused, the rest is tried again",
               err->text);
     store_rollback(keeper->store);
     run_items(keeper, false);
+    follow_again(keeper); /* what was submitted for them is undone */
     if (!TAILQ_EMPTY(&keeper->turn.changed))
         timer_start(keeper->turn.retry, RETRY_MS);
 }
@@ -221,15 +237,32 @@ static void drop_lost_peers(struct keeper *keeper)
     }
 }
 
+/* What ends bring: the next steps of sequences, and what follows by a chain. Both may end jobs themselves. */
+static bool follow_up(struct keeper *keeper)
+{
+    bool has_any = false, has_more;
+    do {
+        has_more = !TAILQ_EMPTY(&keeper->sequences_due);
+        sequences_advance(keeper);
+        has_more |= chains_follow(keeper);
+        has_any |= has_more;
+    } while (has_more);
+    return has_any;
+}
+
 void turn_end(struct keeper *keeper)
 {
     struct error err = { 0 };
     drop_lost_peers(keeper);
+    follow_up(keeper);
     queue_start_next(keeper);
+    bool has_started_more = follow_up(keeper); /* of those that could not start, or are sequences */
     if (store_is_open(keeper->store) || !TAILQ_EMPTY(&keeper->turn.changed))
         retention_ride(keeper);
     keeper->turn.ends = 0;
     keeper->turn.is_scheduled = false; /* what the deeds below bring belongs to the next turn */
+    if (has_started_more)
+        turn_schedule(keeper);
     int done = turn_commit(keeper, &err);
     keeper->turn.is_spoiled = false;
     if (done == 0)

@@ -44,6 +44,9 @@ static int check_follow(const struct policy *policy, const struct command *from,
 {
     if (follow->command >= policy->command_count)
         return fail_plain(err, EINVAL, "a command that is not there");
+    if (follow->when == FOLLOW_STEP && policy->commands[follow->command].keeps_metadata_only)
+        return fail_plain(err, EINVAL, "'%s' keeps metadata only, and a step's values are kept until its turn comes",
+                          policy->commands[follow->command].name);
     for (uint32_t i = 0; i < follow->pass_count; i++) {
         if (check_pass(from, &policy->commands[follow->command], follow, &follow->passes[i], err) < 0)
             return -err->code;

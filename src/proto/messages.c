@@ -56,6 +56,8 @@ static const struct field submit_fields[] = {
     EVIDENCE(struct msg_submit),
     TEXT(struct msg_submit, command),
     BYTES(struct msg_submit, params, PARAMS_MAX_BYTES),
+    BYTES(struct msg_submit, steps, PARAMS_MAX_BYTES),
+    U32(struct msg_submit, parallel, STEP_COUNT_MAX),
     BYTES(struct msg_submit, labels, 4096),
     TEXT(struct msg_submit, reason),
     TEXT(struct msg_submit, idempotency_key),
@@ -77,6 +79,7 @@ static const struct field list_jobs_fields[] = {
     U8(struct msg_list_jobs, state, JOB_STATE_COUNT - 1),
     TEXT(struct msg_list_jobs, actor),
     BYTES(struct msg_list_jobs, label, 512),
+    ID(struct msg_list_jobs, parent),
     U64(struct msg_list_jobs, since_unix_ms),
     U64(struct msg_list_jobs, until_unix_ms),
     BOOL(struct msg_list_jobs, has_before),
@@ -136,6 +139,7 @@ static const struct field job_fields[] = {
     TEXT(struct msg_job, origin),
     ID(struct msg_job, parent),
     U32(struct msg_job, step_index, STEP_COUNT_MAX),
+    U32(struct msg_job, step_count, STEP_COUNT_MAX),
     U8(struct msg_job, priority, PRIORITY_MAX),
     TEXT(struct msg_job, why),
     U64(struct msg_job, created_unix_ms),
@@ -170,6 +174,17 @@ static const struct field grown_fields[] = {
     U64(struct msg_grown, bytes),
     U32(struct msg_grown, records, UINT32_MAX),
     BOOL(struct msg_grown, is_complete),
+};
+
+static const struct field step_fields[] = {
+    U32(struct msg_step, index, STEP_COUNT_MAX),
+    TEXT(struct msg_step, command),
+    BOOL(struct msg_step, continues),
+    BOOL(struct msg_step, is_skipped),
+    ID(struct msg_step, job_id),
+    U8(struct msg_step, state, JOB_STATE_COUNT - 1),
+    BYTES(struct msg_step, params, PARAMS_MAX_BYTES),
+    TEXT(struct msg_step, message),
 };
 
 static const struct field jobs_end_fields[] = {
@@ -271,6 +286,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_READ_OUTPUT] = RECORD("read-output", struct msg_read_job, read_job_fields),
     [MSG_UNWATCH] = RECORD("unwatch", struct msg_empty, empty_fields),
     [MSG_LIST_JOBS] = RECORD("list-jobs", struct msg_list_jobs, list_jobs_fields),
+    [MSG_LIST_STEPS] = RECORD("list-steps", struct msg_read_job, read_job_fields),
     [MSG_CANCEL] = RECORD("cancel", struct msg_cancel, cancel_fields),
     [MSG_SIGNAL] = RECORD("signal", struct msg_signal, signal_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
@@ -280,6 +296,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_JOB] = RECORD("job", struct msg_job, job_fields),
     [MSG_OUTPUT] = RECORD("output", struct msg_output, output_fields),
     [MSG_GROWN] = RECORD("grown", struct msg_grown, grown_fields),
+    [MSG_STEP] = RECORD("step", struct msg_step, step_fields),
     [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),
     [MSG_CANCELLED] = RECORD("cancelled", struct msg_cancelled, cancelled_fields),
     [MSG_SIGNALLED] = RECORD("signalled", struct msg_empty, empty_fields),
@@ -301,6 +318,7 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
     [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
     [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_CANCEL] = { 0, 1 },       [MSG_SIGNAL] = { 0, 1 },
-    [MSG_OUTPUT] = { 2, 2 },    [MSG_LAUNCH] = { 0, 1 },       [MSG_LAUNCHED] = { 2, 2 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
+    [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
+    [MSG_LAUNCHED] = { 2, 2 },
 };

@@ -27,6 +27,8 @@ static const struct field columns[] = {
     TEXT(struct job_record, origin),
     ID(struct job_record, parent),
     U32(struct job_record, step_index, UINT32_MAX),
+    U32(struct job_record, step_count, STEP_COUNT_MAX),
+    U32(struct job_record, parallel, STEP_COUNT_MAX),
     U8(struct job_record, priority, PRIORITY_MAX),
     TEXT(struct job_record, queue_key),
     U64(struct job_record, created_unix_ms),
@@ -293,6 +295,25 @@ int store_job_read(struct store *store, const struct job_id *id, struct job_reco
     return found;
 }
 
+int store_lend(struct store *store, struct span first, struct span second, struct span *ret_first,
+               struct span *ret_second, struct error *err)
+{
+    if (first.size + second.size > store->input_room) {
+        uint8_t *larger = realloc(store->input, first.size + second.size);
+        if (larger == NULL)
+            return fail(err, ENOMEM, "read a job's parameters");
+        store->input = larger;
+        store->input_room = first.size + second.size;
+    }
+    if (first.size > 0)
+        memcpy(store->input, first.data, first.size);
+    if (second.size > 0)
+        memcpy(store->input + first.size, second.data, second.size);
+    *ret_first = (struct span){ store->input, first.size };
+    *ret_second = (struct span){ store->input + first.size, second.size };
+    return 0;
+}
+
 int store_job_input(struct store *store, const struct job_id *id, struct span *ret_params, struct span *ret_labels,
                     struct error *err)
 {
@@ -301,22 +322,7 @@ int store_job_input(struct store *store, const struct job_id *id, struct span *r
     int found = statement_step(store, statement, err, "read a job's parameters");
     if (found <= 0)
         return found;
-    struct span params = column_bytes(statement, 0), labels = column_bytes(statement, 1);
-    if (params.size + labels.size > store->input_room) {
-        uint8_t *larger = realloc(store->input, params.size + labels.size);
-        if (larger == NULL) {
-            sqlite3_reset(statement);
-            return fail(err, ENOMEM, "read a job's parameters");
-        }
-        store->input = larger;
-        store->input_room = params.size + labels.size;
-    }
-    if (params.size > 0)
-        memcpy(store->input, params.data, params.size);
-    if (labels.size > 0)
-        memcpy(store->input + params.size, labels.data, labels.size);
-    *ret_params = (struct span){ store->input, params.size };
-    *ret_labels = (struct span){ store->input + params.size, labels.size };
+    int done = store_lend(store, column_bytes(statement, 0), column_bytes(statement, 1), ret_params, ret_labels, err);
     sqlite3_reset(statement);
-    return 1;
+    return done < 0 ? done : 1;
 }

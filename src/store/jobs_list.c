@@ -27,6 +27,13 @@ int store_jobs_active(struct store *store, store_visit *visit, void *arg, struct
     return walk(store, statement_take(store, STATEMENT_JOBS_ACTIVE), visit, arg, err);
 }
 
+int store_children(struct store *store, const struct job_id *parent, store_visit *visit, void *arg, struct error *err)
+{
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_CHILDREN);
+    bind_bytes(statement, 1, parent->bytes, JOB_ID_BYTES);
+    return walk(store, statement, visit, arg, err);
+}
+
 /* The smallest or largest name that a job accepted at this time can have: names begin with 48 bits of time. */
 static struct job_id id_at(uint64_t unix_ms, uint8_t filler)
 {
@@ -45,6 +52,7 @@ enum {
     WANTS_STATE,
     WANTS_NAME,
     WANTS_VALUE,
+    WANTS_PARENT,
     WANTS_SINCE,
     WANTS_UNTIL,
     WANTS_BEFORE,
@@ -71,6 +79,8 @@ static char *list_sql(const struct job_filter *filter)
     if (filter->label.name.size > 0)
         fprintf(out, " AND id IN (SELECT id FROM job_labels WHERE name = ?%d AND value = ?%d)", WANTS_NAME,
                 WANTS_VALUE);
+    if (filter->parent != NULL) /* said twice, so that the index of those that have one is seen to fit */
+        fprintf(out, " AND parent = ?%d AND parent <> x'00000000000000000000000000000000'", WANTS_PARENT);
     if (filter->since_unix_ms != 0)
         fprintf(out, " AND id >= ?%d", WANTS_SINCE);
     if (filter->until_unix_ms != 0)
@@ -100,6 +110,8 @@ int store_jobs_list(struct store *store, const struct job_filter *filter, store_
     bind_text(statement, WANTS_STATE, job_state_text(filter->state));
     bind_bytes(statement, WANTS_NAME, filter->label.name.data, filter->label.name.size);
     bind_bytes(statement, WANTS_VALUE, filter->label.value.data, filter->label.value.size);
+    if (filter->parent != NULL)
+        bind_bytes(statement, WANTS_PARENT, filter->parent->bytes, JOB_ID_BYTES);
     bind_bytes(statement, WANTS_SINCE, since.bytes, JOB_ID_BYTES);
     bind_bytes(statement, WANTS_UNTIL, until.bytes, JOB_ID_BYTES);
     if (filter->before != NULL)

@@ -90,6 +90,13 @@ static const struct migration {
       "ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 5;"
       "ALTER TABLE jobs ADD COLUMN queue_key TEXT NOT NULL DEFAULT '';"
       "CREATE INDEX jobs_by_parent ON jobs (parent, id) WHERE parent <> x'00000000000000000000000000000000';" },
+    { "sequences", "ALTER TABLE jobs ADD COLUMN step_count INTEGER NOT NULL DEFAULT 0;"
+                   "ALTER TABLE jobs ADD COLUMN parallel INTEGER NOT NULL DEFAULT 0;"
+                   "CREATE TABLE job_steps (parent BLOB NOT NULL, step_index INTEGER NOT NULL, command TEXT NOT NULL,"
+                   "  continues INTEGER NOT NULL, params BLOB NOT NULL, refusal TEXT NOT NULL DEFAULT '',"
+                   "  PRIMARY KEY (parent, step_index)) STRICT, WITHOUT ROWID;"
+                   "CREATE TRIGGER steps_go_with_their_sequence AFTER DELETE ON jobs WHEN old.step_count > 0 BEGIN"
+                   "  DELETE FROM job_steps WHERE parent = old.id; END;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -26,6 +26,13 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_INPUT_READ] =
         "SELECT i.params, i.labels FROM jobs j JOIN job_inputs i ON i.sequence = j.sequence WHERE j.id = ?1",
     [STATEMENT_LABEL_ADD] = "INSERT OR IGNORE INTO job_labels (name, value, id) VALUES (?1, ?2, ?3)",
+    [STATEMENT_STEP_ADD] =
+        "INSERT INTO job_steps (parent, step_index, command, continues, params) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_STEP_REFUSE] = "UPDATE job_steps SET refusal = ?3 WHERE parent = ?1 AND step_index = ?2",
+    [STATEMENT_STEP_READ] = "SELECT step_index, command, continues, refusal, params FROM job_steps "
+                            "WHERE parent = ?1 AND step_index = ?2",
+    [STATEMENT_STEPS_LIST] = "SELECT step_index, command, continues, refusal FROM job_steps WHERE parent = ?1 "
+                             "ORDER BY step_index",
     [STATEMENT_COMMAND_NEXT] = "SELECT command FROM jobs WHERE NOT is_active AND command > ?1 ORDER BY command LIMIT 1",
     [STATEMENT_OUTPUTS_TOTAL] = "SELECT outputs, bytes FROM output_totals WHERE command = ?1",
     [STATEMENT_OUTPUTS_TOTAL_ALL] = "SELECT coalesce(sum(outputs), 0), coalesce(sum(bytes), 0) FROM output_totals",
@@ -104,12 +111,15 @@ int statements_prepare(struct store *store, struct error *err)
     auto_free char *update = job_sql_update();
     auto_free char *read = job_sql_select(columns, "id = ?1");
     auto_free char *active = job_sql_select(columns, "is_active ORDER BY sequence");
+    auto_free char *children =
+        job_sql_select(columns, "parent = ?1 AND parent <> x'00000000000000000000000000000000' ORDER BY id");
     const char *sql[STATEMENT_COUNT];
     memcpy(sql, statement_sql, sizeof sql);
     sql[STATEMENT_JOB_ADD] = add;
     sql[STATEMENT_JOB_UPDATE] = update;
     sql[STATEMENT_JOB_READ] = read;
     sql[STATEMENT_JOBS_ACTIVE] = active;
+    sql[STATEMENT_CHILDREN] = children;
     for (enum statement which = 0; which < STATEMENT_COUNT; which++) {
         int done = statement_prepare(store, which, sql[which], err);
         if (done < 0)

@@ -21,6 +21,11 @@ enum statement {
     STATEMENT_INPUT_ADD,
     STATEMENT_INPUT_READ,
     STATEMENT_LABEL_ADD,
+    STATEMENT_STEP_ADD,
+    STATEMENT_STEP_REFUSE,
+    STATEMENT_STEP_READ,
+    STATEMENT_STEPS_LIST,
+    STATEMENT_CHILDREN,
     STATEMENT_COMMAND_NEXT,
     STATEMENT_OUTPUTS_TOTAL,
     STATEMENT_OUTPUTS_TOTAL_ALL,
@@ -62,6 +67,10 @@ int store_execute(sqlite3 *db, const char *sql, struct error *err);
 
 int statements_prepare(struct store *store, struct error *err);
 void statements_free(struct store *store);
+
+/* Copies of two columns that outlive their row: until the next call. */
+int store_lend(struct store *store, struct span first, struct span second, struct span *ret_first,
+               struct span *ret_second, struct error *err);
 
 /* Ready for new values. */
 sqlite3_stmt *statement_take(struct store *store, enum statement which);

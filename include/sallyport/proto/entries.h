@@ -24,6 +24,8 @@ enum entry_kind {
     ENTRY_LABEL = 0x20,
     ENTRY_ERROR = 0x30,  /* name: JSON pointer, value: code, extra: detail */
     ENTRY_SECRET = 0x40, /* a secret parameter in a job record: the value is not kept */
+    ENTRY_STEP = 0x50, /* of a sequence that a caller put together. name: the command, value: its parameters as entries,
+                            extra: "continue" or nothing */
 };
 
 struct entry {

@@ -43,6 +43,7 @@ enum msg_type {
     MSG_READ_OUTPUT,
     MSG_UNWATCH,
     MSG_LIST_JOBS,
+    MSG_LIST_STEPS,
     MSG_CANCEL,
     MSG_SIGNAL,
 
@@ -54,6 +55,7 @@ enum msg_type {
     MSG_JOB,
     MSG_OUTPUT,
     MSG_GROWN,
+    MSG_STEP,
     MSG_JOBS_END,
     MSG_CANCELLED,
     MSG_SIGNALLED,
@@ -139,8 +141,10 @@ struct msg_whoami { /* also MSG_LIST_COMMANDS */
 
 struct msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] */
     struct evidence evidence;
-    char command[NAME_MAX_BYTES];
+    char command[NAME_MAX_BYTES];  /* SEQUENCE_NAME: it runs the steps below */
     struct span params;            /* entries: the values as the caller wrote them */
+    struct span steps;             /* entries of ENTRY_STEP */
+    uint32_t parallel;             /* of these steps at once; 0: one */
     struct span labels;            /* entries of ENTRY_LABEL */
     char reason[REASON_MAX_BYTES]; /* why, in the caller's words */
     char idempotency_key[IDEMPOTENCY_KEY_MAX_BYTES + 1];
@@ -150,7 +154,7 @@ struct msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, 
     bool has_stdin;   /* a sealed memory file is handed over */
 };
 
-struct msg_read_job { /* also MSG_READ_OUTPUT */
+struct msg_read_job { /* also MSG_READ_OUTPUT, MSG_LIST_STEPS */
     struct evidence evidence;
     struct job_id job_id;
     bool watch; /* go on telling (MSG_JOB, MSG_GROWN) under the same number until MSG_UNWATCH */
@@ -162,6 +166,7 @@ struct msg_list_jobs {
     uint8_t state;                /* enum job_state; 0 for any */
     char actor[NAME_MAX_BYTES];
     struct span label;                     /* one entry, or nothing */
+    struct job_id parent;                  /* all zero for any */
     uint64_t since_unix_ms, until_unix_ms; /* 0 for open */
     bool has_before;
     struct job_id before; /* jobs older than this one: the page after it */
@@ -222,6 +227,7 @@ struct msg_job {
     char origin[NAME_MAX_BYTES]; /* the schedule that asked; else "" */
     struct job_id parent;        /* the job that it follows, or is a step of; all zero: none */
     uint32_t step_index;         /* among the steps of its parent, from 1; 0: no step */
+    uint32_t step_count;         /* of a sequence; 0: an ordinary job */
     uint8_t priority;
     char why[REASON_MAX_BYTES];                                  /* the caller's reason */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
@@ -249,6 +255,17 @@ struct msg_grown {
     uint64_t bytes;
     uint32_t records;
     bool is_complete;
+};
+
+struct msg_step {   /* answers MSG_LIST_STEPS, one for each step; then MSG_JOBS_END */
+    uint32_t index; /* from 1 */
+    char command[NAME_MAX_BYTES];
+    bool continues;
+    bool is_skipped;      /* there is no job, and there will be none */
+    struct job_id job_id; /* all zero: none */
+    uint8_t state;        /* enum job_state of that job */
+    struct span params;
+    char message[ERROR_TEXT_MAX_BYTES]; /* of its end, or why it was refused */
 };
 
 struct msg_jobs_end {
@@ -359,6 +376,7 @@ union any_message {
     struct msg_job job;
     struct msg_output output;
     struct msg_grown grown;
+    struct msg_step step;
     struct msg_jobs_end jobs_end;
     struct msg_cancelled cancelled;
     struct msg_refused refused;

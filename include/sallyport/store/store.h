@@ -80,6 +80,8 @@ struct job_record {
     char origin[NAME_MAX_BYTES];      /* the schedule that asked; "" for callers */
     struct job_id parent;             /* the job that it follows, or is a step of; all zero: none */
     uint32_t step_index;              /* among the steps of its parent, from 1; 0: no step */
+    uint32_t step_count;              /* of a sequence, which has no program and no output; 0: an ordinary job */
+    uint32_t parallel;                /* steps of it at once */
     uint8_t priority;                 /* PRIORITY_MAX starts first */
     char queue_key[REASON_MAX_BYTES]; /* `concurrency.key`, filled in when it was accepted */
     char why[REASON_MAX_BYTES];       /* the caller's own words */
@@ -137,6 +139,7 @@ struct job_filter {
     uint8_t via;                           /* of the actor; 0 for any */
     enum job_state state;                  /* 0 for any */
     struct job_label label;                /* name of size 0 for any */
+    const struct job_id *parent;           /* NULL for any */
     uint64_t since_unix_ms, until_unix_ms; /* acceptance; 0 for open */
     const struct job_id *before;           /* older than this one; NULL for the newest */
     uint32_t limit;
@@ -145,6 +148,34 @@ struct job_filter {
 /* The newest first. Names carry the time of acceptance, so every filter is a walk along one index. */
 int store_jobs_list(struct store *store, const struct job_filter *filter, store_visit *visit, void *arg,
                     struct error *err);
+
+/* --- steps of sequences ---------------------------------------------------------------------------------------- */
+
+/* What a sequence is to run. Its state is that of its child, or that it was refused, or that its turn has not come. */
+struct job_step {
+    uint32_t index; /* from 1 */
+    char command[NAME_MAX_BYTES];
+    bool continues;                     /* its failure does not stop the sequence */
+    struct span params;                 /* entries; only from store_step_read() */
+    char refusal[ERROR_TEXT_MAX_BYTES]; /* why there is no child, and will be none; "" */
+};
+
+/* Writes need an open transaction. Steps go with the record of their sequence. */
+int store_step_add(struct store *store, const struct job_id *parent, const struct job_step *step, struct error *err);
+int store_step_refuse(struct store *store, const struct job_id *parent, uint32_t index, const char *why,
+                      struct error *err);
+
+/* 1 when found, 0 when there is none. The span belongs to the store and lasts until the next call. */
+int store_step_read(struct store *store, const struct job_id *parent, uint32_t index, struct job_step *ret_step,
+                    struct error *err);
+
+/* Called for each step in its order, without its parameters; false ends the walk. */
+typedef bool store_step_visit(void *arg, const struct job_step *step);
+int store_steps_list(struct store *store, const struct job_id *parent, store_step_visit *visit, void *arg,
+                     struct error *err);
+
+/* Every job whose parent it is, the oldest first: steps, and what a chain had follow. */
+int store_children(struct store *store, const struct job_id *parent, store_visit *visit, void *arg, struct error *err);
 
 /* --- retention ------------------------------------------------------------------------------------------------ */
 

@@ -84,6 +84,47 @@ static inline void rig_param(struct command *command, const char *name, enum par
     text_copy(param->name, sizeof param->name, name);
 }
 
+/* `text` for the target's parameter of that name: literal, or the parameter or fact with this index; NULL for none. */
+static inline void rig_follow(struct command *command, enum follow_when when, uint32_t target, const char *literal,
+                              int param)
+{
+    command->follows = realloc(command->follows, (command->follow_count + 1) * sizeof *command->follows);
+    struct follow *follow = &command->follows[command->follow_count++];
+    *follow = (struct follow){ .when = (uint8_t)when, .command = target };
+    command->step_count += when == FOLLOW_STEP;
+    if (literal == NULL && param < 0)
+        return;
+    follow->passes = calloc(1, sizeof *follow->passes);
+    follow->pass_count = 1;
+    text_copy(follow->passes[0].name, NAME_MAX_BYTES, "text");
+    follow->passes[0].values = calloc(1, sizeof *follow->passes[0].values);
+    follow->passes[0].value_count = 1;
+    struct template *value = &follow->passes[0].values[0];
+    value->pieces = calloc(1, sizeof *value->pieces);
+    value->piece_count = 1;
+    value->pieces[0] = (struct template_piece){ .literal = literal != NULL ? strdup(literal) : NULL,
+                                                .param = param < 0 ? 0 : (uint32_t)param };
+}
+
+/* `both`: echo "{text}", then loud, which may fail, then echo "two". `first`: something follows each end of it. */
+static inline void rig_sequences(struct policy *policy, uint32_t echo, uint32_t loud, uint32_t head)
+{
+    struct command *both = rig_command(policy, "both", ACCOUNT_NONE);
+    free(both->arguments[0].pieces[0].literal);
+    free(both->arguments[0].pieces);
+    both->argument_count = 0;
+    both->parallel = 1;
+    rig_param(both, "text", PARAM_STRING, true);
+    rig_follow(both, FOLLOW_STEP, echo, NULL, 0);
+    rig_follow(both, FOLLOW_STEP, loud, NULL, -1);
+    both->follows[1].continues = true;
+    rig_follow(both, FOLLOW_STEP, echo, "two", -1);
+    struct command *first = rig_command(policy, "first", ACCOUNT_NONE);
+    rig_follow(first, FOLLOW_THEN, loud, NULL, -1);
+    rig_follow(first, FOLLOW_ON_FAILURE, echo, NULL, JOB_FACT_FIRST + JOB_FACT_STATE);
+    rig_follow(first, FOLLOW_ALWAYS, head, NULL, -1);
+}
+
 static inline struct policy *rig_policy(void)
 {
     struct policy *policy = calloc(1, sizeof *policy);
@@ -102,6 +143,7 @@ static inline struct policy *rig_policy(void)
     head->output_max_bytes = 1000;
     head->output_when_full = OUTPUT_DISCARD;
     rig_command(policy, "deploy", 0);
+    rig_sequences(policy, 0, 1, 2);
     return policy;
 }
 
@@ -143,7 +185,7 @@ static inline struct rules rig_rules(uint32_t generation)
                                          .budget_bytes = UINT64_MAX / 2,
                                          .retention = rig_retention } };
     cr_assert_eq(matcher_new(rules.policy, &rules.matcher, &err), 0, "%s", err.text);
-    rig_caller(&rules, "ci", CI_TOKEN, 0, "run:echo run:l* run:head run:deploy read:own cancel:own");
+    rig_caller(&rules, "ci", CI_TOKEN, 0, "run:echo run:l* run:head run:deploy run:both run:first read:own cancel:own");
     rig_caller(&rules, "ops", OPS_TOKEN, 0, "admin");
     rig_caller(&rules, "guest", GUEST_TOKEN, 0, "read:all");
     rig_caller(&rules, "old", OLD_TOKEN, 1000, "admin");
