@@ -22,6 +22,8 @@ static const struct column columns[] = {
     { .header = "stopped by", .path = "end.stopped_by" },
     { .header = "limits hit", .path = "end.limits_hit" },
     { .header = "degraded", .path = "degraded" },
+    { .header = "parent", .path = "parent" },
+    { .header = "steps", .path = "step_count" },
     { .header = "params", .path = "params", .kind = COLUMN_PAIRS },
     { .header = "actor", .path = "actor", .kind = COLUMN_PAIRS },
     { .header = "reason", .path = "reason" },
@@ -39,6 +41,31 @@ static const struct column columns[] = {
     { .header = "sha256", .path = "output.sha256" },
 };
 
+static const struct column step_columns[] = {
+    { .header = "step", .path = "index" },
+    { .header = "command", .path = "command" },
+    { .header = "state", .path = "state" },
+    { .header = "job", .path = "job" },
+    { .header = "what", .path = "message", .may_shrink = true },
+};
+
+/* Behind the job itself, for people; programs ask for them by themselves. */
+static int show_steps(const struct cli *cli, const char *id, struct error *err)
+{
+    char path[128];
+    json_t *steps = NULL;
+    snprintf(path, sizeof path, "/v1/jobs/%s/steps", id);
+    struct request request = { .method = "GET", .path = path };
+    int done = client_ask(cli->client, &request, &steps, err);
+    if (done < 0)
+        return done;
+    putchar('\n');
+    render_list(cli, json_object_get(steps, "items"), step_columns, sizeof step_columns / sizeof step_columns[0],
+                "job");
+    json_decref(steps);
+    return 0;
+}
+
 static int show(struct cli *cli, void *values, const struct words *words)
 {
     struct error err;
@@ -50,8 +77,10 @@ static int show(struct cli *cli, void *values, const struct words *words)
         struct request request = { .method = "GET", .path = path };
         if (client_ask(cli->client, &request, &job, &err) == 0) {
             render_one(cli, job, columns, sizeof columns / sizeof columns[0], "id");
+            bool has_steps = cli->format == FORMAT_TABLE && json_is_integer(json_object_get(job, "step_count"));
             json_decref(job);
-            return 0;
+            if (!has_steps || show_steps(cli, words->items[0], &err) == 0)
+                return 0;
         }
     }
     say("%s", err.text);

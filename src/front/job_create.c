@@ -1,5 +1,5 @@
 /*
- * POST /v1/commands/{name}/jobs: JSON becomes one typed message; what the keeper accepted is then answered at once (202),
+ * POST /v1/commands/{name}/jobs, and POST /v1/jobs for sequences: JSON becomes one typed message; what the keeper accepted is then answered at once (202),
  * at its end (200), or as a stream, as the client prefers.
  */
 #include <errno.h>
@@ -74,12 +74,13 @@ static bool make_stdin(struct request *request, const struct submission *submiss
 static void submit(struct request *request, struct submission *submission)
 {
     auto_fd int stdin_fd = -1;
-    memcpy(submission->submit.command, request->path.name, sizeof submission->submit.command);
     if (take_idempotency_key(request, &submission->submit) && make_stdin(request, submission, &stdin_fd))
         ask_submit(request, &submission->submit, stdin_fd, on_submitted);
 }
 
-void route_job_create(struct request *request)
+typedef int read_body(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
+
+static void create(struct request *request, read_body *read, const char *command)
 {
     struct problem problem;
     const uint8_t *body;
@@ -103,11 +104,28 @@ void route_job_create(struct request *request)
         request_abort(request);
         return;
     }
-    if (json_in_submit(body, size, submission, &problem) < 0) {
+    if (read(body, size, submission, &problem) < 0) {
         request_refuse(request, &problem);
     } else {
+        text_copy(submission->submit.command, sizeof submission->submit.command, command);
         submit(request, submission);
         submission_done(submission);
     }
     free(submission);
+}
+
+void route_job_create(struct request *request)
+{
+    if (strcmp(request->path.name, SEQUENCE_NAME) != 0) {
+        create(request, json_in_submit, request->path.name);
+        return;
+    }
+    struct problem problem; /* its body would be another */
+    problem_init(&problem, "not-found", "Sequences are put together at POST /v1/jobs.");
+    request_refuse(request, &problem);
+}
+
+void route_sequence_create(struct request *request)
+{
+    create(request, json_in_sequence, SEQUENCE_NAME);
 }

@@ -97,6 +97,14 @@ static const char *read_label(const struct query *query, struct msg_list_jobs *l
     return NULL;
 }
 
+static const char *read_parent(const struct query *query, struct msg_list_jobs *list)
+{
+    const char *parent = query_get(query, "parent");
+    if (parent != NULL && !job_id_parse(parent, &list->parent))
+        return "'parent' must be the id of a job.";
+    return NULL;
+}
+
 static const char *read_times(const struct query *query, struct msg_list_jobs *list)
 {
     const char *since = query_get(query, "since"), *until = query_get(query, "until");
@@ -127,6 +135,8 @@ void route_job_list(struct request *request)
     const char *why = read_names(&request->query, &list);
     if (why == NULL)
         why = read_label(&request->query, &list, label);
+    if (why == NULL)
+        why = read_parent(&request->query, &list);
     if (why == NULL)
         why = read_times(&request->query, &list);
     if (why == NULL)

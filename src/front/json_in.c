@@ -186,11 +186,13 @@ static bool add_scalar(struct writer *out, const char *name, json_t *value, uint
     return false;
 }
 
-static void add_param(struct writer *out, const char *name, json_t *value, bool *is_full, struct problem *problem)
+/* parent: where the parameters stand, "/params". */
+static void add_param(struct writer *out, const char *parent, const char *name, json_t *value, bool *is_full,
+                      struct problem *problem)
 {
     if (!json_is_array(value)) {
         if (!add_scalar(out, name, value, 0, is_full) && !*is_full)
-            fault(problem, "/params", name, "type", "must be a string, a number, true, false, or a list of these");
+            fault(problem, parent, name, "type", "must be a string, a number, true, false, or a list of these");
         return;
     }
     if (!entries_add_text(out, ENTRY_LIST, name, "", ""))
@@ -201,10 +203,11 @@ static void add_param(struct writer *out, const char *name, json_t *value, bool 
     {
         if (add_scalar(out, name, item, ENTRY_ITEM, is_full) || *is_full)
             continue;
-        char parent[POINTER_BYTES] = "/params", index[24];
-        pointer_add(parent, name);
+        char list[POINTER_BYTES], index[24];
+        snprintf(list, sizeof list, "%s", parent);
+        pointer_add(list, name);
         snprintf(index, sizeof index, "%zu", i);
-        fault(problem, parent, index, "type", "must be a string, a number, true or false");
+        fault(problem, list, index, "type", "must be a string, a number, true or false");
     }
 }
 
@@ -219,7 +222,7 @@ static void take_params(json_t *value, void *target, struct problem *problem)
     bool is_full = false;
     const char *name;
     json_t *param;
-    json_object_foreach(value, name, param) add_param(&out, name, param, &is_full, problem);
+    json_object_foreach(value, name, param) add_param(&out, "/params", name, param, &is_full, problem);
     if (is_full)
         fault(problem, "/params", NULL, "too_large",
               "all parameters together are above 48 KiB; larger data goes by stdin");
@@ -282,6 +285,112 @@ int json_in_submit(const void *body, size_t size, struct submission *ret_submiss
     int done = parse_members(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
     if (done < 0)
         submission_done(ret_submission);
+    return done;
+}
+
+struct step_parts {
+    const char *command;
+    bool continues, is_full;
+    uint8_t params[PARAMS_MAX_BYTES];
+    uint32_t params_bytes;
+};
+
+static void take_step_member(const char *key, json_t *value, const char *at, struct step_parts *parts,
+                             struct problem *problem)
+{
+    char params_at[POINTER_BYTES];
+    const char *name;
+    json_t *param;
+    if (strcmp(key, "command") == 0 && json_is_string(value) && text_is_name(json_string_value(value))) {
+        parts->command = json_string_value(value);
+    } else if (strcmp(key, "command") == 0) {
+        fault(problem, at, key, "type", "must be the name of a command");
+    } else if (strcmp(key, "continue") == 0 && json_is_boolean(value)) {
+        parts->continues = json_is_true(value);
+    } else if (strcmp(key, "continue") == 0) {
+        fault(problem, at, key, "type", "must be true or false");
+    } else if (strcmp(key, "params") == 0 && json_is_object(value)) {
+        struct writer out = { parts->params, sizeof parts->params };
+        snprintf(params_at, sizeof params_at, "%s/params", at);
+        json_object_foreach(value, name, param) add_param(&out, params_at, name, param, &parts->is_full, problem);
+        parts->params_bytes = (uint32_t)(sizeof parts->params - out.left);
+    } else if (strcmp(key, "params") == 0) {
+        fault(problem, at, key, "type", "must be an object");
+    } else {
+        fault(problem, at, key, "unknown-member", "is not known");
+    }
+}
+
+/* One step as an entry. */
+static void add_step(struct writer *out, const char *at, json_t *value, bool *is_full, struct problem *problem)
+{
+    static struct step_parts parts; /* large, and one at a time */
+    const char *key;
+    json_t *member;
+    if (!json_is_object(value)) {
+        fault(problem, at, NULL, "type", "must be an object such as {\"command\": NAME, \"params\": {}}");
+        return;
+    }
+    parts.command = NULL;
+    parts.continues = parts.is_full = false;
+    parts.params_bytes = 0;
+    json_object_foreach(value, key, member) take_step_member(key, member, at, &parts, problem);
+    if (json_object_get(value, "command") == NULL)
+        fault(problem, at, "command", "required", "is required");
+    *is_full |= parts.is_full;
+    if (parts.command != NULL &&
+        !entries_add(out, ENTRY_STEP, span_of(parts.command, strlen(parts.command)),
+                     (struct span){ parts.params, parts.params_bytes }, span_of("continue", parts.continues ? 8 : 0)))
+        *is_full = true;
+}
+
+static void take_steps(json_t *value, void *target, struct problem *problem)
+{
+    struct submission *submission = target;
+    struct writer out = { submission->params, sizeof submission->params };
+    bool is_full = false;
+    size_t i, count = json_array_size(value);
+    json_t *step;
+    if (!json_is_array(value) || count == 0 || count > STEP_COUNT_MAX) {
+        fault(problem, "/steps", NULL, "type", "must be a list of 1 to 256 steps");
+        return;
+    }
+    json_array_foreach(value, i, step)
+    {
+        char at[POINTER_BYTES];
+        snprintf(at, sizeof at, "/steps/%zu", i);
+        add_step(&out, at, step, &is_full, problem);
+    }
+    if (is_full)
+        fault(problem, "/steps", NULL, "too_large", "all steps together are above 48 KiB");
+    submission->submit.steps = (struct span){ submission->params, (uint32_t)(sizeof submission->params - out.left) };
+}
+
+static void take_parallel(json_t *value, void *target, struct problem *problem)
+{
+    struct submission *submission = target;
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 1 || number > STEP_COUNT_MAX)
+        fault(problem, "/parallel", NULL, "type", "must be a whole number from 1 to 256");
+    else
+        submission->submit.parallel = (uint32_t)number;
+}
+
+int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem)
+{
+    static const struct member members[] = { { "steps", take_steps },
+                                             { "parallel", take_parallel },
+                                             { "labels", take_labels },
+                                             { "reason", take_submit_reason },
+                                             { "timeout", take_timeout } };
+    ret_submission->submit = (struct msg_submit){ 0 };
+    ret_submission->stdin_text = NULL;
+    int done = parse_members(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
+    if (done == 0 && ret_submission->submit.steps.size == 0) {
+        problem_init(problem, "params-invalid", "The body must list steps.");
+        problem_add_error(problem, "/steps", "required", "is required");
+        return -EINVAL;
+    }
     return done;
 }
 

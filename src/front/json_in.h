@@ -17,15 +17,16 @@ struct problem;
 
 /* What a submit message borrows: the lists that its spans point into. */
 struct submission {
-    struct msg_submit submit; /* command, evidence and idempotency key are the caller's to fill */
-    json_t *stdin_text;       /* NULL without stdin; owned */
-    uint8_t params[PARAMS_MAX_BYTES];
+    struct msg_submit submit;         /* command, evidence and idempotency key are the caller's to fill */
+    json_t *stdin_text;               /* NULL without stdin; owned */
+    uint8_t params[PARAMS_MAX_BYTES]; /* of a sequence: its steps */
     uint8_t labels[4096];
 };
 
 /* All of these: 0, or -EINVAL with a problem. An empty body is an empty object. */
 int json_in_object(const void *body, size_t size, json_t **ret_object, struct problem *problem);
 int json_in_submit(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
+int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
 int json_in_cancel(const void *body, size_t size, struct msg_cancel *ret_cancel, struct problem *problem);
 int json_in_signal(const void *body, size_t size, struct msg_signal *ret_signal, struct problem *problem);
 

@@ -131,6 +131,22 @@ static const char *via_text(uint8_t via)
     return via == EVIDENCE_PEER ? "peer" : via == EVIDENCE_SERVICE ? "service" : "token";
 }
 
+json_t *json_step(const struct msg_step *step)
+{
+    const char *state = step->is_skipped                ? (step->message[0] != '\0' ? "refused" : "skipped")
+                        : job_id_is_none(&step->job_id) ? "pending"
+                                                        : job_state_text(step->state);
+    json_t *json = json_object();
+    json_object_set_new(json, "index", json_integer(step->index));
+    json_object_set_new(json, "command", json_text(step->command));
+    json_object_set_new(json, "params", json_entries(step->params));
+    json_object_set_new(json, "continue", json_boolean(step->continues));
+    json_object_set_new(json, "state", json_string(state));
+    json_object_set_new(json, "job", id_or_null(&step->job_id));
+    json_object_set_new(json, "message", text_or_null(step->message));
+    return json;
+}
+
 json_t *json_identity(const struct msg_identity *identity)
 {
     json_t *scopes = json_array();
@@ -242,6 +258,7 @@ json_t *json_job(const struct msg_job *job)
     json_object_set_new(json, "origin", text_or_null(job->origin));
     json_object_set_new(json, "parent", id_or_null(&job->parent));
     json_object_set_new(json, "step_index", job->step_index > 0 ? json_integer(job->step_index) : json_null());
+    json_object_set_new(json, "step_count", job->step_count > 0 ? json_integer(job->step_count) : json_null());
     json_object_set_new(json, "priority", json_integer(job->priority));
     json_object_set_new(json, "reason", text_or_null(job->why));
     json_object_set_new(json, "labels", json_entries(job->labels));

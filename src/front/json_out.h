@@ -11,12 +11,14 @@
 #include "sallyport/base/record.h"
 
 struct msg_identity;
+struct msg_step;
 struct msg_job;
 
 /* Every byte that is not UTF-8 becomes U+FFFD; NUL too. */
 json_t *json_text(const char *text);
 json_t *json_text_span(struct span text);
 
+json_t *json_step(const struct msg_step *step); /* of GET /v1/jobs/{id}/steps */
 json_t *json_identity(const struct msg_identity *identity);
 
 /* The job object (API "Job object"). */

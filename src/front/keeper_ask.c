@@ -199,6 +199,14 @@ bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answ
                &(struct question){ MSG_LIST_JOBS, list, -1, false, expects, answered });
 }
 
+bool ask_list_steps(struct request *request, ask_answered answered)
+{
+    struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id };
+    uint64_t expects = BIT(MSG_STEP) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_STEPS, &read, -1, false, expects, answered });
+}
+
 bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered)
 {
     cancel->evidence = request->evidence;

@@ -15,8 +15,8 @@
 #define POST EVHTTP_REQ_POST
 
 static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
-static const char *const job_list_keys[] = { "command", "state", "actor",  "label", "since",
-                                             "until",   "limit", "cursor", NULL };
+static const char *const job_list_keys[] = { "command", "state", "actor",  "label",  "since",
+                                             "until",   "limit", "cursor", "parent", NULL };
 static const char *const job_read_keys[] = { "wait", NULL };
 static const char *const output_keys[] = { "follow", "offset", "tail", "stream", NULL };
 
@@ -30,7 +30,9 @@ static const struct route routes[] = {
     { GET, .path = "/v1/commands/{name}", .run = route_command_read },
     { POST, .path = "/v1/commands/{name}/jobs", .run = route_job_create },
     { GET, .path = "/v1/jobs", .run = route_job_list, .query_keys = job_list_keys },
+    { POST, .path = "/v1/jobs", .run = route_sequence_create },
     { GET, .path = "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
+    { GET, .path = "/v1/jobs/{id}/steps", .run = route_step_list },
     { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys },
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },

@@ -63,7 +63,8 @@ def needs_program(test, name):
 
 
 def yaml_text(value, indent=0):
-    """Our subset of YAML: maps and lists as blocks, every scalar a double-quoted text, a plain number or a boolean."""
+    """Our subset of YAML: maps as blocks, lists of maps as JSON, every scalar a double-quoted text, a plain number or a
+    boolean."""
     pad = "  " * indent
     if isinstance(value, dict):
         if not value:
@@ -74,7 +75,7 @@ def yaml_text(value, indent=0):
             return " []\n"
         if all(not isinstance(item, (dict, list, tuple)) for item in value):
             return " [" + ", ".join(yaml_scalar(item) for item in value) + "]\n"
-        raise TypeError("lists of maps are not part of the configuration")
+        return " " + json.dumps(value, ensure_ascii=False) + "\n"
     return " " + yaml_scalar(value) + "\n"
 
 
