@@ -11,10 +11,14 @@ static bool was_stopped(const struct end_evidence *evidence)
     return evidence->was_cancelled || evidence->was_timed_out || evidence->was_output_limited;
 }
 
-/* A job that was stopped while its cell was being built did not fail to launch, unless a step failed too. */
+/*
+ * A job that was stopped while its cell was being built did not fail to launch, unless a step failed too. Nor did one whose
+ * supervisor ended: that may have been just before it told us that the program runs.
+ */
 static bool is_launch_failed(const struct end_evidence *evidence)
 {
-    return !evidence->has_started && (evidence->step[0] != '\0' || !was_stopped(evidence));
+    bool is_explained = was_stopped(evidence) || evidence->is_lost;
+    return !evidence->has_started && (evidence->step[0] != '\0' || !is_explained);
 }
 
 static bool is_cancelled(const struct end_evidence *evidence)
@@ -110,9 +114,8 @@ static void explain_launch_failed(const struct end_evidence *evidence, char *tex
 {
     if (evidence->step[0] == '\0') {
         snprintf(text, room,
-                 evidence->is_lost ? "the slot's supervisor ended while it set the job up; everything of it was killed"
-                 : evidence->oom_kills > 0 ? "the job's memory limit is too small even to set it up"
-                                           : "the job was ended from outside while it was being set up");
+                 evidence->oom_kills > 0 ? "the job's memory limit is too small even to set it up"
+                                         : "the job was ended from outside while it was being set up");
         return;
     }
     const char *hint = hint_for(evidence);
@@ -167,8 +170,8 @@ void ended_explain(const struct end_evidence *evidence, enum job_reason reason, 
         explain_stopped(evidence, "wrote more than its output limit", text, room);
         break;
     case JOB_REASON_LOST:
-        snprintf(text, room,
-                 "the slot's supervisor ended before it could tell how the job ended; everything of it was killed");
+        snprintf(text, room, "the slot's supervisor ended before it could tell %s; everything of it was killed",
+                 evidence->has_started ? "how the job ended" : "whether the program ran");
         break;
     case JOB_REASON_POLICY_VIOLATION:
         snprintf(text, room, "made a system call that its sandbox profile forbids, and was killed for it");
