@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -7,8 +8,13 @@
 #include <unistd.h>
 
 #include "bootstrap.h"
+#include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
+
+#define LAST_LIFE_WAIT_MS  10000
+#define LAST_LIFE_PAUSE_MS 20 /* a file lock has no event to wait for */
 
 /* Makes the missing directories of the path, one by one. */
 static int make_directories(const char *path, struct error *err)
@@ -25,6 +31,28 @@ static int make_directories(const char *path, struct error *err)
         if (mkdir(part, 0711) < 0 && errno != EEXIST)
             return fail(err, errno, "make state directory '%s'", part);
         part[i] = path[i];
+    }
+    return 0;
+}
+
+/*
+ * Two keepers at the same records would ruin them. Those of a sallyportd that was killed end when they read the end of their
+ * control channels: a moment later as a rule, but not while they are stopped, or wait for a disk. A lock of flock(2) belongs
+ * to the open file, which we share with whoever we hand it to: so it is held until the last of us has ended.
+ */
+static int lock_shared_file(int fd, const char *name, struct error *err)
+{
+    uint64_t deadline_ms = clock_monotonic_ms() + LAST_LIFE_WAIT_MS;
+    for (bool is_told = false; flock(fd, LOCK_EX | LOCK_NB) < 0; is_told = true) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return fail(err, errno, "lock the %s's files", name);
+        if (clock_monotonic_ms() >= deadline_ms)
+            return fail_plain(err, EBUSY,
+                              "the %s of a sallyportd that has ended is still there after %d s; end that process first",
+                              name, LAST_LIFE_WAIT_MS / 1000);
+        if (!is_told)
+            log_info("waiting for the end of the %s that an earlier sallyportd left", name);
+        poll(NULL, 0, LAST_LIFE_PAUSE_MS);
     }
     return 0;
 }
@@ -72,6 +100,10 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
     if (keeper < 0)
         return fail(err, errno, "open '%s/keeper'", path);
     done = open_start_record(fd, &bootstrap->starts_fd, err);
+    if (done == 0)
+        done = lock_shared_file(bootstrap->starts_fd, "launcher", err);
+    if (done == 0)
+        done = lock_shared_file(keeper, "keeper", err);
     if (done < 0)
         return fail_in(err, "state directory '%s'", path);
     bootstrap->state_fd = fd_take(&fd);

@@ -87,7 +87,7 @@ int main(void)
         log_error("cannot start: %s", err.text);
         code = done == -EPROTO || done == -EBADMSG ? EXIT_CONFIG : EXIT_FAILURE;
     }
-    handover_done(&handover);
     keeper_free(keeper);
+    handover_done(&handover); /* last: the state directory as we got it is locked by our having it open */
     return code;
 }

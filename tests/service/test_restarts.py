@@ -121,6 +121,39 @@ class Restarts(unittest.TestCase):
             self.instance.wait(job_id)
         self.instance.stop()
 
+    def test_the_next_instance_waits_until_the_keeper_and_the_launcher_of_a_dead_one_have_ended(self):
+        for name, stopped in (("keeper", ("keeper",)), ("launcher", ("launcher", "cell-reaper"))):
+            job_id = self.instance.submit("patient")["id"]
+            self.assertTrue(wait_until(lambda job_id=job_id: self.instance.job(job_id)["state"] == "running", 10))
+            old = [self.instance.part(part) for part in stopped]
+            for process in old:
+                os.kill(process.pid, signal.SIGSTOP)        # it cannot see that its bootstrap is gone
+            self.instance.process.kill()
+            self.instance.process.wait()
+            self.instance.start(wait=False)
+            self.assertTrue(wait_until(lambda name=name: f"waiting for the end of the {name}" in self.instance.log(), 10), self.instance.log())
+            self.assertEqual([process.name() for process in self.instance.processes()], ["sallyportd"], "nobody is started meanwhile")
+            for process in old:
+                os.kill(process.pid, signal.SIGCONT)
+            self.instance.wait_ready()
+            self.assertFalse(old[0].is_alive())
+            self.assertEqual(self.instance.job(job_id)["state"], "lost")
+        self.assertEqual(self.instance.run("short").stdout, b"short\n")
+        self.instance.stop()
+
+    def test_the_next_instance_does_not_wait_for_ever(self):
+        old = self.instance.part("keeper")
+        os.kill(old.pid, signal.SIGSTOP)
+        self.instance.process.kill()
+        self.instance.process.wait()
+        self.instance.start(wait=False)
+        self.assertEqual(self.instance.process.wait(30), 71, self.instance.log())
+        self.assertIn("the keeper of a sallyportd that has ended is still there", self.instance.log())
+        os.kill(old.pid, signal.SIGCONT)
+        self.assertTrue(wait_until(lambda: not old.is_alive(), 10))
+        self.instance.start()
+        self.instance.stop()
+
     def test_a_broken_link_between_two_that_live_is_made_again(self):
         harness.needs_root(self)
         job_id = self.instance.submit("patient")["id"]
