@@ -1,7 +1,9 @@
-"""What must be true when the storm is over. Each check gives sentences; no sentence means that it held."""
+"""What must be true when the storm is over. Each check gets the facts and gives sentences; no sentence means that it held.
+
+A new check is a function and its name in RUNNING (asked while the instance serves) or in STOPPED (asked when it has ended).
+"""
 
 import collections
-import contextlib
 import hashlib
 import os
 import re
@@ -9,18 +11,28 @@ import sqlite3
 import struct
 from datetime import datetime
 
-from harness import BIN, mounts_with
-from host import all_processes, cgroups_of
+from leftovers import check_idle, check_left
+from mayhem import ENDS_ITS_JOBS, kind_of
 from work import KINDS, exit_code, expected
 
 ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost", "launch_failed"}
-# How a job of each kind may end when nobody harms it.
-OWN_END = {kind: {"succeeded"} for kind in KINDS} | {"failing": {"failed"}, "dying": {"failed"}, "long": {"timed_out", "cancelled"}}
 KEEPER_RECOVERS_SECONDS = 3
+RESTART_SECONDS = 1         # without a process that had lived well
+WELL_SECONDS = 1            # so long it has lived then
 
 
 def unix_time(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
+
+
+class Facts:
+    """What is known when it is over: what clients, jobs and killers saw, and what the instance says of it."""
+
+    def __init__(self, run):
+        self.instance, self.load, self.mayhem, self.falls = run.instance, run.load, run.mayhem, run.falls.past
+        self.orders, self.before, self.slot_ids = run.load.orders, run.before, run.slot_ids
+        self.stored = read_all(run.instance)
+        self.witness = Witness(run.place)
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------------
@@ -32,11 +44,13 @@ class Witness:
     def __init__(self, place):
         self.marks = collections.defaultdict(set)       # id: start, again, said, end
         self.numbers = {}                               # id: number
-        self.said = {}
+        self.said, self.started = {}, {}                # id: bytes of stdout and stderr; Unix time
         for name in os.listdir(place):
             number, job_id, mark = name.split(".")
             self.marks[job_id].add(mark)
             self.numbers[job_id] = int(number)
+            if mark == "start":
+                self.started[job_id] = os.stat(os.path.join(place, name)).st_mtime
             if mark == "said":
                 with open(os.path.join(place, name), encoding="ascii") as file:
                     lines = [line for line in file.read().split("\n")[:-1] if line]
@@ -73,12 +87,12 @@ def read_all(instance):
     return {job_id: Stored(instance, job_id) for job_id in ids}
 
 
-def check_orders(orders, stored):
+def check_orders(facts):
     """Every id that was answered is there; a key made one job, whoever sent it how often."""
-    by_number = collections.defaultdict(set)
+    stored, by_number = facts.stored, collections.defaultdict(set)
     for job in stored.values():
         by_number[job.number].add(job.id)
-    for order in orders:
+    for order in facts.orders:
         yield from (f"order {order.number}: {fault}" for fault in order.faults)
         yield from (f"order {order.number}: accepted as {job_id}, which is not there" for job_id in set(order.ids) - set(stored))
         made = by_number[order.number]
@@ -86,11 +100,12 @@ def check_orders(orders, stored):
             yield f"order {order.number} (key {order.key}) made {len(made)} jobs: {sorted(made)}"
         if made and not set(order.ids) <= made:
             yield f"order {order.number}: was told {set(order.ids)}, and is {made}"
-    for number in set(by_number) - {order.number for order in orders}:
+    for number in set(by_number) - {order.number for order in facts.orders}:
         yield f"jobs {by_number[number]} are of order {number}, which nobody made"
 
 
-def check_starts(stored, witness):
+def check_starts(facts):
+    stored, witness = facts.stored, facts.witness
     for job_id, marks in witness.marks.items():
         if "again" in marks:
             yield f"job {job_id} was started twice"
@@ -108,25 +123,73 @@ def check_starts(stored, witness):
             yield f"job {job.id} ({job.kind}) is {job.state} and did not come to its end"
 
 
-def check_ends(orders, stored, mayhem):
-    """Only what a launcher's death explains is lost; everything else ends as its kind does."""
-    cancelled = {job_id for order in orders if order.was_cancelled for job_id in order.ids}
-    for job in stored.values():
-        end = job.job["end"] or {}
-        allowed = OWN_END[job.kind] - (set() if job.id in cancelled else {"cancelled"})
+def _killer_of(job, mayhem):
+    """Who may have lost this job, by what is said of it: a supervisor has one job, the others have them all."""
+    kinds = ("supervisor",) if "supervisor" in job.job["end"]["message"] else ENDS_ITS_JOBS
+    return mayhem.died(kinds, unix_time(job.job["created_at"]), unix_time(job.job["finished_at"]) + 0.1)
+
+
+def check_ends(facts):
+    """Only what a death explains is lost; everything else ends as its kind does."""
+    cancelled = {job_id for order in facts.orders if order.was_cancelled for job_id in order.ids}
+    for job in facts.stored.values():
+        end, kind = job.job["end"] or {}, KINDS[job.kind]
+        allowed = kind.ends | ({"cancelled"} if job.id in cancelled else set())
         if job.state == "lost":
-            if mayhem.lived_through("launcher", unix_time(job.job["created_at"]), unix_time(job.job["finished_at"]) + 0.1):
-                yield f"job {job.id} ({job.kind}) is lost, and no launcher died meanwhile: {end['message']}"
+            if not _killer_of(job, facts.mayhem):
+                yield f"job {job.id} ({job.kind}) is lost, and nobody died who could have lost it: {end['message']}"
         elif job.state not in allowed:
             yield f"job {job.id} ({job.kind}) is {job.state}, which is not one of {sorted(allowed)}: {end.get('message')}"
-        elif job.state in ("succeeded", "failed") and job.kind != "dying" and end["exit_code"] != exit_code(job.number, job.kind):
+        elif kind.signal and job.state == "failed":
+            if (end["reason"], end["signal"]) != ("signalled", kind.signal):
+                yield f"job {job.id} ({job.kind}) has ended by {end['reason']}, signal {end['signal']}, instead of by signal {kind.signal}"
+        elif job.state in ("succeeded", "failed") and end["exit_code"] != exit_code(job.number, job.kind):
             yield f"job {job.id} ({job.kind}) has exit code {end['exit_code']} instead of {exit_code(job.number, job.kind)}"
-        elif job.kind == "dying" and (end["reason"], end["signal"]) != ("signalled", 9):
-            yield f"job {job.id} (dying) has ended by {end['reason']}, signal {end['signal']}, instead of by signal 9"
 
 
-def check_output(stored, witness, mayhem):
-    for job in stored.values():
+def check_supervisors(facts):
+    """One of them takes one job with it."""
+    lost = [job.id for job in facts.stored.values() if job.state == "lost" and "supervisor" in job.job["end"]["message"]]
+    if len(lost) > facts.mayhem.kills["supervisor"]:
+        yield f"{facts.mayhem.kills['supervisor']} supervisors died, and {len(lost)} jobs with them: {lost}"
+
+
+def check_falls(facts):
+    """After the death of the whole instance: what had ended stays so, what ran is lost, what waited runs."""
+    for fall in facts.falls:
+        yield from fall.faults
+        for job_id, state in (fall.records or {}).items():
+            if job_id in facts.stored:      # or check_orders misses it
+                yield from _after_fall(facts, fall, facts.stored[job_id], state)
+
+
+def _after_fall(facts, fall, job, state):
+    began, ended = facts.witness.started.get(job.id), unix_time(job.job["finished_at"])
+    if state == "queued":
+        if began is not None and began < fall.unix - 0.1:
+            yield f"job {job.id} waited when the instance died, and had been started before"
+        later = facts.mayhem.died((*ENDS_ITS_JOBS, "supervisor"), fall.unix + 0.001, ended + 0.1)
+        if began is None and job.state != "cancelled" and not (job.state == "lost" and later):
+            yield f"job {job.id} waited when the instance died, never ran, and is {job.state}"
+    elif state in ENDED and job.state != state:
+        yield f"job {job.id} was {state} when the instance died, and is {job.state} now"
+    elif state not in ENDED and job.state != "lost":
+        yield f"job {job.id} was {state} when the instance died, and is {job.state} instead of lost"
+
+
+def _keeps_all(mayhem, job):
+    """Nothing can keep a pipe's bytes when both who hold it die; whoever is alone keeps them."""
+    if job.state != "lost":
+        return True
+    since, until = unix_time(job.job["created_at"]), unix_time(job.job["finished_at"]) + KEEPER_RECOVERS_SECONDS
+    is_told = job.job["started_at"] is not None     # or no keeper ever had its pipes
+    return is_told and not mayhem.died(("instance",), since, until) and not (mayhem.died(("keeper",), since, until)
+                                                                           and mayhem.died(("launcher", "reaper"), since, until))
+
+
+def check_output(facts):
+    """What is stored is what the job said: all of it for its own end, and a beginning where it was lost."""
+    for job in facts.stored.values():
         report = job.job["output"]
         if report["bytes"] != len(job.both):
             yield f"job {job.id} ({job.kind}, {job.state}): the report says {report['bytes']} bytes, {len(job.both)} are stored"
@@ -135,22 +198,20 @@ def check_output(stored, witness, mayhem):
         if sum(map(len, job.streams)) != len(job.both):
             yield f"job {job.id}: stdout and stderr are {[len(data) for data in job.streams]} bytes, together {len(job.both)}"
         is_whole = job.state in ("succeeded", "failed")
-        # Nothing can keep a pipe's bytes when launcher and keeper die together; otherwise what was written is stored.
-        keeps_all = job.state != "lost" or mayhem.lived_through(
-            "keeper", unix_time(job.job["created_at"]), unix_time(job.job["finished_at"]) + KEEPER_RECOVERS_SECONDS)
-        said = witness.said.get(job.id, (0, 0))
+        said = facts.witness.said.get(job.id, (0, 0)) if _keeps_all(facts.mayhem, job) else (0, 0)
         for name, data, wanted, least in zip(("stdout", "stderr"), job.streams, expected(job.number, job.kind), said, strict=True):
             if not wanted.startswith(data):
                 at = next((i for i, pair in enumerate(zip(data, wanted, strict=False)) if pair[0] != pair[1]), min(len(data), len(wanted)))
                 yield f"job {job.id} ({job.kind}, {job.state}): {name} differs from byte {at} of {len(wanted)} ({len(data)} stored)"
             elif is_whole and data != wanted:
                 yield f"job {job.id} ({job.kind}, {job.state}): {name} has {len(data)} of {len(wanted)} bytes"
-            elif keeps_all and len(data) < least:
+            elif len(data) < least:
                 yield f"job {job.id} ({job.kind}, {job.state}): {name} has {len(data)} bytes, and {least} were written"
 
 
-def check_readers(load, stored):
+def check_readers(facts):
     """Who followed got a prefix; who was not killed got all of it."""
+    load, stored = facts.load, facts.stored
     for read in load.reads:
         if read["id"] not in stored:
             continue
@@ -162,15 +223,38 @@ def check_readers(load, stored):
         if run["id"] not in stored:
             continue
         was_killed = run["status"] == -9
+        # Nobody is there between two lives of the instance, and a first connection is tried once.
+        was_refused = run["status"] == 125 and any(fall.unix - 0.1 <= run["began"] <= fall.served for fall in facts.falls)
         for path, data in zip(run["paths"], stored[run["id"]].streams, strict=True):
             with open(path, "rb") as file:
                 got = file.read()
             if path.endswith(".err"):       # its own words about lost connections are on stderr too
                 got = re.sub(rb"sallyport: [^\n]*\n", b"", got)
-            if not data.startswith(got) or not was_killed and got != data:
+            if not data.startswith(got) or got != data and not (was_killed or was_refused and not got):
                 yield f"follower of {run['id']} (status {run['status']}): {path} has {len(got)} bytes, {len(data)} are stored"
-        if run["status"] not in (0, -9):
+        if run["status"] not in (0, -9) and not was_refused:
             yield f"follower of {run['id']} ended with {run['status']}"
+
+
+# --- those that died ---------------------------------------------------------------------------------------------------
+
+
+def check_restarts(facts):
+    mayhem = facts.mayhem
+    yield from (f"{name} was replaced, and nobody had killed it" for name in mayhem.unexpected)
+    yield from (f"{restart.name} was away for {restart.away:.2f} s after a life of {restart.lived:.1f} s" for restart in mayhem.restarts
+                if restart.lived > WELL_SECONDS and restart.away > RESTART_SECONDS and not restart.is_excused)
+    yield from (f"{name} never came back" for name in mayhem.killed)
+    yield from (f"{names} never came back" for names in mayhem.missing())
+
+
+def longest_away(mayhem):
+    """{kind: seconds} of those that had lived well."""
+    away = {}
+    for restart in mayhem.restarts:
+        if restart.lived > WELL_SECONDS and not restart.is_excused:
+            away[kind_of(restart.name)] = max(away.get(kind_of(restart.name), 0), restart.away)
+    return away
 
 
 # --- the audit trail --------------------------------------------------------------------------------------------------
@@ -187,9 +271,9 @@ def _record(row):
             + sized(detail) + struct.pack("<I", count))
 
 
-def check_audit(database, stored_count):
+def check_audit(facts):
     """The chain from its first entry, and for each job one acceptance and one end."""
-    connection = sqlite3.connect(database)
+    connection = sqlite3.connect(os.path.join(facts.instance.state, "keeper", "jobs.db"))
     head, submits, ends = bytes(32), collections.Counter(), collections.Counter()
     rows = connection.execute("SELECT sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
                               " FROM audit ORDER BY sequence").fetchall()
@@ -204,67 +288,12 @@ def check_audit(database, stored_count):
         head = row[10]
         submits[row[3]] += row[2] == "submit"
         ends[row[3]] += row[2] == "end"
-    if len(jobs) != stored_count:
-        yield f"the database has {len(jobs)} jobs, the API showed {stored_count}"
+    if len(jobs) != len(facts.stored):
+        yield f"the database has {len(jobs)} jobs, the API showed {len(facts.stored)}"
     for job_id in jobs:
         if (submits[job_id], ends[job_id]) != (1, 1):
             yield f"job {job_id.hex()} was accepted {submits[job_id]} times and ended {ends[job_id]} times in the audit trail"
 
 
-# --- what is left -------------------------------------------------------------------------------------------------------
-
-
-def kinds_of_descriptors(pid):
-    """What a process holds, without numbers that differ from time to time."""
-    found = collections.Counter()
-    with contextlib.suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                target = os.readlink(f"/proc/{pid}/fd/{name}")
-                found[re.sub(r"\d+", "N", target)] += 1
-    return found
-
-
-def picture(instance):
-    """An idle instance: its processes by program and, for those that stay, what they hold; its jobs' control groups."""
-    tree = instance.processes()
-    programs = collections.Counter(process.name() for process in tree)
-    held = {process.name(): kinds_of_descriptors(process.pid) for process in tree if process.name() in ("sallyportd", "front", "keeper", "launcher")}
-    return {"processes": programs, "descriptors": held, "job groups": len([path for path in cgroups_of(instance.state) if "/jobs/" in path])}
-
-
-def differences(before, after):
-    for name in ("processes", "job groups"):
-        if before[name] != after[name]:
-            yield f"{name}: {before[name]} before, {after[name]} after"
-    for name, held in before["descriptors"].items():
-        now = after["descriptors"].get(name, collections.Counter())
-        if now != held:
-            yield f"descriptors of {name}: more {dict(now - held)}, less {dict(held - now)}"
-
-
-def is_of_slots(pid, first_uid, count):
-    """Whether a process, or the user namespace that it is in, has one of our slots' ids."""
-    ids = range(first_uid, first_uid + count)
-    with contextlib.suppress(OSError, ValueError):
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            if any(int(word) in ids for line in file if line.startswith("Uid:") for word in line.split()[1:]):
-                return True
-        with open(f"/proc/{pid}/uid_map", encoding="ascii") as file:
-            return any(int(line.split()[1]) in ids for line in file)
-    return False
-
-
-def left_over(instance, first_uid, id_count):
-    """After the stop: processes, control groups and mounts."""
-    for process in all_processes():
-        is_ours = process in instance.seen or is_of_slots(process.pid, first_uid, id_count)
-        with contextlib.suppress(OSError):
-            if is_ours and process.is_alive():
-                yield f"process {process!r} is left"
-    yield from (f"control group {path} is left" for path in cgroups_of(instance.state))
-    yield from (f"mount {line.split()[4]} is left" for line in mounts_with(instance.directory))
-
-
-def programs_are_there():
-    return all(os.access(os.path.join(BIN, name), os.X_OK) for name in ("sallyportd", "sallyport"))
+RUNNING = (check_orders, check_starts, check_ends, check_supervisors, check_falls, check_output, check_readers, check_restarts, check_idle)
+STOPPED = (check_audit, check_left)

@@ -11,11 +11,9 @@ import time
 from harness import BIN, Refused, output_bytes
 from work import KINDS
 
-CLIENTS = 4
-CLI_FOLLOWERS = 3
-READERS = 2
+# Who works, and how many of each: a row is a method of Load.
+WORKERS = {"client": 4, "cli_follower": 3, "reader": 2}
 OPEN_MAX = 30               # jobs that have not ended, as far as clients know
-WEIGHTS = {"short": 5, "chatty": 5, "loud": 3, "silent": 2, "failing": 3, "dying": 2, "forking": 3, "long": 2}
 ANSWER_SECONDS = 60         # a request with a key is sent again for so long
 BROKEN = (OSError, http.client.HTTPException)
 
@@ -36,9 +34,8 @@ class Load:
         self.lock = threading.Lock()
         self.followers = []             # running CLI processes, for whoever kills them
         self.ending = threading.Event()
-        self.threads = [threading.Thread(target=self._guard, args=(self._client, name), daemon=True) for name in range(CLIENTS)]
-        self.threads += [threading.Thread(target=self._guard, args=(self._cli_follower, name), daemon=True) for name in range(CLI_FOLLOWERS)]
-        self.threads += [threading.Thread(target=self._guard, args=(self._reader, name), daemon=True) for name in range(READERS)]
+        self.threads = [threading.Thread(target=self._guard, args=(getattr(self, "_" + who), number), daemon=True)
+                        for who, count in WORKERS.items() for number in range(count)]
         self.errors = []
 
     def start(self):
@@ -67,18 +64,18 @@ class Load:
     # --- clients ---
 
     def _client(self, dice):
-        weights = [WEIGHTS[kind] for kind in KINDS]
+        shares = [kind.share for kind in KINDS.values()]
         while not self.ending.is_set():
             if self._open_count() >= OPEN_MAX:
                 time.sleep(0.3)
                 continue
             with self.lock:
                 number = len(self.orders) + 1
-                kind = dice.choices(KINDS, weights)[0]
+                kind = dice.choices(list(KINDS), shares)[0]
                 order = Order(number, kind, f"{self.seed}-{number}" if dice.random() < 0.6 else None)
                 self.orders.append(order)
             self._submit(order, dice.choice((1, 1, 2, 4)) if order.key else 1)
-            if kind == "long" and order.ids and dice.random() < 0.6:
+            if KINDS[kind].is_cancelled and order.ids and dice.random() < 0.6:
                 time.sleep(dice.uniform(0, 2))
                 self._cancel(order)
             time.sleep(dice.uniform(0, 0.8))
@@ -145,7 +142,7 @@ class Load:
             time.sleep(dice.uniform(0.1, 0.5))
 
     def _follow_by_cli(self, order):
-        run = {"order": order, "id": order.ids[0], "paths": [], "status": None}
+        run = {"order": order, "id": order.ids[0], "paths": [], "status": None, "began": time.time()}
         base = os.path.join(self.record, f"follower-{len(self.cli_runs)}-{order.number}")
         run["paths"] = [base + ".out", base + ".err"]
         with open(run["paths"][0], "wb") as out, open(run["paths"][1], "wb") as err:

@@ -1,4 +1,4 @@
-"""One job of the chaos run, and what it says. Read by the checker too, so that both know every byte.
+"""One job of the chaos run, and what it says. Read by the load and the checker too, so that all know every byte.
 
     python3 work.py NUMBER KIND DIRECTORY
 
@@ -8,6 +8,8 @@ What a job says depends on its number and kind alone. Beside that it leaves witn
     NUMBER.ID.again     such a second start
     NUMBER.ID.said      after each write: bytes so far, of stdout and of stderr
     NUMBER.ID.end       just before its end
+
+A new kind of job is a row of KINDS.
 """
 
 import os
@@ -16,7 +18,6 @@ import sys
 import time
 
 OUT, ERR = 1, 2
-KINDS = ("short", "chatty", "loud", "silent", "failing", "dying", "forking", "long")
 ALPHABET = bytes(range(256))
 
 
@@ -31,30 +32,87 @@ class Dice:
         return (self.state >> 8) % limit
 
 
-def _line(number, kind, fd, step):
+# --- what is said at a step: (descriptor, bytes) ---------------------------------------------------------------------------
+
+
+def _line(number, kind, step, dice):
+    fd = ERR if dice.below(3) == 0 else OUT
     return fd, f"{kind} {number} {'out' if fd == OUT else 'err'} {step}\n".encode()
 
 
-def _binary(fd, first, size):
-    first %= 256
+def _bytes(number, step, size, fd):
+    first = (number + step) % 256
     return fd, (ALPHABET[first:] + ALPHABET * (size // 256 + 1))[:size]
 
 
-def pieces(number, kind):
+def _lines_and_bytes(number, kind, step, dice):
+    fd, line = _line(number, kind, step, dice)
+    return _bytes(number, step, 1 + dice.below(6000), fd) if dice.below(4) == 0 else (fd, line)
+
+
+def _blocks(number, _, step, dice):
+    return _bytes(number, step, 40000 + dice.below(60000), ERR if dice.below(3) == 0 else OUT)
+
+
+# --- what is done before the first byte and after the last -------------------------------------------------------------------
+
+
+def _fork_twice(_):
+    """A grandchild in a session of its own, which holds both pipes for longer than anybody waits."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(300)
+        os._exit(0)
+    os.wait()
+
+
+def _ignore_term_now_and_then(number):
+    if number % 2:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+# --- kinds --------------------------------------------------------------------------------------------------------------------
+
+
+class Kind:
+    """`share` of the load; so many `steps` over `seconds` (from 1 to 4 unless told); `ends` are the states of its own end.
+
+    more: what its command has in the configuration beside that, as a function of nothing.
+    """
+
+    def __init__(self, share, steps, says=_line, *, seconds=None, before=None, after=None, ends=("succeeded",), exit_code=None,
+                 signal=None, is_cancelled=False, timeout="60s", more=None):
+        self.share, self.steps, self.says, self.seconds = share, steps, says, seconds
+        self.before, self.after, self.ends, self.exit_code, self.signal = before, after, frozenset(ends), exit_code, signal
+        self.is_cancelled, self.timeout, self.more = is_cancelled, timeout, more or {}
+
+
+KINDS = {
+    "short": Kind(5, lambda dice: 4),
+    "chatty": Kind(5, lambda dice: 120 + dice.below(200), _lines_and_bytes),
+    "loud": Kind(3, lambda dice: 24, _blocks, seconds=1),
+    "silent": Kind(2, lambda dice: 0),
+    "failing": Kind(3, lambda dice: 12, ends=("failed",), exit_code=lambda number: 1 + number % 100),
+    "dying": Kind(2, lambda dice: 12, ends=("failed",), after=_die, signal=9),
+    "forking": Kind(3, lambda dice: 6, before=_fork_twice),
+    "long": Kind(2, lambda dice: 250, seconds=50, before=_ignore_term_now_and_then, ends=("timed_out",), is_cancelled=True, timeout="6s"),
+}
+
+
+def pieces(number, name):
     """What the job writes, in order: (descriptor, bytes, seconds of sleep afterwards)."""
-    dice = Dice(number)
-    steps = {"short": 4, "chatty": 120 + dice.below(200), "loud": 24, "silent": 0, "failing": 12, "dying": 12, "forking": 6, "long": 250}[kind]
-    seconds = {"loud": 1, "long": 50}.get(kind, 1 + dice.below(300) / 100)
-    if kind == "silent":
+    kind, dice = KINDS[name], Dice(number)
+    steps = kind.steps(dice)
+    seconds = kind.seconds or 1 + dice.below(300) / 100
+    if steps == 0:
         yield OUT, b"", seconds
     for step in range(steps):
-        fd = ERR if dice.below(3) == 0 else OUT
-        if kind == "loud":
-            fd, data = _binary(fd, number + step, 40000 + dice.below(60000))
-        elif kind == "chatty" and dice.below(4) == 0:
-            fd, data = _binary(fd, number + step, 1 + dice.below(6000))
-        else:
-            fd, data = _line(number, kind, fd, step)
+        fd, data = kind.says(number, name, step, dice)
         yield fd, data, seconds / steps
 
 
@@ -67,21 +125,11 @@ def expected(number, kind):
 
 
 def exit_code(number, kind):
-    return 1 + number % 100 if kind == "failing" else 0
+    return KINDS[kind].exit_code(number) if KINDS[kind].exit_code else 0
 
 
 def _mark(path):
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-
-
-def _fork_twice():
-    """A grandchild in a session of its own, which holds both pipes for longer than anybody waits."""
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            time.sleep(300)
-        os._exit(0)
-    os.wait()
 
 
 def main():
@@ -91,10 +139,8 @@ def main():
         _mark(base + ".start")
     except FileExistsError:
         _mark(base + ".again")
-    if kind == "long" and number % 2:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if kind == "forking":
-        _fork_twice()
+    if KINDS[kind].before:
+        KINDS[kind].before(number)
     said = os.open(base + ".said", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sums = {OUT: 0, ERR: 0}
     for fd, data, seconds in pieces(number, kind):
@@ -105,8 +151,8 @@ def main():
             os.write(said, f"{sums[OUT]} {sums[ERR]}\n".encode())
         time.sleep(seconds)
     _mark(base + ".end")
-    if kind == "dying":
-        os.kill(os.getpid(), signal.SIGKILL)
+    if KINDS[kind].after:
+        KINDS[kind].after(number)
     os._exit(exit_code(number, kind))
 
 
