@@ -75,6 +75,7 @@ class Mayhem:
         self.killed = {}                        # name: when, after which life; until the next one is seen
         self.unexpected = []                    # those that were replaced and not killed by us
         self.bootstrap_stops = []               # [from, to]
+        self.world_gaps = []                    # [whose death, from, to]: until there is a launcher again
         self.life = 0                           # of the instance: the next after each fall
         self.is_falling = False
         self.ending, self.is_over = threading.Event(), threading.Event()
@@ -139,17 +140,18 @@ class Mayhem:
             self.unexpected.append(name)
             self.log(f"{name} {self.current[name]} was replaced by {pid}, and nobody had killed it")
         self.current[name], self.born[name] = pid, now
+        if name == "launcher":
+            for gap in self.world_gaps:
+                gap[2] = min(gap[2], now)
 
     def _was_taken(self, name):
-        """Whether somebody died, in its life, who takes it along."""
-        return any(death.moment >= self.born[name] and kind_of(name) in VICTIMS[death.kind].takes for death in self.deaths
-                   if death.kind in VICTIMS)
+        """Whether somebody died in its life who takes it along, or just before it: a dying world may still get a supervisor."""
+        return any(self.born[name] <= ended and kind_of(name) in VICTIMS[kind].takes for kind, _, ended in self.world_gaps)
 
     def _is_excused(self, name, since, until):
-        """Nobody is started again by a stopped bootstrap; nor into a world that ended meanwhile."""
-        if any(begun < until and since < ended for begun, ended in self.bootstrap_stops):
-            return True
-        return kind_of(name) in WORLD and any(death.kind in ("launcher", "reaper") and since < death.moment < until for death in self.deaths)
+        """Nobody is started again by a stopped bootstrap; nor into a world that has ended."""
+        gaps = self.bootstrap_stops + ([gap[1:] for gap in self.world_gaps] if kind_of(name) in WORLD else [])
+        return any(begun < until and since < ended for begun, ended in gaps if begun != since)
 
     def _watch(self):
         end = None
@@ -192,6 +194,8 @@ class Mayhem:
                 self.kills[kind_of(name)] += 1
                 self.deaths.append(Death(time.time(), now, kind_of(name)))
                 self.killed[name] = (now, now - self.born[name])
+                if VICTIMS[kind_of(name)].takes:
+                    self.world_gaps.append([name, now, float("inf")])
                 self.log(f"kill -9 {name} {self.current[name]}")
         os.close(pidfd)
 
