@@ -178,14 +178,22 @@ static bool is_due(const struct restart *restart, bool is_waited_for)
     return is_waited_for ? restart_wait_ms(restart, clock_monotonic_ms()) == 0 : restart->due_ms != 0;
 }
 
+/*
+ * Of supervisors one in a turn of the loop: when many are due, it is because their world ends, which the next turn may be told.
+ * Nobody can be started into a dying one, and each attempt takes its time.
+ */
 void restart_due(struct bootstrap *bootstrap, bool is_waited_for)
 {
     for (enum process process = PROCESS_FRONT; process < PROCESS_COUNT && !bootstrap->is_stopping; process++)
         if (is_due(&bootstrap->children[process].restart, is_waited_for))
             start_again(bootstrap, process);
-    for (uint32_t i = 0; i < bootstrap->slot_count && !bootstrap->is_stopping; i++)
-        if (is_due(&bootstrap->slots[i].restart, is_waited_for))
-            supervisor_start(bootstrap, i);
+    bool is_turn_over = bootstrap->is_stopping;
+    for (uint32_t i = 0; i < bootstrap->slot_count && !is_turn_over; i++) {
+        if (!is_due(&bootstrap->slots[i].restart, is_waited_for))
+            continue;
+        supervisor_start(bootstrap, i);
+        is_turn_over = bootstrap->is_stopping || is_waited_for;
+    }
 }
 
 static void sooner(int *wait_ms, int other_ms)
