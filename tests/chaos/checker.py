@@ -5,6 +5,7 @@ A new check is a function and its name in RUNNING (asked while the instance serv
 
 import collections
 import hashlib
+import json
 import os
 import re
 import sqlite3
@@ -12,13 +13,12 @@ import struct
 from datetime import datetime
 
 from leftovers import check_idle, check_left
-from mayhem import ENDS_ITS_JOBS, kind_of
+from mayhem import BACK_SECONDS_MAX, ENDS_ITS_JOBS, kind_of
 from work import KINDS, exit_code, expected
 
 ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost", "launch_failed"}
 KEEPER_RECOVERS_SECONDS = 3
-RESTART_SECONDS = 1         # without a process that had lived well
-WELL_SECONDS = 1            # so long it has lived then
+WELL_SECONDS = 1            # who has lived so long is started again without a pause
 
 
 def unix_time(text):
@@ -33,6 +33,7 @@ class Facts:
         self.orders, self.before, self.slot_ids = run.load.orders, run.before, run.slot_ids
         self.stored = read_all(run.instance)
         self.witness = Witness(run.place)
+        self.log = list(read_log(run.instance.log_path))
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------------
@@ -124,8 +125,8 @@ def check_starts(facts):
 
 
 def _killer_of(job, mayhem):
-    """Who may have lost this job, by what is said of it: a supervisor has one job, the others have them all."""
-    kinds = ("supervisor",) if "supervisor" in job.job["end"]["message"] else ENDS_ITS_JOBS
+    """Who may have lost this job, by what is said of it. A supervisor may also have died with all the others."""
+    kinds = (*ENDS_ITS_JOBS, "supervisor") if "supervisor" in job.job["end"]["message"] else ENDS_ITS_JOBS
     return mayhem.died(kinds, unix_time(job.job["created_at"]), unix_time(job.job["finished_at"]) + 0.1)
 
 
@@ -148,10 +149,12 @@ def check_ends(facts):
 
 
 def check_supervisors(facts):
-    """One of them takes one job with it."""
-    lost = [job.id for job in facts.stored.values() if job.state == "lost" and "supervisor" in job.job["end"]["message"]]
-    if len(lost) > facts.mayhem.kills["supervisor"]:
-        yield f"{facts.mayhem.kills['supervisor']} supervisors died, and {len(lost)} jobs with them: {lost}"
+    """One of them takes one job with it, unless it dies with all the others."""
+    mayhem = facts.mayhem
+    lost = [job.id for job in facts.stored.values() if job.state == "lost" and "supervisor" in job.job["end"]["message"]
+            and not mayhem.died(ENDS_ITS_JOBS, unix_time(job.job["finished_at"]) - 1, unix_time(job.job["finished_at"]) + 0.1)]
+    if len(lost) > mayhem.kills["supervisor"]:
+        yield f"{mayhem.kills['supervisor']} supervisors died, and {len(lost)} jobs with them: {lost}"
 
 
 def check_falls(facts):
@@ -223,8 +226,8 @@ def check_readers(facts):
         if run["id"] not in stored:
             continue
         was_killed = run["status"] == -9
-        # Nobody is there between two lives of the instance, and a first connection is tried once.
-        was_refused = run["status"] == 125 and any(fall.unix - 0.1 <= run["began"] <= fall.served for fall in facts.falls)
+        # Nobody is there between two lives of the instance, and a first connection is tried once, a moment after the start.
+        was_refused = run["status"] == 125 and any(fall.unix - 1 <= run["began"] <= fall.served for fall in facts.falls)
         for path, data in zip(run["paths"], stored[run["id"]].streams, strict=True):
             with open(path, "rb") as file:
                 got = file.read()
@@ -240,12 +243,34 @@ def check_readers(facts):
 
 
 def check_restarts(facts):
+    """Whoever died is there again, and whoever had lived well was not made to wait; nobody else was replaced."""
     mayhem = facts.mayhem
     yield from (f"{name} was replaced, and nobody had killed it" for name in mayhem.unexpected)
-    yield from (f"{restart.name} was away for {restart.away:.2f} s after a life of {restart.lived:.1f} s" for restart in mayhem.restarts
-                if restart.lived > WELL_SECONDS and restart.away > RESTART_SECONDS and not restart.is_excused)
+    yield from (f"{restart.name} was away for {restart.away:.2f} s" for restart in mayhem.restarts
+                if restart.away > BACK_SECONDS_MAX and not restart.is_excused)
     yield from (f"{name} never came back" for name in mayhem.killed)
     yield from (f"{names} never came back" for names in mayhem.missing())
+    for restart in mayhem.restarts:
+        said = _word_on(restart, facts.log)
+        if restart.lived > WELL_SECONDS and "soon after its start" in said:
+            yield f"{restart.name} had lived for {restart.lived:.1f} s, and was made to wait: {said}"
+
+
+def _word_on(restart, log):
+    """What the bootstrap said when this one had died; how soon it acts on that is the host's affair. '' for those without a name."""
+    for line in log:
+        if restart.back - restart.away - 0.01 <= line["unix"] <= restart.back and line["message"].startswith(restart.name + " was ended"):
+            return line["message"]
+    return ""
+
+
+def read_log(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("{"):
+                entry = json.loads(line)
+                if entry["process"] == "sallyportd":
+                    yield {"unix": unix_time(entry["time"]), "message": entry["message"]}
 
 
 def longest_away(mayhem):

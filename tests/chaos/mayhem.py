@@ -15,11 +15,11 @@ from host import children_of
 
 WATCH_SECONDS = 0.02
 STOP_SECONDS_MAX = 5
-BACK_SECONDS_MAX = 15       # for those that are away when the storm ends
+BACK_SECONDS_MAX = 15       # nobody is away for longer, however busy the host is
 
 Victim = collections.namedtuple("Victim", "kill_share stop_share takes")
 Death = collections.namedtuple("Death", "unix moment kind")
-Restart = collections.namedtuple("Restart", "name away lived is_excused")
+Restart = collections.namedtuple("Restart", "name back away lived is_excused")       # back: Unix time
 
 # A launcher takes its jobs with it: where it dies too often, none comes to its end. `takes`: who must end with it.
 WORLD = ("launcher", "reaper", "supervisor")
@@ -135,7 +135,7 @@ class Mayhem:
     def _came(self, name, pid, now):
         killed = self.killed.pop(name, None)
         if killed is not None:
-            self.restarts.append(Restart(name, now - killed[0], killed[1], self._is_excused(name, killed[0], now)))
+            self.restarts.append(Restart(name, time.time(), now - killed[0], killed[1], self._is_excused(name, killed[0], now)))
         elif name in self.current and not self._was_taken(name):
             self.unexpected.append(name)
             self.log(f"{name} {self.current[name]} was replaced by {pid}, and nobody had killed it")

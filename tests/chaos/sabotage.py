@@ -73,19 +73,20 @@ def strike(run):
     yield "front was replaced, and nobody had killed it"
 
 
-def start_late(run):
-    """A bootstrap that takes its time, and nobody excuses it."""
+def make_wait(run):
+    """Whoever died soon after its start is taken for one that had lived well, and it was made to wait."""
     mayhem = run.mayhem
+
+    def is_back():
+        return "keeper" not in mayhem.killed and "keeper" in mayhem.current
     with mayhem.turn:                           # the storm holds its breath
         mayhem._wake(everybody=True)
-        wait_until(lambda: "keeper" not in mayhem.killed and mayhem.born["keeper"] < time.monotonic() - 1.5, 10)
-        bootstrap = os.pidfd_open(run.instance.process.pid)
-        signal.pidfd_send_signal(bootstrap, signal.SIGSTOP)
-        mayhem._kill("keeper")
-        time.sleep(2)
-        signal.pidfd_send_signal(bootstrap, signal.SIGCONT)
-        os.close(bootstrap)
-    yield "keeper was away for"
+        for _ in range(2):
+            wait_until(is_back, 10)
+            mayhem.born["keeper"] -= 5
+            mayhem._kill("keeper")
+        wait_until(is_back, 10)
+    yield "keeper had lived for", "and was made to wait"
 
 
 # --- while everything is dead ---------------------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ def keep_process(run):
 Damage = collections.namedtuple("Damage", "when until do")      # until: "checked" (the instance still serves) or "stopped"
 SABOTAGE = {
     "strike": Damage("storm", "checked", strike),
-    "start-late": Damage("storm", "checked", start_late),
+    "make-wait": Damage("storm", "checked", make_wait),
     "drop-waiting": Damage("fall", "checked", drop_waiting),
     "change-end": Damage("fall", "checked", change_end),
     "revive": Damage("fall", "checked", revive),

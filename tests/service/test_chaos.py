@@ -21,7 +21,7 @@ CALM_SECONDS = "3"          # sabotage needs jobs, and no storm
 
 # What is damaged in the same run: kinds that do not hide each other.
 TOGETHER = {
-    "fall": ("strike", "start-late", "drop-waiting", "change-end", "revive", "survive"),
+    "fall": ("strike", "make-wait", "drop-waiting", "change-end", "revive", "survive"),
     "left": ("keep-connection", "keep-group", "keep-mount", "keep-namespace", "keep-process", "forget-audit"),
     "jobs": ("change-output", "lose-job", "call-lost", "hold-back"),
     "supervisors": ("blame-supervisors",),
