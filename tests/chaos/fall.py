@@ -42,6 +42,7 @@ class Fall:
     """One of them. `records`: {id: state} as the dead left it; None when the next one was started without a pause."""
 
     def __init__(self, way, old):
+        self.front = next((process for process in old if process.name() == "front"), None)
         self.way, self.old, self.unix, self.records, self.faults, self.tries = way, old, time.time(), None, [], 0
         self.served = float("inf")      # Unix time, too: when the next one served
 
@@ -110,7 +111,7 @@ class Falls:
         while time.monotonic() < end:
             fall.tries += 1
             self.instance.start(wait=False)
-            if wait_until(lambda: meanwhile() or self._is_settled(), end - time.monotonic()) and self.instance.process.poll() is None:
+            if wait_until(lambda: meanwhile() or self._is_settled(fall), end - time.monotonic()) and self.instance.process.poll() is None:
                 fall.served = time.time()
                 return
             status = self.instance.process.poll()
@@ -119,10 +120,12 @@ class Falls:
             time.sleep(0.2)
         fall.faults.append(f"the next instance did not serve after {fall.tries} starts (status {self.instance.process.poll()})")
 
-    def _is_settled(self):
-        """It serves, or it has ended."""
+    def _is_settled(self, fall):
+        """It serves, or it has ended. The dead one's front may answer for a moment."""
         if self.instance.process.poll() is not None:
             return True
+        if fall.front is not None and fall.front.is_alive():
+            return False
         try:
             return self.instance.request("GET", "/readyz", token=None, timeout=2).status == 200
         except OSError:
