@@ -37,6 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prefer_parse(text, &prefer);
     content_type_is(text, "application/json");
     etag_matches(text, "W/\"7\"");
+    if (if_range_holds(text, "\"7\"") && strstr(text, "\"7\"") == NULL)
+        abort();
     timestamp_parse(text, 1772359200000, &unix_ms);
     if (idempotency_key_parse(text, key, sizeof key) && (key[0] == '\0' || !field_value_is_plain(key)))
         abort();

@@ -201,6 +201,14 @@ bool etag_matches(const char *header, const char *tag)
     return false;
 }
 
+bool if_range_holds(const char *header, const char *tag)
+{
+    if (header == NULL)
+        return true;
+    struct piece one = piece_trim((struct piece){ header, strlen(header) });
+    return tag[0] == '"' && one.size == strlen(tag) && memcmp(one.at, tag, one.size) == 0;
+}
+
 bool idempotency_key_parse(const char *header, char *to, size_t room)
 {
     struct piece key = piece_trim((struct piece){ header, strlen(header) });

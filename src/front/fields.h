@@ -1,6 +1,6 @@
 /*
- * The values of the few header fields that the front understands: Accept, Prefer, Range, entity tags, Idempotency-Key
- * and X-Request-Id. Pure functions over untrusted text.
+ * The values of the few header fields that the front understands: Accept, Prefer, Range, If-Range, entity tags,
+ * Idempotency-Key and X-Request-Id. Pure functions over untrusted text.
  */
 #pragma once
 
@@ -44,6 +44,12 @@ bool range_apply(const struct range *range, uint64_t size, uint64_t *ret_from, u
 
 /* If-None-Match by weak comparison: `header` lists `tag`, or is "*". */
 bool etag_matches(const char *header, const char *tag);
+
+/*
+ * If-Range by strong comparison (RFC 9110 section 13.1.5): `header` is absent (NULL), or is `tag`. Never for a weak tag or
+ * for none (""), and never for a date, as nothing here has one.
+ */
+bool if_range_holds(const char *header, const char *tag);
 
 /* Quoted or bare, 1 to max characters of printable ASCII; the quotes are taken off. */
 bool idempotency_key_parse(const char *header, char *to, size_t room);

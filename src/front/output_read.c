@@ -75,6 +75,15 @@ static const char *read_last_event(const struct request *request, struct output_
     return text_u64(id, INT64_MAX, &view->offset) ? NULL : "Last-Event-ID is none that was given out.";
 }
 
+/* A range is a matter of GET alone (RFC 9110 section 14.2). */
+static void read_conditions(const struct request *request, struct output_view *view)
+{
+    if (!request->is_head)
+        range_parse(request_header(request, "Range"), &view->range);
+    view->if_range = request_header(request, "If-Range");
+    view->if_none_match = request_header(request, "If-None-Match");
+}
+
 void route_output_read(struct request *request)
 {
     static const char *(*const readers[])(const struct request *, struct output_view *) = {
@@ -97,7 +106,7 @@ void route_output_read(struct request *request)
             return;
         }
     }
-    range_parse(request_header(request, "Range"), &view.range);
+    read_conditions(request, &view);
     request_add_header(request, "Vary", "Accept");
     stream_open(request, &view);
 }

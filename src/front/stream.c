@@ -8,6 +8,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
+#include "sallyport/base/text.h"
 #include "sallyport/job/job.h"
 #include "sallyport/limits.h"
 #include "sallyport/proto/channel.h"
@@ -173,6 +175,8 @@ static void start(struct request *request, const struct place_head *head)
     struct stream *stream = request->state;
     if (!stream_has_records(stream) && !stream->view.follows)
         request_add_header(request, "Accept-Ranges", "bytes");
+    if (stream->etag[0] != '\0')
+        request_add_header(request, "ETag", stream->etag);
     if (head->content_range[0] != '\0')
         request_add_header(request, "Content-Range", head->content_range);
     if (head->has_length)
@@ -196,6 +200,18 @@ static void start(struct request *request, const struct place_head *head)
     pump(request);
 }
 
+/* The bytes of an ended job never change, and their hash names them. */
+static void name_bytes(struct stream *stream, struct span sha256)
+{
+    static const char *const parts[] = { "", "-stdout", "-stderr" };
+    const struct output_view *view = &stream->view;
+    char hex[2 * 32 + 1];
+    if (stream_has_records(stream) || view->follows || view->has_offset || view->has_tail || sha256.size != 32)
+        return;
+    text_hex(sha256.data, 32, hex);
+    snprintf(stream->etag, sizeof stream->etag, "\"%s%s\"", hex, parts[view->only]);
+}
+
 static void take_log(struct request *request, struct message *message)
 {
     struct stream *stream = request->state;
@@ -205,6 +221,7 @@ static void take_log(struct request *request, struct message *message)
     output_log_init(&stream->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
     stream->has_log = true;
     output_log_grow(&stream->log, output->bytes, output->records, output->is_complete);
+    name_bytes(stream, output->sha256);
 
     struct place_head head;
     struct problem problem;
@@ -217,6 +234,10 @@ static void take_log(struct request *request, struct message *message)
         break;
     case PLACE_NOTHING_MORE:
         request_reply_empty(request, 204);
+        break;
+    case PLACE_UNCHANGED:
+        request_add_header(request, "ETag", stream->etag);
+        request_reply_empty(request, 304);
         break;
     case PLACE_FAILED:
         problem_init(&problem, "internal", "The output cannot be read. The operator finds the reason in the log.");

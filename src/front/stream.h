@@ -24,9 +24,10 @@ struct output_view {
     uint32_t only; /* enum output_stream; 0: both */
     bool follows;
     bool has_offset, has_tail;
-    uint64_t offset;    /* of the log; of the stream for the bytes of one stream */
-    uint64_t tail;      /* lines */
-    struct range range; /* honoured for bytes, when not following */
+    uint64_t offset;                      /* of the log; of the stream for the bytes of one stream */
+    uint64_t tail;                        /* lines */
+    struct range range;                   /* honoured for bytes, when not following */
+    const char *if_range, *if_none_match; /* header fields of the request, or NULL */
     bool is_resumed;    /* by Last-Event-ID: at the end of an ended job there is nothing more to say (204) */
     bool has_heard_end; /* and it was said */
 };

@@ -27,6 +27,17 @@ static enum place outside(struct place_head *head, uint64_t total)
     return PLACE_OUTSIDE;
 }
 
+/* The last bytes of nothing are nothing, and no Content-Range can say so: then the whole of it is the answer. */
+static bool has_range(const struct stream *stream, uint64_t total)
+{
+    const struct output_view *view = &stream->view;
+    if (view->range.kind == RANGE_NONE || view->follows || view->has_offset || view->has_tail)
+        return false;
+    if (view->range.kind == RANGE_SUFFIX && view->range.last > 0 && total == 0)
+        return false;
+    return if_range_holds(view->if_range, stream->etag);
+}
+
 static enum place place_bytes(struct stream *stream, struct place_head *head)
 {
     const struct output_view *view = &stream->view;
@@ -34,7 +45,9 @@ static enum place place_bytes(struct stream *stream, struct place_head *head)
     if (total_bytes(stream, &total) < 0)
         return PLACE_FAILED;
     to = total;
-    bool is_range = view->range.kind != RANGE_NONE && !view->follows && !view->has_offset && !view->has_tail;
+    if (stream->etag[0] != '\0' && etag_matches(view->if_none_match, stream->etag))
+        return PLACE_UNCHANGED;
+    bool is_range = has_range(stream, total);
     if (is_range && !range_apply(&view->range, total, &from, &to))
         return outside(head, total);
     if (view->has_offset) {

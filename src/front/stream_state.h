@@ -11,10 +11,13 @@ struct evbuffer;
 struct msg_job;
 struct request;
 
+#define STREAM_ETAG_BYTES 96
+
 struct stream {
     struct output_view view;
     struct output_log log;
     bool has_log;
+    char etag[STREAM_ETAG_BYTES]; /* of all that the view shows; "" for what may still change, or is a part */
     struct output_cursor cursor;
     uint64_t to;                      /* not following: the end of the log when the view began */
     uint64_t left;                    /* bytes formats: how many may still be sent; UINT64_MAX: as many as come */
@@ -32,7 +35,7 @@ static inline bool stream_has_records(const struct stream *stream)
 }
 
 /* stream_place.c: where the view begins and ends, and the status and head fields that say so. */
-enum place { PLACE_FAILED, PLACE_OK, PLACE_OUTSIDE, PLACE_NOTHING_MORE };
+enum place { PLACE_FAILED, PLACE_OK, PLACE_OUTSIDE, PLACE_NOTHING_MORE, PLACE_UNCHANGED };
 struct place_head {
     unsigned status;
     bool has_length;

@@ -9,6 +9,7 @@
 #include "report.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
 
 void answer_whoami(struct keeper *keeper, const struct request *request, const struct message *message)
@@ -98,10 +99,11 @@ void answer_read_job(struct keeper *keeper, const struct request *request, const
         request_answer(keeper, request, MSG_JOB, &report);
 }
 
-/* Both files, read-only, and how much of them is whole. */
+/* Both files, read-only, and how much of them is whole. The answer's hash lasts until the next call. */
 static int open_output(struct keeper *keeper, const struct job_record *record, int fds[2],
                        struct msg_output *ret_output, struct error *err)
 {
+    static uint8_t sha256[HASH_BYTES];
     const struct job *job = job_find(keeper, &record->id);
     struct msg_output output = { .job_id = record->id, .is_complete = job == NULL || job->is_over };
     int done = 0;
@@ -119,6 +121,10 @@ static int open_output(struct keeper *keeper, const struct job_record *record, i
     } else {
         done = output_measure(fds[0], fds[1], &output.bytes, &output.records, err);
     }
+    /* A log that is not as long as its record says is not the one that was hashed. */
+    if (output.is_complete && output.bytes == record->output_bytes &&
+        text_unhex(record->output_sha256, HASH_BYTES, sha256))
+        output.sha256 = (struct span){ sha256, HASH_BYTES };
     *ret_output = output;
     return done;
 }

@@ -168,6 +168,7 @@ static const struct field output_fields[] = {
     U64(struct msg_output, bytes),
     U32(struct msg_output, records, UINT32_MAX),
     BOOL(struct msg_output, is_complete),
+    BYTES(struct msg_output, sha256, 32),
 };
 
 static const struct field grown_fields[] = {

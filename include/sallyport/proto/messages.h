@@ -246,9 +246,10 @@ struct msg_job {
 
 struct msg_output { /* descriptors: the bytes and the index, both read-only (output_log.h) */
     struct job_id job_id;
-    uint64_t bytes;   /* how much of the log is whole */
-    uint32_t records; /* and of its index */
-    bool is_complete; /* nothing will be added */
+    uint64_t bytes;     /* how much of the log is whole */
+    uint32_t records;   /* and of its index */
+    bool is_complete;   /* nothing will be added */
+    struct span sha256; /* of the log, 32 bytes, once it is complete; nothing if it is not known */
 };
 
 struct msg_grown {

@@ -264,11 +264,17 @@ struct test_log {
     int bytes_fd, index_fd;
     uint64_t bytes, stream_bytes[3];
     uint32_t records;
+    bool has_no_hash;
 };
+
+/* What the keeper says of every complete log; the front takes its word. */
+#define LOG_SHA256_HEX "6161616161616161616161616161616161616161616161616161616161616161"
+static const uint8_t log_sha256[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 static inline struct test_log log_make(void)
 {
-    return (struct test_log){ memfd_create("bytes", MFD_CLOEXEC), memfd_create("index", MFD_CLOEXEC), 0, { 0 }, 0 };
+    return (
+        struct test_log){ memfd_create("bytes", MFD_CLOEXEC), memfd_create("index", MFD_CLOEXEC), 0, { 0 }, 0, false };
 }
 
 static inline void log_add(struct test_log *log, enum output_stream stream, const void *data, size_t size)
@@ -292,7 +298,8 @@ static inline void log_add_text(struct test_log *log, enum output_stream stream,
 
 static inline void log_hand_over(const struct test_log *log, bool is_complete)
 {
-    struct msg_output output = { rig.last.body.read_job.job_id, log->bytes, log->records, is_complete };
+    struct span sha256 = { log_sha256, is_complete && !log->has_no_hash ? 32 : 0 };
+    struct msg_output output = { rig.last.body.read_job.job_id, log->bytes, log->records, is_complete, sha256 };
     keeper_say(MSG_OUTPUT, rig.last.request_id, &output, (int[]){ log->bytes_fd, log->index_fd }, 2);
 }
 

@@ -90,6 +90,20 @@ Test(front_fields, compares_entity_tags_weakly)
     cr_expect_not(etag_matches(NULL, "W/\"7\""));
 }
 
+Test(front_fields, honours_if_range_for_the_very_same_strong_tag_alone)
+{
+    cr_expect(if_range_holds(NULL, "\"7\""));
+    cr_expect(if_range_holds(NULL, ""));
+    cr_expect(if_range_holds(" \"7\" ", "\"7\""));
+    cr_expect_not(if_range_holds("W/\"7\"", "W/\"7\""));
+    cr_expect_not(if_range_holds("\"7\"", "W/\"7\""));
+    cr_expect_not(if_range_holds("W/\"7\"", "\"7\""));
+    cr_expect_not(if_range_holds("*", "\"7\""));
+    cr_expect_not(if_range_holds("\"6\", \"7\"", "\"7\""));
+    cr_expect_not(if_range_holds("Sun, 01 Mar 2026 10:00:00 GMT", "\"7\""));
+    cr_expect_not(if_range_holds("", ""));
+}
+
 Test(front_fields, takes_idempotency_keys_quoted_or_bare)
 {
     char key[9];

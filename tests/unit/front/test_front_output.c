@@ -64,6 +64,18 @@ Test(front_output, gives_the_bytes_that_are_asked_for)
         { "", "Range: bytes=13-\r\n", 416, NULL, "Content-Range: bytes */13\r\n" },
         { "", "Range: bytes=0-1,3-4\r\n", 200, "one\noops\ntwo\n", "" },
         { "", "Range: lines=0-1\r\n", 200, "one\noops\ntwo\n", "" },
+        { "", "", 200, "one\noops\ntwo\n", "ETag: \"" LOG_SHA256_HEX "\"\r\n" },
+        { "?stream=stderr", "", 200, "oops\n", "ETag: \"" LOG_SHA256_HEX "-stderr\"\r\n" },
+        { "", "Range: bytes=4-7\r\n", 206, "oops", "ETag: \"" LOG_SHA256_HEX "\"\r\n" },
+        { "", "Range: bytes=4-7\r\nIf-Range: \"" LOG_SHA256_HEX "\"\r\n", 206, "oops", "" },
+        { "", "Range: bytes=4-7\r\nIf-Range: W/\"" LOG_SHA256_HEX "\"\r\n", 200, "one\noops\ntwo\n", "" },
+        { "", "Range: bytes=4-7\r\nIf-Range: \"other\"\r\n", 200, "one\noops\ntwo\n", "" },
+        { "", "Range: bytes=4-7\r\nIf-Range: Sun, 01 Mar 2026 10:00:00 GMT\r\n", 200, "one\noops\ntwo\n", "" },
+        { "", "Range: bytes=99-\r\nIf-Range: \"other\"\r\n", 200, "one\noops\ntwo\n", "" },
+        { "", "If-None-Match: \"" LOG_SHA256_HEX "\"\r\n", 304, "", "ETag: \"" LOG_SHA256_HEX "\"\r\n" },
+        { "", "If-None-Match: \"other\"\r\n", 200, "one\noops\ntwo\n", "" },
+        { "?stream=stdout", "If-None-Match: \"" LOG_SHA256_HEX "\"\r\n", 200, "one\ntwo\n", "" },
+        { "?offset=4", "If-None-Match: \"" LOG_SHA256_HEX "\"\r\n", 200, "oops\ntwo\n", "" },
     };
     struct test_log log = three_lines();
     struct client client = client_open();
@@ -80,6 +92,39 @@ Test(front_output, gives_the_bytes_that_are_asked_for)
     client_close(&client);
 }
 
+Test(front_output, names_no_bytes_that_may_still_change_or_that_nobody_hashed)
+{
+    struct test_log log = three_lines();
+    struct client client = client_open();
+    log.has_no_hash = true;
+    for (int is_complete = 0; is_complete <= 1; is_complete++) {
+        ask_bytes(&client, "", "If-None-Match: *\r\n", &log, is_complete);
+        cr_expect_eq(client_reply(&client), 200);
+        cr_expect(strstr(client.text, "ETag") == NULL, "%s", client.text);
+        ask_bytes(&client, "", "Range: bytes=0-1\r\nIf-Range: \"\"\r\n", &log, is_complete);
+        cr_expect_eq(client_reply(&client), 200);
+        ask_bytes(&client, "", "Range: bytes=0-1\r\n", &log, is_complete);
+        cr_expect_eq(client_reply(&client), 206);
+        expect_in(&client, is_complete ? "Content-Range: bytes 0-1/13\r\n" : "Content-Range: bytes 0-1/*\r\n");
+    }
+    log_done(&log);
+    client_close(&client);
+}
+
+Test(front_output, gives_the_last_bytes_of_nothing_as_nothing)
+{
+    struct test_log log = log_make();
+    struct client client = client_open();
+    ask_bytes(&client, "", "Range: bytes=-5\r\n", &log, true);
+    cr_expect_eq(client_reply(&client), 200);
+    expect_in(&client, "Content-Length: 0\r\n");
+    ask_bytes(&client, "", "Range: bytes=0-\r\n", &log, true);
+    cr_expect_eq(client_reply(&client), 416);
+    expect_in(&client, "Content-Range: bytes */0\r\n");
+    log_done(&log);
+    client_close(&client);
+}
+
 Test(front_output, answers_head_without_a_byte_of_output)
 {
     struct test_log log = three_lines();
@@ -88,6 +133,13 @@ Test(front_output, answers_head_without_a_byte_of_output)
     keeper_expect(MSG_READ_OUTPUT);
     log_hand_over(&log, true);
     client_until(&client, "\r\n\r\n");
+    expect_in(&client, "Content-Length: 13\r\n");
+    client.size = 0;
+    client_ask(&client, "HEAD /v1/jobs/" JOB "/output", "Range: bytes=0-1\r\n");
+    keeper_expect(MSG_READ_OUTPUT);
+    log_hand_over(&log, true);
+    client_until(&client, "\r\n\r\n");
+    expect_in(&client, "HTTP/1.1 200 ");
     expect_in(&client, "Content-Length: 13\r\n");
     client_ask(&client, "HEAD /v1/jobs/" JOB "/output?follow=1", "");
     keeper_expect(MSG_READ_OUTPUT);

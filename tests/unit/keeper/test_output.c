@@ -272,6 +272,22 @@ Test(output, of_a_job_that_never_ran_is_empty_and_complete)
     cr_expect(output.is_complete && output.bytes == 0 && output.records == 0);
 }
 
+Test(output, is_handed_over_with_its_hash_once_it_is_complete)
+{
+    char log[64];
+    uint8_t digest[HASH_BYTES];
+    int fds[2];
+    rig_hello(7, 0);
+    struct job_id id = rig_running("echo", fds);
+    cr_assert_eq(write(fds[0], "said", 4), 4);
+    cr_assert_eq(rig_output(&id, log, sizeof log).sha256.size, 0);
+    rig_end(&id, fds, JOB_REASON_EXITED, 0);
+    struct msg_output output = rig_output(&id, log, sizeof log);
+    hash_sha256("said", 4, digest);
+    cr_assert_eq(output.sha256.size, HASH_BYTES);
+    cr_expect_arr_eq(output.sha256.data, digest, HASH_BYTES);
+}
+
 Test(output, that_was_removed_is_410)
 {
     int fds[2];
