@@ -52,7 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (output_log_tail(&log, only, 3, &found) == 0 && found > log.bytes)
             abort();
         output_log_find_in_stream(&log, only, 5, &found);
-        output_log_stream_bytes(&log, only, &found);
+        if (output_log_stream_bytes(&log, only, &found) == 0 && found > log.bytes)
+            abort();
+        output_log_position(&log, only, size / 2, &found);
     }
     output_log_find(&log, size / 2, &record);
     output_log_done(&log);

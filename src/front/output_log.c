@@ -6,9 +6,6 @@
 
 #include "sallyport/base/fd.h"
 
-#define TAIL_MAX_BYTES (16 * 1024 * 1024)
-#define TAIL_BLOCK     (64 * 1024)
-
 void output_log_init(struct output_log *log, int bytes_fd, int index_fd)
 {
     *log = (struct output_log){ .bytes_fd = bytes_fd, .index_fd = index_fd };
@@ -111,109 +108,72 @@ int output_log_find(struct output_log *log, uint64_t offset, uint32_t *ret_recor
     return 0;
 }
 
-int output_log_stream_bytes(struct output_log *log, uint32_t stream, uint64_t *ret_bytes)
+/*
+ * How much of one stream lies before a record. The log holds two streams and nothing else, so what is not of one is of the
+ * other: each record tells for both, and so both can be searched like the log itself.
+ */
+static int position_at(struct output_log *log, uint32_t record, uint32_t stream, uint64_t *ret_position)
 {
-    *ret_bytes = 0;
-    for (uint32_t record = log->records; record > 0; record--) {
-        struct output_extent extent;
-        int done = output_log_extent(log, record - 1, &extent);
-        if (done < 0)
-            return done;
-        if (extent.stream == stream) {
-            *ret_bytes = extent.stream_offset + (extent.to - extent.from);
-            return 0;
-        }
-    }
-    return 0;
-}
-
-int output_log_find_in_stream(struct output_log *log, uint32_t stream, uint64_t stream_offset, uint64_t *ret_offset)
-{
-    for (uint32_t record = 0; record < log->records; record++) {
-        struct output_extent extent;
-        int done = output_log_extent(log, record, &extent);
-        if (done < 0)
-            return done;
-        if (extent.stream == stream && stream_offset >= extent.stream_offset &&
-            stream_offset - extent.stream_offset < extent.to - extent.from) {
-            *ret_offset = extent.from + (stream_offset - extent.stream_offset);
-            return 0;
-        }
-    }
-    *ret_offset = log->bytes;
-    return 0;
-}
-
-/* Counts newlines from the end of [from, to) backwards; true when the one before the wanted lines was found. */
-static int count_back(struct output_log *log, uint64_t from, uint64_t to, uint64_t *lines, uint64_t *ret_offset)
-{
-    static uint8_t block[TAIL_BLOCK];
-    while (to > from) {
-        size_t size = to - from < TAIL_BLOCK ? (size_t)(to - from) : TAIL_BLOCK;
-        int done = output_log_read(log, to - size, block, size);
-        if (done < 0)
-            return done;
-        for (size_t i = size; i > 0; i--) {
-            if (block[i - 1] != '\n')
-                continue;
-            if (*lines == 0) {
-                *ret_offset = to - size + i;
-                return 1;
-            }
-            --*lines;
-        }
-        to -= size;
-    }
-    return 0;
-}
-
-/* The last byte of the stream is no newline. */
-static int has_open_line(struct output_log *log, uint32_t stream, bool *ret_is_open)
-{
-    *ret_is_open = false;
-    for (uint32_t record = log->records; record > 0; record--) {
-        struct output_extent extent;
-        int done = output_log_extent(log, record - 1, &extent);
-        if (done < 0)
-            return done;
-        if (extent.from == extent.to || (stream != 0 && extent.stream != stream))
-            continue;
-        char last;
-        done = output_log_read(log, extent.to - 1, &last, 1);
-        *ret_is_open = last != '\n';
-        return done;
-    }
-    return 0;
-}
-
-int output_log_tail(struct output_log *log, uint32_t stream, uint64_t lines, uint64_t *ret_offset)
-{
-    bool is_open = false;
-    int done = has_open_line(log, stream, &is_open);
+    struct output_record this;
+    int done = record_at(log, record, &this);
     if (done < 0)
         return done;
-    if (lines == 0) {
-        *ret_offset = log->bytes;
+    if (this.stream_offset > this.offset)
+        return -EBADMSG;
+    *ret_position = this.stream == stream ? this.stream_offset : this.offset - this.stream_offset;
+    return 0;
+}
+
+int output_log_position(struct output_log *log, uint32_t stream, uint64_t offset, uint64_t *ret_position)
+{
+    struct output_extent extent;
+    uint32_t record;
+    *ret_position = 0;
+    if (log->records == 0)
         return 0;
-    }
-    if (is_open)
-        lines--; /* the newlines to pass are those that end the wanted lines */
-    uint64_t oldest = log->bytes > TAIL_MAX_BYTES ? log->bytes - TAIL_MAX_BYTES : 0;
-    if (stream == 0) {
-        done = count_back(log, oldest, log->bytes, &lines, ret_offset);
-    } else {
-        for (uint32_t record = log->records; record > 0 && done == 0; record--) {
-            struct output_extent extent;
-            done = output_log_extent(log, record - 1, &extent);
-            if (done < 0)
-                return done;
-            if (extent.to <= oldest)
-                break;
-            if (extent.stream == stream)
-                done = count_back(log, extent.from, extent.to, &lines, ret_offset);
-        }
-    }
+    int done = output_log_find(log, offset, &record);
+    if (done < 0)
+        return done;
+    if (record == log->records)
+        record--; /* the end: behind the last one */
+    done = output_log_extent(log, record, &extent);
     if (done == 0)
-        *ret_offset = oldest;
-    return done < 0 ? done : 0;
+        done = position_at(log, record, stream, ret_position);
+    if (done < 0)
+        return done;
+    if (offset > extent.to)
+        offset = extent.to;
+    if (extent.stream == stream && offset > extent.from)
+        *ret_position += offset - extent.from;
+    return *ret_position <= log->bytes ? 0 : -EBADMSG;
+}
+
+int output_log_stream_bytes(struct output_log *log, uint32_t stream, uint64_t *ret_bytes)
+{
+    return output_log_position(log, stream, log->bytes, ret_bytes);
+}
+
+int output_log_find_in_stream(struct output_log *log, uint32_t stream, uint64_t position, uint64_t *ret_offset)
+{
+    uint32_t low = 0, high = log->records; /* low begins at or before the position, high behind it */
+    *ret_offset = log->bytes;
+    if (log->records == 0)
+        return 0;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        uint64_t before;
+        int done = position_at(log, middle, stream, &before);
+        if (done < 0)
+            return done;
+        if (before <= position)
+            low = middle;
+        else
+            high = middle;
+    }
+    struct output_extent extent;
+    int done = output_log_extent(log, low, &extent);
+    if (done == 0 && extent.stream == stream && position >= extent.stream_offset &&
+        position - extent.stream_offset < extent.to - extent.from)
+        *ret_offset = extent.from + (position - extent.stream_offset);
+    return done;
 }

@@ -43,15 +43,16 @@ int output_log_extent(struct output_log *log, uint32_t record, struct output_ext
 /* The record that covers offset, or log->records at the end of the log. */
 int output_log_find(struct output_log *log, uint64_t offset, uint32_t *ret_record);
 
-/* How long one stream is by now. */
+/* How long one stream is by now, or was at an offset of the log. */
 int output_log_stream_bytes(struct output_log *log, uint32_t stream, uint64_t *ret_bytes);
+int output_log_position(struct output_log *log, uint32_t stream, uint64_t offset, uint64_t *ret_position);
 
 /* Where in the log the byte with this stream offset is; the log's end for the stream's end. */
-int output_log_find_in_stream(struct output_log *log, uint32_t stream, uint64_t stream_offset, uint64_t *ret_offset);
+int output_log_find_in_stream(struct output_log *log, uint32_t stream, uint64_t position, uint64_t *ret_offset);
 
 /*
  * Where the last `lines` lines begin, of one stream or (0) of both in order. A last line without newline counts. Looks back
- * 16 MiB at most, and begins there if that is not enough.
+ * 16 MiB at most, and over as much of the index for one stream, and begins there if that is not enough.
  */
 int output_log_tail(struct output_log *log, uint32_t stream, uint64_t lines, uint64_t *ret_offset);
 

@@ -9,11 +9,30 @@
 #include "encode.h"
 #include "output_log.h"
 
+#define JUMP_AFTER OUTPUT_LOG_CACHE /* records passed over */
+
+/* Over a long run of the other stream, which would take a turn of the loop to walk. The index may lie: never backwards. */
+static int cursor_jump(struct output_log *log, struct output_cursor *cursor)
+{
+    uint64_t position, offset;
+    uint32_t record;
+    int done = output_log_position(log, cursor->only, cursor->at, &position);
+    if (done == 0)
+        done = output_log_find_in_stream(log, cursor->only, position, &offset);
+    if (done == 0)
+        done = output_log_find(log, offset, &record);
+    if (done < 0 || offset < cursor->at || record <= cursor->record)
+        return done;
+    cursor->at = offset;
+    cursor->record = record < log->records ? record : log->records - 1;
+    return 0;
+}
+
 /* Moves to the first record that has bytes of the view at or behind the cursor. 1, 0 at the end, -errno. */
 static int cursor_settle(struct output_log *log, struct output_cursor *cursor, uint64_t to,
                          struct output_extent *ret_extent)
 {
-    while (cursor->at < to && cursor->record < log->records) {
+    for (unsigned steps = 1; cursor->at < to && cursor->record < log->records; steps++) {
         int done = output_log_extent(log, cursor->record, ret_extent);
         if (done < 0)
             return done;
@@ -27,6 +46,9 @@ static int cursor_settle(struct output_log *log, struct output_cursor *cursor, u
         if (cursor->record + 1 == log->records)
             return 0; /* it may still be said to be longer */
         cursor->record++;
+        done = steps % JUMP_AFTER == 0 ? cursor_jump(log, cursor) : 0;
+        if (done < 0)
+            return done;
     }
     return 0;
 }

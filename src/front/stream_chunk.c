@@ -14,6 +14,8 @@
 
 #include "json_out.h"
 
+#define STRETCHES_MAX 1024 /* in one chunk: each is a call of the kernel, and may be a single byte long */
+
 /* Names of the events of SSE; a record of NDJSON names itself in its type. */
 static void add_record(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id,
                        const char *json, size_t size)
@@ -80,7 +82,7 @@ static int add_bytes(struct stream *stream, struct evbuffer *chunk, size_t size)
 
 static int fill_bytes(struct stream *stream, struct evbuffer *chunk, uint64_t to)
 {
-    for (;;) {
+    for (unsigned i = 0; i < STRETCHES_MAX; i++) {
         size_t room = STREAM_CHUNK_BYTES - evbuffer_get_length(chunk), size;
         if (stream->left < room)
             room = (size_t)stream->left;
@@ -94,6 +96,7 @@ static int fill_bytes(struct stream *stream, struct evbuffer *chunk, uint64_t to
         if (done < 0)
             return done;
     }
+    return 0;
 }
 
 static uint64_t view_end(const struct stream *stream)
