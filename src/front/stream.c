@@ -221,6 +221,9 @@ static void take_log(struct request *request, struct message *message)
     output_log_init(&stream->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
     stream->has_log = true;
     output_log_grow(&stream->log, output->bytes, output->records, output->is_complete);
+    if (!stream->view.follows) /* all that will be shown is in our hands: the keeper may come and go */
+        for (unsigned i = 0; i < ASK_COUNT; i++)
+            ask_forget(&request->asks[i]);
     name_bytes(stream, output->sha256);
 
     struct place_head head;

@@ -355,6 +355,25 @@ Test(front_output, ends_streams_when_the_keeper_goes_away)
     client_close(&client);
 }
 
+Test(front_output, needs_no_keeper_for_what_was_handed_over)
+{
+    struct test_log log = log_make();
+    struct client client = client_open();
+    static char block[65536];
+    memset(block, 'x', sizeof block - 1);
+    block[sizeof block - 1] = '\n';
+    for (int i = 0; i < 256; i++)
+        log_add(&log, OUTPUT_STDOUT, block, sizeof block);
+    ask_bytes(&client, "", "", &log, true);
+    client_until(&client, "\r\n\r\n");
+    channel_done(&rig.keeper);
+    size_t head = (size_t)(strstr(client.text, "\r\n\r\n") + 4 - client.text);
+    while (client.size < head + log.bytes)
+        cr_assert(client_read(&client), "the download broke after %zu bytes", client.size);
+    log_done(&log);
+    client_close(&client);
+}
+
 static long rss_kib(pid_t pid)
 {
     char path[64], line[256];
