@@ -34,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int offer = accept_choose(text, offers, 4);
     if (offer < -1 || offer > 3)
         abort();
+    if (accepts_gzip(text) && strcasestr(text, "gzip") == NULL && strchr(text, '*') == NULL)
+        abort();
     prefer_parse(text, &prefer);
     content_type_is(text, "application/json");
     etag_matches(text, "W/\"7\"");

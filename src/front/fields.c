@@ -117,6 +117,57 @@ int accept_choose(const char *header, const char *const *offers, unsigned offer_
     return best;
 }
 
+/* qvalue of RFC 9110 section 12.4.2, to the letter: at most three digits behind the point, and no more than 1. */
+static bool weight_parse(struct piece value, unsigned *ret_weight)
+{
+    unsigned weight = 0, unit = 1000;
+    if (value.size == 0 || value.size > 5 || (value.at[0] != '0' && value.at[0] != '1'))
+        return false;
+    for (size_t i = 0; i < value.size; i++) {
+        if (i == 1 && value.at[i] == '.')
+            continue;
+        if (i == 1 || value.at[i] < '0' || value.at[i] > '9')
+            return false;
+        weight += (unsigned)(value.at[i] - '0') * unit;
+        unit /= 10;
+    }
+    *ret_weight = weight;
+    return weight <= 1000;
+}
+
+/* "gzip;q=0.5"; without a weight 1. False for anything else. */
+static bool coding_parse(struct piece piece, struct piece *ret_coding, unsigned *ret_weight)
+{
+    struct piece parameter, value;
+    *ret_weight = 1000;
+    if (!piece_next(&piece, ';', ret_coding) || ret_coding->size == 0)
+        return false;
+    if (!piece_next(&piece, ';', &parameter))
+        return true;
+    return piece_value(parameter, "q", &value) && weight_parse(value, ret_weight) &&
+           !piece_next(&piece, ';', &parameter);
+}
+
+bool accepts_gzip(const char *header)
+{
+    enum { GZIP, IDENTITY, ANY, CODINGS };
+    unsigned weights[CODINGS] = { 1001, 1001, 1001 }; /* above 1000: not named */
+    struct piece rest = { header, header != NULL ? strlen(header) : 0 }, piece, coding;
+    unsigned weight;
+    while (piece_next(&rest, ',', &piece)) {
+        if (!coding_parse(piece, &coding, &weight))
+            continue;
+        int which = piece_is(coding, "gzip") || piece_is(coding, "x-gzip") ? GZIP
+                    : piece_is(coding, "identity")                         ? IDENTITY
+                    : piece_is(coding, "*")                                ? ANY
+                                                                           : CODINGS;
+        if (which != CODINGS && weight < weights[which])
+            weights[which] = weight;
+    }
+    unsigned gzip = weights[GZIP] <= 1000 ? weights[GZIP] : weights[ANY];
+    return gzip > 0 && gzip <= 1000 && (weights[IDENTITY] > 1000 || gzip >= weights[IDENTITY]);
+}
+
 bool content_type_is(const char *header, const char *type)
 {
     if (header == NULL)

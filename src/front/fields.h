@@ -1,6 +1,6 @@
 /*
- * The values of the few header fields that the front understands: Accept, Prefer, Range, If-Range, entity tags,
- * Idempotency-Key and X-Request-Id. Pure functions over untrusted text.
+ * The values of the few header fields that the front understands: Accept, Accept-Encoding, Prefer, Range, If-Range, entity
+ * tags, Idempotency-Key and X-Request-Id. Pure functions over untrusted text.
  */
 #pragma once
 
@@ -15,6 +15,12 @@
  * order), or -1. An absent header (NULL) likes the first one.
  */
 int accept_choose(const char *header, const char *const *offers, unsigned offer_count);
+
+/*
+ * An Accept-Encoding header (RFC 9110 section 12.5.3; NULL for none) takes gzip, and likes it no less than the bytes as they
+ * are. What is badly written is passed over; a coding that comes twice has the lesser of its weights.
+ */
+bool accepts_gzip(const char *header);
 
 /* The media type of a Content-Type header is `type`, and its charset, if it has one, is UTF-8. */
 bool content_type_is(const char *header, const char *type);

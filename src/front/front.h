@@ -38,6 +38,7 @@ struct front {
     struct guards guards; /* one for each connection */
     struct asks asks;
     struct request *requests; /* every open one */
+    unsigned gzips;           /* answers that are being compressed */
     struct msg_status status; /* what the keeper said last */
     bool has_status;
     unsigned descriptors_max; /* all that may be open at once */

@@ -75,11 +75,18 @@ static const char *read_last_event(const struct request *request, struct output_
     return text_u64(id, INT64_MAX, &view->offset) ? NULL : "Last-Event-ID is none that was given out.";
 }
 
-/* A range is a matter of GET alone (RFC 9110 section 14.2). */
+/*
+ * A range is a matter of GET alone (RFC 9110 section 14.2), and one of the bytes as they are. Who asks for a range has some
+ * of these already, so the whole comes in that form, too, when there is no range to give.
+ */
 static void read_conditions(const struct request *request, struct output_view *view)
 {
+    const char *range = request_header(request, "Range");
+    bool is_bytes = view->format == FORMAT_TEXT || view->format == FORMAT_BYTES;
     if (!request->is_head)
-        range_parse(request_header(request, "Range"), &view->range);
+        range_parse(range, &view->range);
+    view->takes_gzip =
+        is_bytes && !view->follows && range == NULL && accepts_gzip(request_header(request, "Accept-Encoding"));
     view->if_range = request_header(request, "If-Range");
     view->if_none_match = request_header(request, "If-None-Match");
 }
@@ -107,6 +114,6 @@ void route_output_read(struct request *request)
         }
     }
     read_conditions(request, &view);
-    request_add_header(request, "Vary", "Accept");
+    request_add_header(request, "Vary", "Accept, Accept-Encoding");
     stream_open(request, &view);
 }

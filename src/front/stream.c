@@ -22,6 +22,8 @@
 #include "sallyport/limits.h"
 #include "sallyport/proto/channel.h"
 
+#include "front.h"
+#include "gzip.h"
 #include "http.h"
 #include "problem.h"
 #include "request.h"
@@ -43,6 +45,7 @@ static const char *const content_types[] = {
 static void stream_free(void *state)
 {
     struct stream *stream = state;
+    gzip_free(stream->gzip);
     if (stream->has_log)
         output_log_done(&stream->log);
     json_decref(stream->hello);
@@ -173,7 +176,9 @@ static void refuse_outside(struct request *request, const char *content_range)
 static void start(struct request *request, const struct place_head *head)
 {
     struct stream *stream = request->state;
-    if (!stream_has_records(stream) && !stream->view.follows)
+    if (stream->is_gzip)
+        request_add_header(request, "Content-Encoding", "gzip");
+    else if (!stream_has_records(stream) && !stream->view.follows)
         request_add_header(request, "Accept-Ranges", "bytes");
     if (stream->etag[0] != '\0')
         request_add_header(request, "ETag", stream->etag);
@@ -183,7 +188,12 @@ static void start(struct request *request, const struct place_head *head)
         request_add_header_number(request, "Content-Length", head->length);
     if (request->is_head) {
         request_add_header(request, "Content-Type", content_types[stream->view.format]);
+        request_add_header(request, "X-Accel-Buffering", "no");
         request_reply_empty(request, head->status);
+        return;
+    }
+    if (stream->is_gzip && (stream->gzip = gzip_new(&request->front->gzips)) == NULL) {
+        request_abort(request);
         return;
     }
     http_connection_stream(request->connection);
@@ -200,7 +210,10 @@ static void start(struct request *request, const struct place_head *head)
     pump(request);
 }
 
-/* The bytes of an ended job never change, and their hash names them. */
+/*
+ * The bytes of an ended job never change, and their hash names them. Compressed they have a weak name, for another zlib may
+ * make other bytes of them.
+ */
 static void name_bytes(struct stream *stream, struct span sha256)
 {
     static const char *const parts[] = { "", "-stdout", "-stderr" };
@@ -209,7 +222,8 @@ static void name_bytes(struct stream *stream, struct span sha256)
     if (stream_has_records(stream) || view->follows || view->has_offset || view->has_tail || sha256.size != 32)
         return;
     text_hex(sha256.data, 32, hex);
-    snprintf(stream->etag, sizeof stream->etag, "\"%s%s\"", hex, parts[view->only]);
+    snprintf(stream->etag, sizeof stream->etag, "%s\"%s%s%s\"", stream->is_gzip ? "W/" : "", hex, parts[view->only],
+             stream->is_gzip ? "-gzip" : "");
 }
 
 static void take_log(struct request *request, struct message *message)
@@ -224,6 +238,7 @@ static void take_log(struct request *request, struct message *message)
     if (!stream->view.follows) /* all that will be shown is in our hands: the keeper may come and go */
         for (unsigned i = 0; i < ASK_COUNT; i++)
             ask_forget(&request->asks[i]);
+    stream->is_gzip = stream->view.takes_gzip && request->front->gzips < GZIP_COUNT_MAX;
     name_bytes(stream, output->sha256);
 
     struct place_head head;

@@ -28,6 +28,7 @@ struct output_view {
     uint64_t tail;                        /* lines */
     struct range range;                   /* honoured for bytes, when not following */
     const char *if_range, *if_none_match; /* header fields of the request, or NULL */
+    bool takes_gzip;                      /* and may have it: bytes, not followed, and no Range in the request */
     bool is_resumed;    /* by Last-Event-ID: at the end of an ended job there is nothing more to say (204) */
     bool has_heard_end; /* and it was said */
 };

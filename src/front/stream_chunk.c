@@ -12,9 +12,12 @@
 #include "sallyport/limits.h"
 #include "sallyport/proto/messages.h"
 
+#include "gzip.h"
 #include "json_out.h"
 
-#define STRETCHES_MAX 1024 /* in one chunk: each is a call of the kernel, and may be a single byte long */
+#define GZIP_PIECE_BYTES (64 * 1024)
+#define GZIP_CHUNK_BYTES (128 * 1024) /* of log in one chunk: a few milliseconds of work */
+#define STRETCHES_MAX    1024         /* in one chunk: each is a call of the kernel, and may be a single byte long */
 
 /* Names of the events of SSE; a record of NDJSON names itself in its type. */
 static void add_record(const struct stream *stream, struct evbuffer *chunk, const char *event, const char *id,
@@ -99,6 +102,41 @@ static int fill_bytes(struct stream *stream, struct evbuffer *chunk, uint64_t to
     return 0;
 }
 
+/* The next stretch of the view into the compressor. 1, 0 at the end of the view, -errno. */
+static int compress_next(struct stream *stream, struct evbuffer *chunk, uint64_t to)
+{
+    static uint8_t piece[GZIP_PIECE_BYTES];
+    size_t size;
+    int done = output_stretch_next(&stream->log, &stream->cursor, to, sizeof piece, &size);
+    if (done == 0 && stream->left != UINT64_MAX && stream->left > 0)
+        return -EBADMSG; /* the index promised more */
+    if (done <= 0)
+        return done;
+    done = output_log_read(&stream->log, stream->cursor.at, piece, size);
+    if (done == 0)
+        done = gzip_add(stream->gzip, piece, size, chunk);
+    if (done < 0)
+        return done;
+    stream->cursor.at += size;
+    if (stream->left != UINT64_MAX)
+        stream->left -= size;
+    return 1;
+}
+
+/* What is read for a chunk goes out with it: without a flush much of a dull log could leave the compressor with nothing. */
+static int fill_gzip(struct stream *stream, struct evbuffer *chunk, uint64_t to)
+{
+    uint64_t from = stream->cursor.at;
+    int done = 1;
+    if (gzip_has_ended(stream->gzip))
+        return 0;
+    for (unsigned i = 0; done > 0 && i < STRETCHES_MAX && stream->cursor.at - from < GZIP_CHUNK_BYTES; i++)
+        done = compress_next(stream, chunk, to);
+    if (done < 0)
+        return done;
+    return done > 0 ? gzip_flush(stream->gzip, chunk) : gzip_end(stream->gzip, chunk);
+}
+
 static uint64_t view_end(const struct stream *stream)
 {
     return stream->view.follows ? stream->log.bytes : stream->to;
@@ -115,6 +153,8 @@ static bool has_all_output(const struct stream *stream)
 int stream_fill(struct stream *stream, struct evbuffer *chunk)
 {
     uint64_t to = view_end(stream);
+    if (stream->is_gzip)
+        return fill_gzip(stream, chunk, to);
     if (!stream_has_records(stream)) {
         int done = fill_bytes(stream, chunk, to);
         /* A view of one stream ends where only the other one is left. */
@@ -143,6 +183,8 @@ int stream_fill(struct stream *stream, struct evbuffer *chunk)
 
 bool stream_is_finished(const struct stream *stream)
 {
+    if (stream->is_gzip)
+        return gzip_has_ended(stream->gzip);
     if (!has_all_output(stream))
         return false;
     if (!stream_has_records(stream))

@@ -57,7 +57,7 @@ static enum place place_bytes(struct stream *stream, struct place_head *head)
     }
     if (place_at(stream, from) < 0)
         return PLACE_FAILED;
-    head->has_length = !view->follows;
+    head->has_length = !view->follows && !stream->is_gzip;
     if (is_range) {
         char whole[24] = "*";
         if (stream->log.is_complete)

@@ -11,10 +11,14 @@ struct evbuffer;
 struct msg_job;
 struct request;
 
+struct gzip;
+
 #define STREAM_ETAG_BYTES 96
 
 struct stream {
     struct output_view view;
+    bool is_gzip;      /* the answer is compressed; */
+    struct gzip *gzip; /* by this, once it has begun */
     struct output_log log;
     bool has_log;
     char etag[STREAM_ETAG_BYTES]; /* of all that the view shows; "" for what may still change, or is a part */

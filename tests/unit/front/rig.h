@@ -422,5 +422,23 @@ static inline unsigned client_reply(struct client *client)
     return client->status;
 }
 
+/* The body of a chunked reply whose last chunk has come, joined; the caller frees it. */
+static inline uint8_t *client_chunks(const struct client *client, size_t *ret_size)
+{
+    const char *at = strstr(client->text, "\r\n\r\n") + 4, *end = client->text + client->size;
+    uint8_t *body = malloc(client->size);
+    *ret_size = 0;
+    for (;;) {
+        size_t size = strtoul(at, NULL, 16);
+        const char *line = memmem(at, (size_t)(end - at), "\r\n", 2);
+        cr_assert(line != NULL && size + 4 <= (size_t)(end - line), "the body is cut short");
+        if (size == 0)
+            return body;
+        memcpy(body + *ret_size, line + 2, size);
+        *ret_size += size;
+        at = line + 2 + size + 2;
+    }
+}
+
 #define expect_in(client, part)                                                                                        \
     cr_expect(strstr((client)->text, part) != NULL, "'%s' is missing in: %s", part, (client)->text)

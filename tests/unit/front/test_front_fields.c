@@ -34,6 +34,60 @@ Test(front_fields, chooses_the_offer_that_is_accepted_best)
         cr_expect_eq(accept_choose(cases[i].header, offers, 3), cases[i].offer, "%s", cases[i].header);
 }
 
+Test(front_fields, compresses_for_who_likes_gzip_no_less_than_the_bytes)
+{
+    static const struct {
+        const char *header;
+        bool takes;
+    } cases[] = {
+        { NULL, false },
+        { "", false },
+        { "gzip", true },
+        { "GZip", true },
+        { "x-gzip", true },
+        { "br, deflate, gzip", true },
+        { "*", true },
+        { "*;q=0", false },
+        { "*;q=0, gzip", true },
+        { "gzip;q=0", false },
+        { "gzip;q=0.0", false },
+        { "gzip;q=0.000", false },
+        { "gzip;q=0, *", false },
+        { "*, gzip;q=0", false },
+        { "gzip ; Q=0.001", true },
+        { "gzip;q=1.000", true },
+        { "identity", false },
+        { "identity, gzip", true },
+        { "identity;q=0.5, gzip;q=0.4", false },
+        { "identity;q=0.5, gzip;q=0.5", true },
+        { "identity;q=0.5, *;q=0.4", false },
+        { "identity;q=0", false },
+        { "identity;q=0, gzip", true },
+        { "gzip, gzip;q=0", false },
+        { "gzip;q=0, x-gzip", false },
+        { "deflate, br;q=1.0, zstd", false },
+        { "gzipx, xgzip", false },
+        { ",,gzip,,", true },
+        /* badly written: as if it were not there */
+        { "gzip;q=", false },
+        { "gzip;q=1.001", false },
+        { "gzip;q=2", false },
+        { "gzip;q=-1", false },
+        { "gzip;q=.5", false },
+        { "gzip;q=0.5000", false },
+        { "gzip;q=10", false },
+        { "gzip;q=1a", false },
+        { "gzip;q =1", false },
+        { "gzip;level=9", false },
+        { "gzip;q=1;x=1", false },
+        { "gzip q=1", false },
+        { "\"gzip\"", false },
+        { ";q=1", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        cr_expect_eq(accepts_gzip(cases[i].header), cases[i].takes, "%s", cases[i].header);
+}
+
 Test(front_fields, knows_json_by_its_content_type)
 {
     cr_expect(content_type_is("application/json", "application/json"));

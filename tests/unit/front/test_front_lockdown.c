@@ -49,6 +49,14 @@ Test(front_lockdown, leaves_no_right_and_still_serves_every_kind_of_request)
     keeper_expect(MSG_UNWATCH);
     keeper_expect(MSG_UNWATCH);
 
+    client = client_open();
+    client_ask(&client, "GET /v1/jobs/" JOB "/output", "Accept-Encoding: gzip\r\n");
+    keeper_expect(MSG_READ_OUTPUT);
+    log_hand_over(&log, true);
+    client_until(&client, "\r\n0\r\n\r\n");
+    expect_in(&client, "Content-Encoding: gzip\r\n");
+    client_close(&client);
+
     client = client_open_unix();
     client_send(&client, "GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n");
     keeper_expect(MSG_WHOAMI);
