@@ -20,7 +20,16 @@ static void check_query(const struct query *query)
 {
     for (unsigned i = 0; i < query->count; i++) {
         const char *key = query->pairs[i].key, *value = query->pairs[i].value;
-        if (query_get(query, key) != value || !text_is_utf8(value, strlen(value)) || strpbrk(value, "\r\n") != NULL)
+        size_t size;
+        if (query_get_bytes(query, key, &size) != value || value[size] != '\0' || strpbrk(key, "\r\n") != NULL)
+            abort();
+        if (query->pairs[i].is_bytes) {
+            if (query_get(query, key) != NULL || strcmp(key, "search") != 0)
+                abort();
+            continue;
+        }
+        if (query_get(query, key) != value || size != strlen(value) || !text_is_utf8(value, size) ||
+            strpbrk(value, "\r\n") != NULL)
             abort();
     }
 }
@@ -38,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         path_matches(&path, "/v1/jobs/{id}/output", &match);
         if (path_matches(&path, "/v1/commands/{name}", &match) && !text_is_name(match.name))
             abort();
-        if (query_parse(raw_query, &query, &why))
+        if (query_parse_bytes(raw_query, "search", &query, &why))
             check_query(&query);
         else if (why == NULL)
             abort();

@@ -17,6 +17,7 @@
 #define IDEMPOTENCY_KEY_MAX_BYTES 128
 #define LABEL_COUNT_MAX           16
 #define LIST_JOBS_MAX             200   /* items of one page */
+#define SEARCH_MATCHES_MAX        1000  /* of one search of output */
 #define WAIT_MAX_MS_DEFAULT       55000 /* below the 60 s at which common proxies give up */
 #define STREAM_PING_MS            15000
 #define STREAM_IDLE_READER_MS     60000

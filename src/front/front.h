@@ -39,6 +39,7 @@ struct front {
     struct asks asks;
     struct request *requests; /* every open one */
     unsigned gzips;           /* answers that are being compressed */
+    unsigned searches;        /* requests that look through output */
     struct msg_status status; /* what the keeper said last */
     bool has_status;
     unsigned descriptors_max; /* all that may be open at once */

@@ -53,22 +53,27 @@ bool percent_encode(const char *text, char *to, size_t room)
     return true;
 }
 
+/* NULL, or what is wrong with it as a text. */
+static const char *judge_text(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return "the query holds a control character";
+    return text_is_utf8(text, size) ? NULL : "the query is not UTF-8";
+}
+
 /* One decoded key or value with its closing NUL, or NULL with a reason. */
-static const char *query_part(const char *from, size_t size, char **at, const char **ret_why)
+static const char *query_part(const char *from, size_t size, bool is_bytes, char **at, const char **ret_why)
 {
     char *part = *at;
     long length = percent_decode(from, size, true, part);
-    if (length < 0) {
-        *ret_why = "the query holds a '%' without two hexadecimal digits";
-        return NULL;
-    }
-    for (long i = 0; i < length; i++)
-        if ((unsigned char)part[i] < 0x20 || part[i] == 0x7f) {
-            *ret_why = "the query holds a control character";
-            return NULL;
-        }
-    if (!text_is_utf8(part, (size_t)length)) {
-        *ret_why = "the query is not UTF-8";
+    const char *why = NULL;
+    if (length < 0)
+        why = "the query holds a '%' without two hexadecimal digits";
+    else if (!is_bytes)
+        why = judge_text(part, (size_t)length);
+    if (why != NULL) {
+        *ret_why = why;
         return NULL;
     }
     part[length] = '\0';
@@ -77,6 +82,11 @@ static const char *query_part(const char *from, size_t size, char **at, const ch
 }
 
 bool query_parse(const char *raw, struct query *ret_query, const char **ret_why)
+{
+    return query_parse_bytes(raw, NULL, ret_query, ret_why);
+}
+
+bool query_parse_bytes(const char *raw, const char *bytes_key, struct query *ret_query, const char **ret_why)
 {
     ret_query->count = 0;
     if (raw == NULL || raw[0] == '\0')
@@ -95,28 +105,46 @@ bool query_parse(const char *raw, struct query *ret_query, const char **ret_why)
             *ret_why = key_size == 0 ? "the query holds an empty key" : "the query holds too many keys";
             return false;
         }
-        const char *key = query_part(pair, key_size, &at, ret_why);
+        const char *key = query_part(pair, key_size, false, &at, ret_why);
         if (key == NULL)
             return false;
+        bool is_bytes = bytes_key != NULL && strcmp(key, bytes_key) == 0;
         size_t value_size = equals != NULL ? size - key_size - 1 : 0;
-        const char *value = query_part(equals != NULL ? equals + 1 : "", value_size, &at, ret_why);
+        const char *value = query_part(equals != NULL ? equals + 1 : "", value_size, is_bytes, &at, ret_why);
         if (value == NULL)
             return false;
-        if (query_get(ret_query, key) != NULL) {
+        if (query_get_bytes(ret_query, key, &value_size) != NULL) {
             *ret_why = "the query holds a key twice";
             return false;
         }
         ret_query->pairs[ret_query->count].key = key;
-        ret_query->pairs[ret_query->count++].value = value;
+        ret_query->pairs[ret_query->count].value = value;
+        ret_query->pairs[ret_query->count].size = (size_t)(at - value) - 1;
+        ret_query->pairs[ret_query->count++].is_bytes = is_bytes;
         pair = next != NULL ? next + 1 : NULL;
     }
     return true;
 }
 
-const char *query_get(const struct query *query, const char *key)
+static int find(const struct query *query, const char *key)
 {
     for (unsigned i = 0; i < query->count; i++)
         if (strcmp(query->pairs[i].key, key) == 0)
-            return query->pairs[i].value;
-    return NULL;
+            return (int)i;
+    return -1;
+}
+
+const char *query_get(const struct query *query, const char *key)
+{
+    int i = find(query, key);
+    return i >= 0 && !query->pairs[i].is_bytes ? query->pairs[i].value : NULL;
+}
+
+const void *query_get_bytes(const struct query *query, const char *key, size_t *ret_size)
+{
+    int i = find(query, key);
+    if (i < 0)
+        return NULL;
+    *ret_size = query->pairs[i].size;
+    return query->pairs[i].value;
 }

@@ -14,6 +14,8 @@ struct query {
     unsigned count;
     struct {
         const char *key, *value; /* into text */
+        size_t size;             /* of the value, without its NUL */
+        bool is_bytes;           /* the value may be anything, and hold a NUL */
     } pairs[QUERY_MAX_PAIRS];
     char text[QUERY_MAX_BYTES];
 };
@@ -24,8 +26,14 @@ struct query {
  */
 bool query_parse(const char *raw, struct query *ret_query, const char **ret_why);
 
-/* The value, or NULL. */
+/* The same where the value of one key may be any bytes. */
+bool query_parse_bytes(const char *raw, const char *bytes_key, struct query *ret_query, const char **ret_why);
+
+/* The value, or NULL. NULL for the key of bytes, which are no text. */
 const char *query_get(const struct query *query, const char *key);
+
+/* Any value, as bytes, or NULL. */
+const void *query_get_bytes(const struct query *query, const char *key, size_t *ret_size);
 
 /* Decodes %XX in place of size bytes at most; -1 for a broken escape. Returns the decoded size. */
 long percent_decode(const char *from, size_t size, bool plus_is_blank, char *to);

@@ -18,7 +18,9 @@ static const char *const command_list_keys[] = { "q", "group", "limit", "cursor"
 static const char *const job_list_keys[] = { "command", "state", "actor",  "label",  "since",
                                              "until",   "limit", "cursor", "parent", NULL };
 static const char *const job_read_keys[] = { "wait", NULL };
-static const char *const output_keys[] = { "follow", "offset", "tail", "stream", NULL };
+static const char *const output_keys[] = {
+    "follow", "offset", "tail", "stream", "search", "ignore_case", "limit", NULL
+};
 
 static const struct route routes[] = {
     { GET, .path = "/healthz", .run = route_healthz, .is_open = true },
@@ -33,7 +35,7 @@ static const struct route routes[] = {
     { POST, .path = "/v1/jobs", .run = route_sequence_create },
     { GET, .path = "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
     { GET, .path = "/v1/jobs/{id}/steps", .run = route_step_list },
-    { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys },
+    { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys, .bytes_key = "search" },
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
 };
@@ -126,7 +128,7 @@ static void run_route(struct request *request, const char *raw_query)
 {
     const char *why, *unknown;
     struct problem problem;
-    if (!query_parse(raw_query, &request->query, &why)) {
+    if (!query_parse_bytes(raw_query, request->route->bytes_key, &request->query, &why)) {
         problem_init(&problem, "bad-query", "%s.", why);
         request_refuse(request, &problem);
     } else if (!query_fits(&request->query, request->route, &unknown)) {

@@ -190,6 +190,25 @@ Test(front_fields, decodes_a_query_once_and_strictly)
     }
 }
 
+Test(front_fields, takes_any_bytes_for_one_key_of_a_query_and_text_for_the_others)
+{
+    struct query query;
+    const char *why;
+    size_t size;
+    cr_assert(query_parse_bytes("a=%41&b=%00%ff%0a+%2b&c=", "b", &query, &why));
+    cr_assert_not_null(query_get_bytes(&query, "b", &size));
+    cr_expect_eq(size, 5);
+    cr_expect_arr_eq(query_get_bytes(&query, "b", &size), "\0\xff\n +", 5);
+    cr_expect_null(query_get(&query, "b"));
+    cr_expect_str_eq(query_get(&query, "a"), "A");
+    cr_expect_not_null(query_get_bytes(&query, "c", &size));
+    cr_expect_eq(size, 0);
+    cr_expect_null(query_get_bytes(&query, "d", &size));
+    static const char *const bad[] = { "b=1&b=2", "a=%ff&b=1", "b=%0", "%ff=1", "b&b" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        cr_expect_not(query_parse_bytes(bad[i], "b", &query, &why), "%s", bad[i]);
+}
+
 Test(front_fields, takes_only_paths_that_can_be_read_in_one_way)
 {
     struct path path;

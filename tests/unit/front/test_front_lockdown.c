@@ -57,6 +57,14 @@ Test(front_lockdown, leaves_no_right_and_still_serves_every_kind_of_request)
     expect_in(&client, "Content-Encoding: gzip\r\n");
     client_close(&client);
 
+    client = client_open();
+    client_ask(&client, "GET /v1/jobs/" JOB "/output?search=HELL&ignore_case=1", "");
+    keeper_expect(MSG_READ_OUTPUT);
+    log_hand_over(&log, true);
+    client_until(&client, "\"type\":\"match\"");
+    client_until(&client, "\"type\":\"end\"");
+    client_close(&client);
+
     client = client_open_unix();
     client_send(&client, "GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n");
     keeper_expect(MSG_WHOAMI);
