@@ -9,14 +9,15 @@
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "say.h"
+#include "search.h"
 #include "when.h"
 
 #define RECONNECT_DEFAULT_MS (5 * 60 * 1000)
 
 struct logs_options {
-    bool follows;
+    bool follows, ignores_case;
     uint64_t tail, reconnect_ms;
-    const char *since;
+    const char *since, *search;
 };
 
 static const struct option_row logs_rows[] = {
@@ -25,6 +26,10 @@ static const struct option_row logs_rows[] = {
     { 'n', OPTION_NUMBER, "tail", offsetof(struct logs_options, tail), "N", "begin with the last N lines", NULL },
     { '\0', OPTION_TEXT, "since", offsetof(struct logs_options, since), "TIME",
       "only what was written since: 10m, 2026-03-01,\n2026-03-01T10:00:00Z", NULL },
+    { '\0', OPTION_TEXT, "search", offsetof(struct logs_options, search), "TEXT",
+      "only the lines that hold TEXT, of what is there now", NULL },
+    { 'i', OPTION_FLAG, "ignore-case", offsetof(struct logs_options, ignores_case), NULL,
+      "with --search: ASCII letters match in either case", NULL },
     { '\0', OPTION_DURATION_MS, "reconnect", offsetof(struct logs_options, reconnect_ms), "TIME",
       "how long to try after a lost connection (default 5m)", NULL },
 };
@@ -56,10 +61,28 @@ static int follow(struct cli *cli, const struct logs_options *options, const cha
     return follow_job(cli, &follow, id, NULL, ret_report);
 }
 
+static int search(struct cli *cli, const struct logs_options *options, const char *id)
+{
+    struct error err;
+    if (options->follows || options->tail > 0 || options->since != NULL)
+        say("--search looks through all that is there now; it does not go with --follow, --tail or --since");
+    else if (job_id_check(id, &err) < 0)
+        say("%s", err.text);
+    else
+        return search_job(cli, id, options->search, options->ignores_case);
+    return CODE_TROUBLE;
+}
+
 static int logs(struct cli *cli, void *values, const struct words *words)
 {
     const struct logs_options *options = values;
     struct report report;
+    if (options->search != NULL)
+        return search(cli, options, words->items[0]);
+    if (options->ignores_case) {
+        say("--ignore-case goes with --search");
+        return CODE_TROUBLE;
+    }
     return follow(cli, options, words->items[0], !options->follows, &report);
 }
 
@@ -77,7 +100,13 @@ const struct subcommand cmd_logs = {
     .details = "What the job wrote to stdout comes out on stdout, its stderr on stderr, byte for\n"
                "byte. The exit code is 0 however the job ended; 'sallyport attach' gives its own.\n"
                "\n"
-               "  sallyport logs -f -n 20 01jd8k3v9x5q2m7r4t6w8y0b1c\n",
+               "--search asks the server for the lines that hold a text, and prints them all to\n"
+               "stdout, up to 4 KiB of each; with -o ndjson the server's record of each. Where both\n"
+               "streams wrote into one line, it is shown as it came. The exit code is 1 when no line\n"
+               "has the text.\n"
+               "\n"
+               "  sallyport logs -f -n 20 01jd8k3v9x5q2m7r4t6w8y0b1c\n"
+               "  sallyport logs --search 'timed out' -i 01jd8k3v9x5q2m7r4t6w8y0b1c\n",
     .options = logs_rows,
     .option_count = sizeof logs_rows / sizeof logs_rows[0],
     .option_bytes = sizeof(struct logs_options),

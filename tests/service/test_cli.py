@@ -1,5 +1,6 @@
 """The command line against a server that loses connections, refuses, and says strange things."""
 
+import base64
 import hashlib
 import json
 import os
@@ -385,6 +386,56 @@ class Asking(CliTest):
         code, out, err = self.run_cli("logs", "--tail", "1", ID)
         self.assertEqual((code, out, err), (0, b"last", ""))
         self.assertEqual([seen["query"] for seen in self.api.asked("GET", "/output")], [{"offset": "0"}, {"tail": "1"}])
+
+    @staticmethod
+    def match(offset, text, **more):
+        payload = {"d": text} if isinstance(text, str) else {"b64": base64.b64encode(text).decode()}
+        return {"type": "match", "off": offset, "line": 1, "at": offset, "t": "2026-03-01T10:00:00.000Z", "s": "out",
+                "truncated": False, **payload, **more}
+
+    @staticmethod
+    def search_end(matches, next_offset, is_complete=True):
+        return {"type": "end", "scanned": 1, "matches": matches, "lines": 1, "next_offset": next_offset, "is_complete": is_complete}
+
+    def test_logs_searches_page_after_page_and_prints_the_lines(self):
+        first = [self.match(i, f"line {i}") for i in range(999)]
+        self.api.output_streams = [
+            [*first, {"type": "ping"}, self.match(2000, b"\xff\x1b[1mx"), self.search_end(1000, 2000, False)],
+            [self.match(2000, b"\xff\x1b[1mx"), self.match(3000, "last", truncated=True), self.search_end(2, 3001, False)]]
+        code, out, err = self.run_cli("logs", "--search", "a b&\xe9%\t", "-i", ID)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out, b"".join(b"line %d\n" % i for i in range(999)) + b"\xff\x1b[1mx\nlast\n")
+        self.assertIn("of 1 lines", self.one_sentence(err))
+        asked = {"limit": "1000", "ignore_case": "1", "search": "a b&\xe9%\t"}
+        self.assertEqual([seen["query"] for seen in self.api.asked("GET", "/output")],
+                         [{**asked, "offset": "0"}, {**asked, "offset": "2000"}])
+        self.api.output_streams = [[self.match(0, b"\xff\x1b[1mx"), self.search_end(1, 9)]] * 2
+        self.assertEqual(self.run_cli("logs", ID, "--search", "x", "--plain")[1], b"\xffx\n")
+        code, out, _ = self.run_cli("logs", ID, "--search", "x", "-o", "ndjson")
+        self.assertEqual(json.loads(out), self.match(0, b"\xff\x1b[1mx"))
+
+    def test_a_search_ends_with_1_when_there_is_nothing_and_with_125_when_it_cannot_tell(self):
+        self.api.output_streams = [[self.search_end(0, 9)]]
+        self.assertEqual(self.run_cli("logs", "--search", "x", ID), (1, b"", ""))
+        for steps in ([], [self.match(0, "x")], [self.match(0, "x"), self.api.BREAK], [b"<html>\n"], [{"type": "end"}],
+                      [{"type": "match", "off": "x"}], [{"type": "match", "off": 1}]):
+            self.api.output_streams = [steps]
+            code, _, err = self.run_cli("logs", "--search", "x", ID)
+            self.assertEqual(code, 125, steps)
+            self.one_sentence(err)
+        self.api.overrides[f"/v1/jobs/{ID}/output"] = lambda handler, seen: handler.problem(
+            429, "rate-limited", "As many searches are under way as there may be. Try again.", headers=[("Retry-After", "1")])
+        code, _, err = self.run_cli("logs", "--search", "x", ID)
+        self.assertEqual(code, 125)
+        self.assertIn("try again in 1 s", self.one_sentence(err))
+
+    def test_options_that_do_not_go_with_a_search_are_refused(self):
+        for words in (("--search", "x", "-f"), ("--search", "x", "-n", "3"), ("--search", "x", "--since", "1h"), ("-i",),
+                      ("--search", "%" * 400)):
+            code, _, err = self.run_cli("logs", ID, *words)
+            self.assertEqual(code, 125, words)
+            self.one_sentence(err)
+        self.assertEqual(self.api.requests, [])
 
     def test_wait_polls_until_the_end(self):
         answers = [job("running"), job("running"), job("failed", exit_code=4)]
