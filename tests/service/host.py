@@ -116,6 +116,20 @@ class Process:
     def resident_bytes(self):
         return int(self.status().get("VmRSS", "0 kB").split()[0]) * 1024
 
+    def peak_bytes(self):
+        """The most that was ever resident, or since forget_peak()."""
+        return int(self.status().get("VmHWM", "0 kB").split()[0]) * 1024
+
+    def forget_peak(self):
+        """Only root may; for others the peak stays, and what is measured against it grows later."""
+        with contextlib.suppress(PermissionError), open(f"/proc/{self.pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+
+    def read_bytes(self):
+        """All that it has read by now, from files and sockets alike."""
+        with open(f"/proc/{self.pid}/io", encoding="ascii") as file:
+            return int(next(line for line in file if line.startswith("rchar:")).split()[1])
+
     def descriptors(self):
         return sorted(int(name) for name in os.listdir(f"/proc/{self.pid}/fd"))
 
