@@ -1,12 +1,17 @@
-/* An index that anybody wrote: reading it ends, stays inside the log, and gives each byte of the view once. */
+/* An index that anybody wrote: reading and searching it ends, stays inside the log, and gives each byte of the view once. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
+
+#include "sallyport/limits.h"
+
 #include "output_log.h"
 #include "output_piece.h"
+#include "output_search.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,6 +39,23 @@ static void read_all(struct output_log *log, uint32_t only)
     }
 }
 
+/* It comes to an end, or to an error, and says no more than a chunk at a time. */
+static void search_all(struct output_log *log, uint32_t only)
+{
+    static struct output_search search;
+    struct search_options options = { .text = "a", .text_size = 1, .ignores_case = true, .only = only, .limit = 1000 };
+    int done = 1;
+    if (output_search_start(&search, log, &options) < 0)
+        return;
+    for (unsigned slices = 0; done > 0; slices++) {
+        struct evbuffer *out = evbuffer_new();
+        done = output_search_slice(&search, out);
+        if (slices > log->bytes + log->records || evbuffer_get_length(out) > STREAM_CHUNK_BYTES)
+            abort();
+        evbuffer_free(out);
+    }
+}
+
 /* The first byte says how many records the index has. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -49,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     output_log_grow(&log, size - 1 - index_size, (uint32_t)(index_size / OUTPUT_RECORD_BYTES), true);
     for (uint32_t only = 0; only <= OUTPUT_STDERR; only++) {
         read_all(&log, only);
+        search_all(&log, only);
         if (output_log_tail(&log, only, 3, &found) == 0 && found > log.bytes)
             abort();
         output_log_find_in_stream(&log, only, 5, &found);

@@ -53,7 +53,7 @@ static int run(struct gzip *gzip, const uint8_t *data, size_t size, int flush, s
     assert(!gzip->has_ended && size <= UINT32_MAX);
     stream->next_in = data;
     stream->avail_in = (uInt)size;
-    int done;
+    int done = Z_OK;
     do {
         stream->next_out = room;
         stream->avail_out = sizeof room;

@@ -14,8 +14,8 @@
 /* Over a long run of the other stream, which would take a turn of the loop to walk. The index may lie: never backwards. */
 static int cursor_jump(struct output_log *log, struct output_cursor *cursor)
 {
-    uint64_t position, offset;
-    uint32_t record;
+    uint64_t position, offset = 0;
+    uint32_t record = 0;
     int done = output_log_position(log, cursor->only, cursor->at, &position);
     if (done == 0)
         done = output_log_find_in_stream(log, cursor->only, position, &offset);
