@@ -73,13 +73,49 @@ static const struct {
     { SQLITE_CONSTRAINT, EEXIST }, { SQLITE_PERM, EACCES },    { SQLITE_TOOBIG, E2BIG },
 };
 
+/* The last errno of the write-ahead log's file. */
+static int log_errno(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    int code = 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) == SQLITE_OK && file != NULL &&
+        file->pMethods != NULL)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &code);
+    return code;
+}
+
+/*
+ * The kernel's own word, or 0, where SQLite knows no more than that something could not be written or opened. "Full" it says
+ * itself only of the database and its log, and not of a quota or of the file that it maps.
+ */
+static int kernel_code(sqlite3 *db, int result)
+{
+    static const int told[] = { ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM };
+    int primary = result & 0xff, code = 0;
+    if (db == NULL || (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN))
+        return 0;
+    int extended = sqlite3_extended_errcode(db);
+    if (extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_FSYNC)
+        code = log_errno(db);
+    else
+        code = sqlite3_system_errno(db);
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+        if (code == told[i])
+            return code;
+    return 0;
+}
+
 int store_fail(sqlite3 *db, int result, struct error *err, const char *what)
 {
     int code = EIO;
     for (size_t i = 0; i < sizeof result_codes / sizeof result_codes[0]; i++)
         if (result_codes[i].result == (result & 0xff))
             code = result_codes[i].code;
-    return fail_plain(err, code, "%s: %s", what, db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(result));
+    const char *said = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(result);
+    int kernel = kernel_code(db, result);
+    if (kernel != 0)
+        return fail(err, kernel, "%s: %s", what, said);
+    return fail_plain(err, code, "%s: %s", what, said);
 }
 
 int store_execute(sqlite3 *db, const char *sql, struct error *err)
@@ -93,6 +129,9 @@ static int statement_prepare(struct store *store, enum statement which, const ch
     if (sql == NULL)
         return fail(err, ENOMEM, "prepare the database");
     int result = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &store->statements[which], NULL);
+    if (result ==
+        SQLITE_ERROR) /* the statements are right, so the tables are not those that the schema's version says */
+        return fail_plain(err, EBADMSG, "the tables are damaged: %s", sqlite3_errmsg(store->db));
     return result == SQLITE_OK ? 0 : store_fail(store->db, result, err, sql);
 }
 
@@ -142,18 +181,31 @@ sqlite3_stmt *statement_take(struct store *store, enum statement which)
     return statement;
 }
 
+/*
+ * A full disk can end the transaction behind our back, in the middle of it. What would be written then would be a
+ * transaction of its own, and stay, though all of this was refused.
+ */
+static bool has_lost_transaction(const struct store *store)
+{
+    return store->is_open && sqlite3_get_autocommit(store->db);
+}
+
 int statement_step(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what)
 {
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW)
         return 1;
     int done = result == SQLITE_DONE ? 0 : store_fail(store->db, result, err, what);
+    if (done < 0 && has_lost_transaction(store))
+        store->lost_code = -done;
     sqlite3_reset(statement);
     return done;
 }
 
 int statement_run(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what)
 {
+    if (has_lost_transaction(store))
+        return fail_plain(err, store->lost_code, "%s: the database has given the transaction up", what);
     int done = statement_step(store, statement, err, what);
     assert(done <= 0);
     return done;

@@ -52,7 +52,8 @@ enum statement {
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    bool is_open; /* a transaction */
+    bool is_open;  /* a transaction */
+    int lost_code; /* why the database gave it up, as it does when the disk is full in the middle of one */
     uint64_t audit_sequence, audit_sequence_committed;
     uint8_t audit_head[HASH_BYTES], audit_head_committed[HASH_BYTES];
     uint8_t *input; /* what store_job_input() lends out */
@@ -78,7 +79,7 @@ sqlite3_stmt *statement_take(struct store *store, enum statement which);
 /* 1 with a row, 0 at the end. After 0 or an error the statement is reset. */
 int statement_step(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what);
 
-/* For a statement that gives no row. */
+/* For a statement that gives no row. Refuses when the transaction that it would be a part of is gone. */
 int statement_run(struct store *store, sqlite3_stmt *statement, struct error *err, const char *what);
 
 /* SQLite copies nothing here: what is bound must last until the statement has run. */
@@ -96,6 +97,9 @@ bool column_exact(sqlite3_stmt *statement, int at, void *to, uint32_t size);
 
 /* How every connection of ours looks at a file: with distrust. */
 extern const char store_reading_sql[];
+
+/* Refuses what is no file of ours where the database, or a file beside it, should be. Nothing there is fine. */
+int place_check(const char *path, struct error *err);
 
 /* Makes or upgrades the tables. */
 int schema_apply(sqlite3 *db, struct error *err);

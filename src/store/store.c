@@ -39,12 +39,17 @@ int store_set_sync(struct store *store, bool syncs_fully, struct error *err)
 static int store_prepare(struct store *store, const char *path, bool syncs_fully, struct error *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX;
+    int done = place_check(path, err);
+    if (done < 0)
+        return done;
     int result = sqlite3_open_v2(path, &store->db, flags, NULL);
     if (result != SQLITE_OK)
         return store_fail(store->db, result, err, "open");
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    /* What we refuse to open is left as it was: its log is not moved into it when we let go. */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
-    int done = store_execute(store->db, store_reading_sql, err);
+    done = store_execute(store->db, store_reading_sql, err);
     if (done == 0)
         done = store_execute(store->db, "PRAGMA journal_size_limit = 67108864", err);
     if (done == 0)
@@ -57,6 +62,8 @@ static int store_prepare(struct store *store, const char *path, bool syncs_fully
         done = statements_prepare(store, err);
     if (done == 0)
         done = audit_load(store, err);
+    if (done == 0)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return done;
 }
 
@@ -89,17 +96,16 @@ int store_begin(struct store *store, struct error *err)
     if (store->is_open)
         return 0;
     int done = statement_run(store, statement_take(store, STATEMENT_BEGIN), err, "begin a transaction");
-    if (done == 0)
+    if (done == 0) {
         store->is_open = true;
+        store->lost_code = EIO; /* unless a statement says why */
+    }
     return done;
 }
 
 int store_commit(struct store *store, struct error *err)
 {
     assert(store->is_open);
-    /* A full disk can end the transaction behind our back; then there is nothing left to commit. */
-    if (sqlite3_get_autocommit(store->db))
-        return fail_plain(err, EIO, "commit: the database gave the transaction up");
     int done = statement_run(store, statement_take(store, STATEMENT_COMMIT), err, "commit");
     if (done < 0)
         return done;

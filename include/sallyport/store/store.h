@@ -26,8 +26,9 @@ struct store;
  *   syncs_fully  a commit is on the disk when store_commit() returns; otherwise a power cut, but no crash of ours, may
  *                take the last commits with it
  *
- * -EPROTO when the database is not ours or was written by a newer program: nothing is changed then. -EBADMSG when it is
- * damaged.
+ * -EPROTO when the database is not ours or was written by a newer program, -EBADMSG when it is damaged, -ELOOP, -EPERM or
+ * -EACCES when a file is a link or not ours to write: another try would find the same, and nothing is changed.
+ * -ENOSPC, -EDQUOT and -EROFS may pass.
  */
 int store_open(const char *path, bool syncs_fully, struct store **ret_store, struct error *err);
 
@@ -42,7 +43,8 @@ int store_set_sync(struct store *store, bool syncs_fully, struct error *err);
 
 /*
  * The transaction. store_begin() does nothing when one is open. After a failed write or commit the caller rolls back,
- * and everything since store_begin() is as if it had never been asked for, the audit chain's head included.
+ * and everything since store_begin() is as if it had never been asked for, the audit chain's head included. -EBADMSG when
+ * the write met damage; -ENOSPC and its kin when there is no room, and then every later write of the transaction fails too.
  */
 int store_begin(struct store *store, struct error *err);
 int store_commit(struct store *store, struct error *err);

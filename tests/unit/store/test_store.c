@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "statement.h"
+
 static struct span span_of(const char *text)
 {
     return (struct span){ (const uint8_t *)text, (uint32_t)strlen(text) };
@@ -209,6 +211,34 @@ Test(store, is_as_it_was_after_a_commit_that_failed)
     cr_expect_eq(store_job_read(store, &first.id, &found, &err), 1);
     struct job_record third = add("deploy", "ci", "");
     cr_expect_eq(store_job_read(store, &third.id, &found, &err), 1);
+}
+
+/* SQLite rolls back by itself when it is full in the middle of a transaction, and would take what follows as it comes. */
+Test(store, takes_nothing_of_a_transaction_that_was_given_up_in_its_middle)
+{
+    struct job_record first = sample("deploy", "ci"), second = sample("deploy", "ci"), third = sample("deploy", "ci");
+    static char large[60000];
+    memset(large, 'x', sizeof large);
+    struct job_input input = { { (uint8_t *)large, sizeof large }, { 0 }, NULL, 0 }, small = { 0 };
+    uint64_t entries;
+    tell(AUDIT_SUBMIT, &first.id, "ci");
+    cr_assert_eq(sqlite3_exec(store->db, "PRAGMA max_page_count = 30", NULL, NULL, NULL), SQLITE_OK);
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_job_add(store, &first, &small, &err), 0);
+    cr_assert_eq(audit_record(store, &(struct audit_entry){ .what = AUDIT_SUBMIT }, &err), 0);
+    cr_expect_eq(store_job_add(store, &second, &input, &err), -ENOSPC, "%s", err.text);
+    cr_expect(sqlite3_get_autocommit(store->db), "else this shows nothing");
+    cr_expect_eq(store_begin(store, &err), 0);
+    cr_expect_eq(store_job_add(store, &third, &small, &err), -ENOSPC, "%s", err.text);
+    cr_expect_eq(audit_record(store, &(struct audit_entry){ .what = AUDIT_SUBMIT }, &err), -ENOSPC);
+    cr_expect_eq(store_commit(store, &err), -ENOSPC);
+    store_rollback(store);
+    struct job_record *records[] = { &first, &second, &third }, found;
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(store_job_read(store, &records[i]->id, &found, &err), 0, "job %d", i);
+    tell(AUDIT_SUBMIT, &third.id, "ci");
+    cr_expect_eq(audit_verify(store, &entries, &err), 0, "%s", err.text);
+    cr_expect_eq(entries, 2);
 }
 
 TestSuite(keys, .init = setup, .fini = teardown);
