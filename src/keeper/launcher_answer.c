@@ -12,7 +12,8 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-#define BUSY_PAUSE_MS 250
+#define BUSY_PAUSE_MS    250
+#define NO_ROOM_PAUSE_MS 5000 /* each try writes two entries of the audit trail */
 
 bool launcher_is_up(const struct keeper *keeper)
 {
@@ -134,7 +135,7 @@ static void take_not_launched(struct keeper *keeper, struct message *message)
     } else {
         log_info("a job of '%s' waits again: %s", job->record.command, refused->detail);
         job_change(keeper, job, JOB_REQUEUE);
-        queue_pause(keeper, BUSY_PAUSE_MS);
+        queue_pause(keeper, refused->why == NOT_LAUNCHED_NO_ROOM ? NO_ROOM_PAUSE_MS : BUSY_PAUSE_MS);
     }
 }
 

@@ -4,7 +4,8 @@
  *
  *   a free slot, an entry in our start record, a control group with the limits, pipes, the plan, and the order to the slot's supervisor
  *
- * What is wrong with the order itself is MSG_NOT_LAUNCHED; what this host cannot do is an end of the job (launch_failed).
+ * What is wrong with the order itself, or will pass, is MSG_NOT_LAUNCHED; what this host cannot do is an end of the job
+ * (launch_failed).
  */
 #include "launcher.h"
 
@@ -201,7 +202,14 @@ static void start_undo(struct slot *slot)
     slot_release(slot);
 }
 
-static void launch_in(struct slot *slot, const struct msg_launch *order, int stdin_fd, uint32_t degraded)
+/* A job that was accepted is not ended for a disk that is full. */
+static bool may_pass(int done)
+{
+    return done == -ENOSPC || done == -EDQUOT || done == -EFBIG || done == -EROFS;
+}
+
+static void launch_in(struct slot *slot, const struct msg_launch *order, uint32_t request_id, int stdin_fd,
+                      uint32_t degraded)
 {
     struct launcher *launcher = slot->launcher;
     struct error err = { 0 };
@@ -212,6 +220,12 @@ static void launch_in(struct slot *slot, const struct msg_launch *order, int std
     plan_wipe(&room);
     if (done == 0) {
         deadline_set(slot, DEADLINE_START, CELL_START_WAIT_MS);
+        return;
+    }
+    if (strcmp(step, "start-record") == 0 && may_pass(done)) {
+        log_error("job=%s was not started: %s; it waits again", slot->run.id_text, err.text);
+        start_undo(slot);
+        tell_not_launched(launcher, request_id, &order->job_id, NOT_LAUNCHED_NO_ROOM, err.text);
         return;
     }
     log_error("job=%s was not started: %s: %s", slot->run.id_text, step, err.text);
@@ -245,7 +259,7 @@ void launch_job(struct launcher *launcher, const struct msg_launch *order, uint3
     struct slot *slot =
         slot_find_free(launcher, command->account, launcher->policy->generation, command->root, &is_hopeless);
     if (slot != NULL)
-        launch_in(slot, order, stdin_fd, needed);
+        launch_in(slot, order, request_id, stdin_fd, needed);
     else if (is_hopeless)
         report_failed(launcher, order, "slot",
                       "no slot was made for this command's user and root: look into the log of "

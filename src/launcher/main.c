@@ -33,6 +33,7 @@ static int prepare(struct error *err)
     if (done < 0)
         return done;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is met like a full disk */
     /* Two descriptors for each slot and root, ten for each running job: as many as we may have. */
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

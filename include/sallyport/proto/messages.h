@@ -336,6 +336,7 @@ enum not_launched {
     NOT_LAUNCHED_STALE,
     NOT_LAUNCHED_BUSY,
     NOT_LAUNCHED_INVALID,
+    NOT_LAUNCHED_NO_ROOM, /* the start cannot be noted: the disk is full */
     NOT_LAUNCHED_COUNT
 };
 

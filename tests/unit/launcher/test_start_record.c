@@ -51,3 +51,25 @@ Test(start_record, refuses_a_job_that_it_cannot_write_down)
     struct pollfd fd = { .fd = world.supervisors[0], .events = POLLIN };
     cr_expect_eq(poll(&fd, 1, 100), 0, "the slot heard of it");
 }
+
+static void begin_full(void)
+{
+    world_is_full = true;
+    world_begin();
+}
+
+TestSuite(start_record_full, .init = begin_full, .fini = world_end, .timeout = 60);
+
+Test(start_record_full, lets_a_job_wait_while_there_is_no_room_for_it)
+{
+    struct job_seen job;
+    struct message message;
+    struct start_record record;
+    uint8_t bytes[START_RECORD_BYTES];
+    for (int i = 0; i < 2; i++) {
+        job_order(&job, 0);
+        keeper_hears(MSG_NOT_LAUNCHED, &message);
+        cr_expect_eq(message.body.not_launched.why, NOT_LAUNCHED_NO_ROOM);
+        cr_expect_not(world_start(0, bytes, &record));
+    }
+}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -39,6 +40,8 @@ static struct world {
     uint8_t frame[MESSAGE_MAX_BYTES]; /* the spans of the last keeper_hears() point into it */
     uint8_t plan_bytes[CELL_MESSAGE_MAX_BYTES];
 } world;
+
+static bool world_is_full; /* no file may grow: stands in for a full disk */
 
 static inline void world_tell(int fd, enum msg_type type, const void *body, const int *fds, unsigned fd_count)
 {
@@ -118,6 +121,12 @@ static inline pid_t world_exec(int control)
     pid_t child = fork();
     if (child != 0)
         return child;
+    if (world_is_full) {
+        struct rlimit limit;
+        getrlimit(RLIMIT_FSIZE, &limit);
+        limit.rlim_cur = 0;
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
     int null = open("/dev/null", O_RDWR);
     dup2(null, 0);
     dup2(null, 1);
