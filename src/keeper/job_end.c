@@ -57,9 +57,13 @@ static void take_evidence(struct job_record *record, const struct msg_exited *ex
 static void measure_output(struct keeper *keeper, struct job *job)
 {
     struct error err = { 0 };
-    if (output_open(keeper, job, &job->output, &err) < 0)
-        log_error("the output of a job of '%s' cannot be measured: %s; its record will not say how long it is",
-                  job->record.command, err.text);
+    if (output_open(keeper, job, &job->output, &err) == 0)
+        return;
+    job->has_lost_output = true;
+    log_error(
+        "the output of a job of '%s' cannot be measured: %s; its record will not say how long it is, and the files "
+        "stay as they are",
+        job->record.command, err.text);
 }
 
 void job_end(struct keeper *keeper, struct job *job, const struct msg_exited *exited)
@@ -103,6 +107,8 @@ void job_output_done(struct keeper *keeper, struct job *job)
         record->output_fate = OUTPUT_KEPT;
         record->output_stored_bytes = output_stored_bytes(job->output);
         output_sha256(job->output, record->output_sha256);
+    } else if (job->has_lost_output) {
+        record->output_fate = OUTPUT_KEPT; /* damaged, and still somebody's; retention removes it in its time */
     }
     if (record->message[0] == '\0')
         sentence_of_end(record, record->message, sizeof record->message);

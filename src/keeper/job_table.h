@@ -43,6 +43,7 @@ struct job {
     struct msg_exited *exited; /* how it ended, while its last output is drained */
     bool is_exit_reported;     /* by the launcher, which waits for our word */
     struct output *output;
+    bool has_lost_output; /* its files could not be read at its end */
     LIST_HEAD(, watch) watches;
 };
 

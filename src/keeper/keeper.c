@@ -9,6 +9,7 @@
 #include "keeper_answer.h"
 #include "launcher_answer.h"
 #include "output_files.h"
+#include "records.h"
 #include "recover.h"
 #include "sequence.h"
 #include "stdin_file.h"
@@ -61,6 +62,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
         done = output_files_prepare(state_fd, err);
     if (done == 0)
         done = stdin_files_prepare(state_fd, err);
+    if (done == 0)
+        done = records_check(state_fd, err);
     if (done == 0)
         done = store_open(database_path, keeper->rules.settings.syncs_fully, &keeper->store, err);
     if (done == 0) {
@@ -117,7 +120,7 @@ static void record_rules(struct keeper *keeper)
                             &err);
     if (done < 0) {
         log_error("a change of the configuration could not be recorded: %s", err.text);
-        turn_spoil(keeper);
+        turn_spoil(keeper, &err);
     }
 }
 

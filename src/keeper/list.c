@@ -29,7 +29,8 @@ static bool send_one(void *arg, const struct job_record *record)
         return false;
     }
     const struct job *job = job_find(page->keeper, &record->id);
-    if (report_job(page->keeper, job != NULL ? &job->record : record, &report, &err) < 0)
+    bool is_ahead = job != NULL && !turn_hides(page->keeper, job);
+    if (report_job(page->keeper, is_ahead ? &job->record : record, &report, &err) < 0)
         return true; /* logged; one damaged record does not hide the others */
     page->bytes += report.params.size + report.labels.size;
     page->sent++;

@@ -10,6 +10,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/hash.h"
+#include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 
 void answer_whoami(struct keeper *keeper, const struct request *request, const struct message *message)
@@ -47,7 +48,7 @@ bool find_readable(struct keeper *keeper, const struct request *request, const s
     struct error err = { 0 };
     const struct job *job = job_find(keeper, id);
     int found = 1;
-    if (job != NULL)
+    if (job != NULL && !turn_hides(keeper, job))
         *ret_record = job->record;
     else
         found = store_job_read(keeper->store, id, ret_record, &err);
@@ -129,6 +130,46 @@ static int open_output(struct keeper *keeper, const struct job_record *record, i
     return done;
 }
 
+/* Of an ended job: what the record says of both files. A record of an older release does not know the index. */
+static int check_stored(const struct job_record *record, const struct msg_output *output, struct error *err)
+{
+    uint64_t stored_bytes = output->bytes + (uint64_t)output->records * OUTPUT_RECORD_BYTES;
+    if (record->output_fate != OUTPUT_KEPT)
+        return 0;
+    if (output->bytes != record->output_bytes)
+        return fail_plain(err, EBADMSG, "its log has %llu bytes, and its record says %llu",
+                          (unsigned long long)output->bytes, (unsigned long long)record->output_bytes);
+    if (stored_bytes != record->output_stored_bytes && record->output_stored_bytes != record->output_bytes)
+        return fail_plain(err, EBADMSG, "its index has lost records, or has some that are not its own");
+    return 0;
+}
+
+static void refuse_damaged(struct keeper *keeper, const struct request *request, const struct job_record *record,
+                           const struct error *err)
+{
+    char id[JOB_ID_TEXT_BYTES];
+    log_error("job=%s: its output is damaged (%s); keeper/output/ has what is left, and a backup may have all of it",
+              job_id_text(&record->id, id), err->text);
+    struct msg_refused refused = { .status = 500 };
+    text_copy(refused.code, sizeof refused.code, "internal");
+    text_copy(
+        refused.detail, sizeof refused.detail,
+        "the stored output of this job is damaged, and no part of it is passed off as all; the service's log says "
+        "more");
+    request_answer(keeper, request, MSG_REFUSED, &refused);
+}
+
+/* As after a crash between a removal and its record, or when somebody else removed it. */
+static void note_missing(const struct job_record *record)
+{
+    char id[JOB_ID_TEXT_BYTES];
+    if (!record->is_metadata_only)
+        log_warn(
+            "job=%s: its output is not in keeper/output/, though its record says that it is kept; answering that it "
+            "was removed",
+            job_id_text(&record->id, id));
+}
+
 static bool is_gone(const struct job_record *record)
 {
     return record->output_fate == OUTPUT_REMOVED || (record->output_fate == OUTPUT_KEPT && record->is_metadata_only &&
@@ -145,11 +186,17 @@ void answer_read_output(struct keeper *keeper, const struct request *request, co
         return;
     int fds[2] = { -1, -1 };
     int done = is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);
+    if (done == 0)
+        done = check_stored(&record, &output, &err);
+    if (done == -ENOENT && record.output_fate == OUTPUT_KEPT)
+        note_missing(&record);
     if (done == -ENOENT)
         request_refuse(
             keeper, request, &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
             record.is_metadata_only ? "its command keeps metadata only: the output was removed after the job's end"
                                     : "the output was removed; the record of the job remains");
+    else if (done == -EBADMSG)
+        refuse_damaged(keeper, request, &record, &err);
     else if (done < 0)
         request_fail(keeper, request, &err);
     else if (!asked->watch || open_watch(keeper, request, WATCH_OUTPUT, &asked->job_id))

@@ -20,17 +20,18 @@
 #include "handover.h"
 #include "keeper.h"
 #include "lockdown.h"
+#include "records.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-#define CONTROL_FD  3
-#define EXIT_CONFIG 78 /* EX_CONFIG: starting us again would not help */
+#define CONTROL_FD 3
 
-/* The orderly stop comes over the control channel; a terminal's Ctrl-C is for the bootstrap alone. */
+/* The orderly stop comes over the control channel; a terminal's Ctrl-C is for the bootstrap alone. A limit on the size of
+ * files is met like a full disk. */
 static void ignore_signals(void)
 {
-    static const int ignored[] = { SIGPIPE, SIGINT, SIGHUP, SIGQUIT };
+    static const int ignored[] = { SIGPIPE, SIGINT, SIGHUP, SIGQUIT, SIGXFSZ };
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
 }
@@ -84,8 +85,8 @@ int main(void)
         code = keeper->exit_code;
     }
     if (done < 0) {
-        log_error("cannot start: %s", err.text);
-        code = done == -EPROTO || done == -EBADMSG ? EXIT_CONFIG : EXIT_FAILURE;
+        log_error("cannot start: %s%s", err.text, records_advice(err.code));
+        code = records_are_hopeless(err.code) ? EXIT_RECORDS : EXIT_FAILURE;
     }
     keeper_free(keeper);
     handover_done(&handover); /* last: the state directory as we got it is locked by our having it open */

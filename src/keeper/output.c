@@ -25,6 +25,7 @@
 #define HASH_STEP_BYTES  (1024 * 1024)
 #define HASH_PIECE_BYTES (64 * 1024)
 #define DISK_AGAIN_MS    1000
+#define TAKES_OF_A_PIPE  (OUTPUT_PIPE_BYTES / 4096) /* a disk that is all but full takes little at a time */
 
 /* Hashes the next piece of the log; what was just stored is still in the page cache. False when nothing was left. */
 bool output_hash_step(struct output *output)
@@ -217,8 +218,12 @@ void output_on_pipe_readable(evutil_socket_t fd, short what, void *arg)
 /* What a full pipe can hold is taken; whoever still writes into it is no process of the job. */
 static void take_the_rest(struct output_pipe *pipe)
 {
-    for (int i = 0; i <= OUTPUT_PIPE_BYTES / OUTPUT_SPLICE_BYTES && pipe->fd >= 0; i++)
+    const struct output *output = pipe->output;
+    for (int i = 0; i < TAKES_OF_A_PIPE && pipe->fd >= 0 && pipe_look(pipe->fd) != PIPE_NOTHING && !output->is_stuck;
+         i++)
         output_take(pipe);
+    if (output->is_stuck)
+        return;
     if (pipe->fd >= 0)
         log_warn("a pipe of an ended job of '%s' is still held open; what comes later is not kept",
                  pipe->output->job->record.command);
@@ -230,11 +235,10 @@ void output_on_deadline(evutil_socket_t fd, short what, void *arg)
     struct output *output = arg;
     (void)fd;
     (void)what;
-    if (output->is_stuck) { /* no room on the disk: what the job has written is not thrown away for that */
-        timer_start(output->deadline, OUTPUT_DRAIN_MS);
-        return;
-    }
     for (int i = 0; i < 2; i++)
         take_the_rest(&output->pipes[i]);
-    check_end(output);
+    if (output->is_stuck) /* no room on the disk: what the job has written is not thrown away for that */
+        timer_start(output->deadline, OUTPUT_DRAIN_MS);
+    else
+        check_end(output);
 }

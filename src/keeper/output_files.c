@@ -1,7 +1,9 @@
 #include "output_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +11,8 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/proto/state_files.h"
 
-#define NOTHING "output/nothing"
+#define NOTHING_NAME "nothing"
+#define NOTHING      "output/" NOTHING_NAME
 
 static int make_directory(int at_fd, const char *path, struct error *err)
 {
@@ -27,6 +30,23 @@ int output_files_prepare(int state_fd, struct error *err)
     return fd >= 0 ? 0 : fail(err, errno, "make '%s'", NOTHING);
 }
 
+/* The directories in which jobs have theirs stay when the files are removed. */
+bool output_files_were_made(int state_fd)
+{
+    int fd = openat(state_fd, "output", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    bool were_made = false;
+    if (directory == NULL) {
+        fd_close(&fd);
+        return false;
+    }
+    while ((entry = readdir(directory)) != NULL && !were_made)
+        were_made = entry->d_name[0] != '.' && strcmp(entry->d_name, NOTHING_NAME) != 0;
+    closedir(directory);
+    return were_made;
+}
+
 static int open_pair(int state_fd, const char *log, const char *index, int flags, int *ret_log_fd, int *ret_index_fd,
                      struct error *err)
 {
@@ -34,6 +54,8 @@ static int open_pair(int state_fd, const char *log, const char *index, int flags
     if (log_fd < 0)
         return fail(err, errno, "open '%s'", log);
     auto_fd int index_fd = openat(state_fd, index, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (index_fd < 0 && errno == ENOENT) /* the log is removed first */
+        return fail_plain(err, EBADMSG, "'%s' is there, and '%s' is not", log, index);
     if (index_fd < 0)
         return fail(err, errno, "open '%s'", index);
     *ret_log_fd = fd_take(&log_fd);
@@ -49,6 +71,14 @@ int output_files_open(int state_fd, const struct job_id *id, int *ret_log_fd, in
     if (done < 0)
         return done;
     return open_pair(state_fd, names.log, names.index, O_RDWR | O_CREAT, ret_log_fd, ret_index_fd, err);
+}
+
+bool output_files_are_there(int state_fd, const struct job_id *id)
+{
+    struct state_files names = { .input = "" };
+    struct stat st;
+    state_files_name(id, &names);
+    return fstatat(state_fd, names.log, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int output_files_make(int state_fd, const struct job_id *id, struct error *err)

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "sallyport/base/job_id.h"
 
 struct error;
@@ -10,11 +12,17 @@ struct error;
 /* Makes what is missing. */
 int output_files_prepare(int state_fd, struct error *err);
 
+/* Whether any job has ever had output here. */
+bool output_files_were_made(int state_fd);
+
 /* For the keeper: both files, made when missing. */
 int output_files_open(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err);
 int output_files_make(int state_fd, const struct job_id *id, struct error *err);
 
-/* For a reader: both read-only. -ENOENT when there are none. */
+/* Whether the job has a log. */
+bool output_files_are_there(int state_fd, const struct job_id *id);
+
+/* For a reader: both read-only. -ENOENT when there are none, -EBADMSG when there is a log without an index. */
 int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err);
 
 /*

@@ -13,6 +13,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/hash.h"
+#include "sallyport/base/log.h"
 
 static bool read_index(int index_fd, uint32_t number, struct output_record *ret_record)
 {
@@ -62,6 +63,36 @@ static int find_end(struct output *output, struct error *err)
     return 0;
 }
 
+/* A job that ran before us has files, and what it wrote is in them, but for one record that may wait for its bytes. */
+static void look_for_losses(const struct output *output, bool had_files)
+{
+    char id[JOB_ID_TEXT_BYTES];
+    struct stat index;
+    const struct job_record *record = &output->job->record;
+    if (record->state != JOB_RUNNING && record->state != JOB_STOPPING)
+        return;
+    if (!had_files)
+        log_error("job=%s: the files of its output are gone; what it writes from here on is kept",
+                  job_id_text(&record->id, id));
+    else if (fstat(output->index_fd, &index) == 0 &&
+             (uint64_t)index.st_size / OUTPUT_RECORD_BYTES > (uint64_t)output->records + 1)
+        log_error("job=%s: its log ends at byte %llu, before its index does; what lay behind that is gone",
+                  job_id_text(&record->id, id), (unsigned long long)output->bytes);
+}
+
+static int open_files(struct output *output, struct error *err)
+{
+    const struct job_id *id = &output->job->record.id;
+    int state_fd = output->keeper->state_fd;
+    bool had_files = output_files_are_there(state_fd, id);
+    int done = output_files_open(state_fd, id, &output->log_fd, &output->index_fd, err);
+    if (done == 0)
+        done = find_end(output, err);
+    if (done == 0)
+        look_for_losses(output, had_files);
+    return done;
+}
+
 static int output_prepare(struct output *output, struct error *err)
 {
     struct event_base *base = output->keeper->base;
@@ -74,9 +105,7 @@ static int output_prepare(struct output *output, struct error *err)
     output->disk_again = evtimer_new(base, output_on_disk_again, output);
     if (output->hash == NULL || output->hash_on == NULL || output->deadline == NULL || output->disk_again == NULL)
         return fail(err, ENOMEM, "open output");
-    int done =
-        output_files_open(output->keeper->state_fd, &output->job->record.id, &output->log_fd, &output->index_fd, err);
-    return done < 0 ? done : find_end(output, err);
+    return open_files(output, err);
 }
 
 uint64_t output_stored_bytes(const struct output *output)

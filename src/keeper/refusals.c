@@ -20,7 +20,7 @@ static void write_down(struct keeper *keeper, const char *address, uint32_t coun
         done = audit_record(keeper->store, &entry, &err);
     if (done < 0) {
         log_error("a refusal could not be recorded: %s", err.text);
-        turn_spoil(keeper);
+        turn_spoil(keeper, &err);
     }
 }
 

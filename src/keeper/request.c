@@ -6,9 +6,12 @@
 
 #include "keeper.h"
 #include "own_submit.h"
+#include "records.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
+
+#define RETRY_AFTER_S 30
 
 void request_answer(struct keeper *keeper, const struct request *request, enum msg_type type, const void *body)
 {
@@ -38,8 +41,16 @@ static void record_refusal(struct keeper *keeper, const struct request *request,
         done = audit_record(keeper->store, &entry, &err);
     if (done < 0) {
         log_error("a refusal could not be recorded: %s", err.text);
-        turn_spoil(keeper);
+        turn_spoil(keeper, &err);
     }
+}
+
+static void tell(struct keeper *keeper, const struct request *request, const struct msg_refused *refused)
+{
+    if (request->own != NULL)
+        request->own->heard(keeper, request->own, NULL, refused);
+    else
+        request_answer(keeper, request, MSG_REFUSED, refused);
 }
 
 static void send_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
@@ -50,10 +61,7 @@ static void send_refusal(struct keeper *keeper, const struct request *request, c
                                    .retry_after_s = refusal->retry_after_s };
     text_copy(refused.code, sizeof refused.code, refusal->code);
     text_copy(refused.detail, sizeof refused.detail, detail);
-    if (request->own != NULL)
-        request->own->heard(keeper, request->own, NULL, &refused);
-    else
-        request_answer(keeper, request, MSG_REFUSED, &refused);
+    tell(keeper, request, &refused);
 }
 
 void request_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
@@ -68,16 +76,29 @@ void request_refuse(struct keeper *keeper, const struct request *request, const 
     send_refusal(keeper, request, refusal, detail);
 }
 
+static bool is_full(int code)
+{
+    return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
+
+void request_refusal(const struct error *err, struct msg_refused *ret_refused)
+{
+    bool may_pass = is_full(err->code) || err->code == EROFS;
+    *ret_refused =
+        (struct msg_refused){ .status = may_pass ? 503 : 500, .retry_after_s = may_pass ? RETRY_AFTER_S : 0 };
+    text_copy(ret_refused->code, sizeof ret_refused->code, may_pass ? "store-full" : "internal");
+    text_copy(ret_refused->detail, sizeof ret_refused->detail,
+              is_full(err->code) ? "there is no room to record this; try again later"
+              : may_pass         ? "the disk takes nothing that would record this; try again later"
+                                 : "the service failed; its log says more");
+}
+
 void request_fail(struct keeper *keeper, const struct request *request, const struct error *err)
 {
-    bool is_full = err->code == ENOSPC || err->code == EDQUOT || err->code == EROFS;
-    struct refusal refusal = { .status = is_full ? 503 : 500,
-                               .code = is_full ? "store-full" : "internal",
-                               .retry_after_s = is_full ? 30 : 0 };
-    log_error("a request (%s) failed: %s", message_defs[request->type].name, err->text);
-    send_refusal(keeper, request, &refusal,
-                 is_full ? "there is no room to record this; try again later"
-                         : "the service failed; its log says more");
+    struct msg_refused refused;
+    request_refusal(err, &refused);
+    log_error("a request (%s) failed: %s%s", message_defs[request->type].name, err->text, records_advice(err->code));
+    tell(keeper, request, &refused);
 }
 
 void request_distrust(struct keeper *keeper, const struct request *request, const char *why)

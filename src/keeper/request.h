@@ -34,6 +34,7 @@ void request_refuse(struct keeper *keeper, const struct request *request, const 
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* For what could not be read or stored: 503 store-full or 500 internal. The cause goes to the log alone. */
+void request_refusal(const struct error *err, struct msg_refused *ret_refused);
 void request_fail(struct keeper *keeper, const struct request *request, const struct error *err);
 
 /* It is not what an honest sender makes: the front is let go; a submit of our own is refused. */

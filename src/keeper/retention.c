@@ -98,16 +98,24 @@ static uint64_t before(uint64_t now_unix_ms, uint64_t age_ms)
     return now_unix_ms > age_ms ? now_unix_ms - age_ms : 0;
 }
 
+/* A removal that was noted in part is not noted at all. */
+static int or_spoil(struct keeper *keeper, int done, const struct error *err)
+{
+    if (done < 0)
+        turn_spoil(keeper, err);
+    return done;
+}
+
 static int remove_output(struct keeper *keeper, const struct remains *remains, struct error *err)
 {
     int done = output_files_remove(keeper->state_fd, &remains->id, err);
-    return done < 0 ? done : store_output_removed(keeper->store, &remains->id, err);
+    return done < 0 ? done : or_spoil(keeper, store_output_removed(keeper->store, &remains->id, err), err);
 }
 
 static int remove_job(struct keeper *keeper, const struct remains *remains, struct error *err)
 {
     int done = remains->has_output ? output_files_remove(keeper->state_fd, &remains->id, err) : 0;
-    return done < 0 ? done : store_job_remove(keeper->store, &remains->id, err);
+    return done < 0 ? done : or_spoil(keeper, store_job_remove(keeper->store, &remains->id, err), err);
 }
 
 bool retention_is_over(uint64_t finished_unix_ms)

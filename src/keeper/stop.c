@@ -25,10 +25,8 @@ struct deed {
 
 static void refuse_unstored(struct keeper *keeper, const struct deed *deed)
 {
-    struct msg_refused refused = { .status = 503,
-                                   .code = "store-full",
-                                   .retry_after_s = 30,
-                                   .detail = "there is no room to record this, so it is not done; try again later" };
+    struct msg_refused refused;
+    request_refusal(&keeper->turn.failure, &refused);
     if (deed->epoch == keeper->front.epoch)
         peer_send(&keeper->front, MSG_REFUSED, deed->request_id, &refused, NULL, 0);
 }
@@ -85,7 +83,7 @@ static void do_when_stored(struct keeper *keeper, const struct request *request,
         turn_then(keeper, effect, deed);
         return;
     }
-    turn_spoil(keeper);
+    turn_spoil(keeper, &err);
     request_fail(keeper, request, &err);
     free(deed);
 }
@@ -97,7 +95,7 @@ static bool find_stoppable(struct keeper *keeper, const struct request *request,
     struct error err = { 0 };
     const struct job *job = job_find(keeper, id);
     int found = 1;
-    if (job != NULL)
+    if (job != NULL && !turn_hides(keeper, job))
         *ret_record = job->record;
     else
         found = store_job_read(keeper->store, id, ret_record, &err);

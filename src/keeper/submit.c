@@ -13,10 +13,12 @@
 #include "job_life.h"
 #include "keeper.h"
 #include "own_submit.h"
+#include "output_files.h"
 #include "stdin_file.h"
 #include "steps.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 
 /* What is left to do when the commit is through, or was refused. */
@@ -27,19 +29,26 @@ struct accepted {
     struct own_submit *own; /* who hears of it; NULL: the front */
 };
 
+/* As if it had never come. A free slot may have taken it within the turn, and made the files of its output. */
+static void undo(struct keeper *keeper, const struct job_id *id)
+{
+    struct error err = { 0 };
+    struct job *job = job_find(keeper, id);
+    if (job != NULL)
+        job_forget(keeper, job);
+    stdin_file_remove(keeper->state_fd, id);
+    if (output_files_remove(keeper->state_fd, id, &err) < 0)
+        log_warn("the empty output of a job that was refused stays: %s", err.text);
+}
+
 static void submit_stored(struct keeper *keeper, void *arg, bool is_stored)
 {
     struct accepted *accepted = arg;
     struct msg_submitted submitted = { .job_id = accepted->job_id };
-    struct msg_refused refused = { .status = 503,
-                                   .code = "store-full",
-                                   .retry_after_s = 30,
-                                   .detail = "there is no room to record this; try again later" };
+    struct msg_refused refused = { .status = 0 };
     if (!is_stored) {
-        struct job *job = job_find(keeper, &accepted->job_id);
-        if (job != NULL)
-            job_forget(keeper, job);
-        stdin_file_remove(keeper->state_fd, &accepted->job_id);
+        undo(keeper, &accepted->job_id);
+        request_refusal(&keeper->turn.failure, &refused);
     }
     if (accepted->own != NULL)
         accepted->own->heard(keeper, accepted->own, is_stored ? &submitted : NULL, is_stored ? NULL : &refused);
@@ -111,7 +120,7 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
     if (done == 0)
         done = audit_record(keeper->store, &entry, err);
     if (done < 0)
-        turn_spoil(keeper); /* a part of it is in the transaction */
+        turn_spoil(keeper, err); /* a part of it is in the transaction */
     return done;
 }
 
@@ -153,8 +162,8 @@ static int accept_job(struct keeper *keeper, const struct submit *submit, struct
                                    .own = submit->request->own };
     int done = store_submit(keeper, submit, record, err);
     if (done == 0 && !remember(keeper, submit, record)) {
-        turn_spoil(keeper);
         done = fail(err, ENOMEM, "accept a job");
+        turn_spoil(keeper, err);
     }
     if (done < 0) {
         free(accepted);

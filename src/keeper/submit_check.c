@@ -176,6 +176,10 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
 static bool check_room(struct keeper *keeper, const struct submit *submit)
 {
     const char *why = retention_refusal(keeper);
+    if (keeper->turn.is_behind) { /* what is known to fail is not tried: the retry of the turn does that */
+        request_fail(keeper, submit->request, &keeper->turn.failure);
+        return false;
+    }
     if (why == NULL && keeper->queue.waiting < QUEUE_MAX)
         return true;
     if (why != NULL) {

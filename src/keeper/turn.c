@@ -7,6 +7,8 @@
 #include "job_life.h"
 #include "keeper.h"
 #include "launcher_answer.h"
+#include "records.h"
+#include "request.h"
 #include "sequence.h"
 #include "timer.h"
 #include "turn_item.h"
@@ -66,8 +68,10 @@ int turn_write(struct keeper *keeper, struct error *err)
     return store_begin(keeper->store, err);
 }
 
-void turn_spoil(struct keeper *keeper)
+void turn_spoil(struct keeper *keeper, const struct error *err)
 {
+    if (!keeper->turn.is_spoiled) /* the first fault is the cause of the others */
+        keeper->turn.failure = *err;
     keeper->turn.is_spoiled = true;
     turn_schedule(keeper);
 }
@@ -81,16 +85,23 @@ void turn_job_changed(struct keeper *keeper, struct job *job)
     turn_schedule(keeper);
 }
 
-/* Whether anything is known in memory that is not stored yet. */
-static bool has_unstored(const struct keeper *keeper)
+bool turn_hides(const struct keeper *keeper, const struct job *job)
 {
-    return store_is_open(keeper->store) || !TAILQ_EMPTY(&keeper->turn.changed) || !STAILQ_EMPTY(&keeper->turn.items);
+    return keeper->turn.is_behind && job->is_changed;
+}
+
+/* Whether an answer may tell of what is not stored yet. What is hidden it does not tell. */
+static bool must_wait(const struct keeper *keeper)
+{
+    const struct turn *turn = &keeper->turn;
+    return store_is_open(keeper->store) || !STAILQ_EMPTY(&turn->items) ||
+           (!TAILQ_EMPTY(&turn->changed) && !turn->is_behind);
 }
 
 void turn_send(struct keeper *keeper, struct peer *peer, enum msg_type type, uint32_t request_id, const void *body,
                const int *fds, unsigned fd_count)
 {
-    if (!has_unstored(keeper)) {
+    if (!must_wait(keeper)) {
         peer_send(peer, type, request_id, body, fds, fd_count);
         return;
     }
@@ -112,7 +123,9 @@ void turn_then(struct keeper *keeper, turn_effect *effect, void *arg)
     struct turn_item *item = calloc(1, sizeof *item);
     if (item == NULL) {
         /* Without it the deed would be forgotten: nothing of this turn may be stored then. */
-        turn_spoil(keeper);
+        struct error err = { 0 };
+        fail(&err, ENOMEM, "note what is to be done");
+        turn_spoil(keeper, &err);
         effect(keeper, arg, false);
         return;
     }
@@ -143,8 +156,10 @@ static int store_changed_job(struct keeper *keeper, struct job *job, struct erro
 static int turn_commit(struct keeper *keeper, struct error *err)
 {
     struct turn *turn = &keeper->turn;
-    if (turn->is_spoiled)
-        return fail_plain(err, EIO, "a part of this turn could not be stored");
+    if (turn->is_spoiled) {
+        *err = turn->failure;
+        return -err->code;
+    }
     if (!TAILQ_EMPTY(&turn->changed)) {
         int done = store_begin(keeper->store, err);
         struct job *job;
@@ -164,12 +179,33 @@ static int turn_commit(struct keeper *keeper, struct error *err)
     return done;
 }
 
+/* These tell what a job is, or that there is one, and were made of what was to be stored. */
+static const bool tells_of_jobs[MSG_COUNT] = {
+    [MSG_SUBMITTED] = true,
+    [MSG_JOB] = true,
+    [MSG_JOBS_END] = true,
+};
+
+static void send_answer(struct keeper *keeper, struct turn_item *item, bool is_stored)
+{
+    if (item->epoch != item->peer->epoch)
+        return;
+    if (is_stored || !tells_of_jobs[item->type]) {
+        peer_send(item->peer, item->type, item->request_id, item->body, item->fds, item->fd_count);
+        return;
+    }
+    struct msg_refused refused;
+    request_refusal(&keeper->turn.failure, &refused);
+    watch_remove(keeper, item->request_id); /* the front hears that this request is over */
+    peer_send(item->peer, MSG_REFUSED, item->request_id, &refused, NULL, 0);
+}
+
 static void run_item(struct keeper *keeper, struct turn_item *item, bool is_stored)
 {
     if (item->effect != NULL)
         item->effect(keeper, item->arg, is_stored);
-    else if (item->epoch == item->peer->epoch)
-        peer_send(item->peer, item->type, item->request_id, item->body, item->fds, item->fd_count);
+    else
+        send_answer(keeper, item, is_stored);
     turn_item_free(item);
 }
 
@@ -185,7 +221,7 @@ static void run_items(struct keeper *keeper, bool is_stored)
     }
 }
 
-/* New jobs leave the list when their submit is undone; the others stay and are written again. */
+/* What ends bring was undone with them: it is due again. */
 static void follow_again(struct keeper *keeper)
 {
     struct job *job;
@@ -199,15 +235,27 @@ static void follow_again(struct keeper *keeper)
     }
 }
 
+/*
+ * New jobs leave the list when their submit is undone; the others stay and are written again. A damaged database will not
+ * mend itself, and what it takes from now on may be lost with the rest.
+ */
 static void turn_failed(struct keeper *keeper, const struct error *err)
 {
-    log_error("what this turn brought could not be stored (%s); new requests are refused, the rest is tried again",
-              err->text);
+    struct turn *turn = &keeper->turn;
+    turn->is_behind = true;
+    turn->failure = *err;
     store_rollback(keeper->store);
+    if (err->code == EBADMSG) {
+        log_error("what this turn brought could not be stored (%s); ending%s", err->text, records_advice(err->code));
+        keeper_stop(keeper, EXIT_RECORDS);
+    } else {
+        log_error(
+            "what this turn brought could not be stored (%s); new requests are refused, the rest is tried again%s",
+            err->text, records_advice(err->code));
+    }
     run_items(keeper, false);
     follow_again(keeper); /* what was submitted for them is undone */
-    if (!TAILQ_EMPTY(&keeper->turn.changed))
-        timer_start(keeper->turn.retry, RETRY_MS);
+    timer_start(turn->retry, RETRY_MS);
 }
 
 /* What is due for one job concerns that job alone, so the list does not change under us. */
@@ -215,6 +263,9 @@ static void turn_stored(struct keeper *keeper)
 {
     TAILQ_HEAD(stored, job) stored = TAILQ_HEAD_INITIALIZER(stored);
     struct job *job;
+    if (keeper->turn.is_behind && !TAILQ_EMPTY(&keeper->turn.changed))
+        log_info("the records can be written again, and say what happened meanwhile");
+    keeper->turn.is_behind = false;
     TAILQ_CONCAT(&stored, &keeper->turn.changed, in_changed);
     while ((job = TAILQ_FIRST(&stored)) != NULL) {
         TAILQ_REMOVE(&stored, job, in_changed);

@@ -114,6 +114,90 @@ Test(turn, cancels_nothing_that_it_cannot_write_down)
     rig_end(&id, fds, JOB_REASON_EXITED, 0);
 }
 
+Test(turn, tells_a_twin_of_a_submit_that_could_not_be_stored_no_job)
+{
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    uint32_t ids[5];
+    strcpy(submit.idempotency_key, "once");
+    disk_is_full();
+    for (int i = 0; i < 5; i++) /* in one turn: the twins find the first one's key in the open transaction */
+        ids[i] = rig_say(&front, MSG_SUBMIT, &submit);
+    for (int i = 0; i < 5; i++)
+        rig_expect_refusal(ids[i], 503, "store-full");
+    disk_has_room();
+    rig_run(1100);
+    rig_expect(rig_say(&front, MSG_SUBMIT, &submit), MSG_SUBMITTED);
+    cr_expect(!got.body.submitted.was_replayed);
+    cr_expect_eq(commits(), 1);
+}
+
+Test(turn, leaves_no_files_of_a_submit_that_could_not_be_stored)
+{
+    char command[160];
+    rig_hello(7, 0);
+    disk_is_full();
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &submit), 503, "store-full");
+    disk_has_room();
+    snprintf(command, sizeof command, "test -z \"$(find %s/output -name '*.log' -o -name '*.idx')\"", rig_directory);
+    cr_expect_eq(system(command), 0);
+}
+
+static struct msg_job first_of_list(void)
+{
+    struct msg_list_jobs asked = { .evidence = rig_token(OPS_TOKEN), .limit = 1 };
+    rig_expect(rig_say(&front, MSG_LIST_JOBS, &asked), MSG_JOB);
+    return got.body.job;
+}
+
+Test(turn, tells_what_is_stored_of_a_job_while_the_disk_is_full)
+{
+    int fds[2];
+    uint64_t entries;
+    rig_hello(7, 0);
+    struct job_id id = rig_running("echo", fds);
+    disk_is_full();
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    rig_exited(&id, JOB_REASON_EXITED, 5);
+    rig_run(20);
+    cr_assert(keeper->turn.is_behind);
+    cr_expect_eq(rig_report(&id).state, JOB_RUNNING);
+    cr_expect_eq(first_of_list().state, JOB_RUNNING);
+    struct msg_cancel cancel = { .evidence = rig_token(CI_TOKEN), .job_id = id };
+    rig_expect_refusal(rig_say(&front, MSG_CANCEL, &cancel), 503, "store-full");
+    disk_has_room();
+    cr_assert(rig_wait(&launcher, MSG_EXITED_SEEN));
+    cr_expect(!keeper->turn.is_behind);
+    cr_expect_eq(rig_report(&id).exit_code, 5);
+    cr_expect_eq(first_of_list().state, JOB_FAILED);
+    cr_expect_eq(audit_verify(keeper->store, &entries, &err), 0, "%s", err.text);
+}
+
+Test(turn, answers_other_requests_while_the_disk_is_full)
+{
+    struct job_id id = rig_job("echo");
+    disk_is_full();
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &submit), 503, "store-full");
+    cr_assert(keeper->turn.is_behind);
+    rig_say(&front, MSG_SUBMIT, &submit);
+    cr_expect_eq(rig_report(&id).state, JOB_QUEUED, "in one turn with a submit: that is refused without a try");
+    disk_has_room();
+    rig_run(1100);
+    rig_accept(&submit);
+}
+
+Test(turn, ends_with_a_database_that_is_damaged)
+{
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    struct error damage = { .code = EBADMSG, .text = "add a job: malformed" };
+    turn_spoil(keeper, &damage);
+    rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &submit), 500, "internal");
+    cr_expect_eq(keeper->exit_code, 78, "another start would find the same");
+    cr_expect_eq(commits(), 0);
+}
+
 Test(turn, does_not_tell_watchers_what_is_not_stored)
 {
     int fds[2];
