@@ -3,8 +3,8 @@
  * is read and judged before anything is made; what needs root is made before anybody else runs; children get what they need
  * by descriptor and are told to begin last.
  *
- * Exit status: 0 after an orderly stop, 78 for a configuration with faults (EX_CONFIG), 64 for wrong usage, 70 when our
- * own processes keep dying, 71 when the host refused something that we need.
+ * Exit status: 0 after an orderly stop, 78 for a configuration with faults (EX_CONFIG) or records that the keeper cannot use,
+ * 64 for wrong usage, 70 when our own processes keep dying, 71 when the host refused something that we need.
  */
 #include <errno.h>
 #include <fcntl.h>

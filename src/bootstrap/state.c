@@ -116,7 +116,7 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
  * The keeper's files are its alone and are never given away as a tree. When its id has changed (slots.first_uid, or an account
  * made for it meanwhile), somebody who knows must say so.
  */
-static int check_keeper_owner(const struct bootstrap *bootstrap, struct error *err)
+static int check_keeper_directory(const struct bootstrap *bootstrap, struct error *err)
 {
     struct stat st;
     if (fstat(bootstrap->keeper_dir_fd, &st) < 0)
@@ -126,12 +126,18 @@ static int check_keeper_owner(const struct bootstrap *bootstrap, struct error *e
                           "the records in the state directory belong to uid %u, and the keeper has uid %u now: set "
                           "slots.first_uid as it was, or do 'chown -R %u:%u keeper' there",
                           (unsigned)st.st_uid, bootstrap->ids.keeper, bootstrap->ids.keeper, bootstrap->ids.keeper);
+    if ((st.st_mode & S_IRWXU) != S_IRWXU || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return fail_plain(
+            err, EPERM,
+            "keeper/ in the state directory has mode %04o: its owner must be able to work in it, and nobody "
+            "else to change it (chmod 700 keeper)",
+            (unsigned)st.st_mode & 07777);
     return 0;
 }
 
 int state_give(struct bootstrap *bootstrap, struct error *err)
 {
-    int done = check_keeper_owner(bootstrap, err);
+    int done = check_keeper_directory(bootstrap, err);
     if (done < 0)
         return done;
     if (fchown(bootstrap->keeper_dir_fd, bootstrap->ids.keeper, bootstrap->ids.keeper) < 0)

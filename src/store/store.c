@@ -46,7 +46,7 @@ static int store_prepare(struct store *store, const char *path, bool syncs_fully
     if (result != SQLITE_OK)
         return store_fail(store->db, result, err, "open");
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* What we refuse to open is left as it was: its log is not moved into it when we let go. */
+    /* What we cannot use is left as it was: until something is committed, letting go does not move its log into it. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
     done = store_execute(store->db, store_reading_sql, err);
@@ -62,8 +62,6 @@ static int store_prepare(struct store *store, const char *path, bool syncs_fully
         done = statements_prepare(store, err);
     if (done == 0)
         done = audit_load(store, err);
-    if (done == 0)
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return done;
 }
 
@@ -110,6 +108,9 @@ int store_commit(struct store *store, struct error *err)
     if (done < 0)
         return done;
     store->is_open = false;
+    if (!store->has_committed)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    store->has_committed = true;
     store->audit_sequence_committed = store->audit_sequence;
     memcpy(store->audit_head_committed, store->audit_head, HASH_BYTES);
     return 0;
