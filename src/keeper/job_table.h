@@ -31,6 +31,7 @@ struct job {
     uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */
     uint32_t secret_params_bytes;
     struct slot_kind *kind;  /* whose slot it waits for or has */
+    uint64_t queue_number;   /* of one that waits: how far behind kind->gone it stands */
     struct copy *stdin_copy; /* while it is read from the disk */
     int stdin_fd;            /* the memory file that it becomes, or -1 */
     bool has_slot;

@@ -118,6 +118,33 @@ void queue_renew(struct keeper *keeper)
     turn_schedule(keeper);
 }
 
+/*
+ * Positions without counting: a job that comes last gets the next number, and one that leaves from the head moves the
+ * others by one. Only what happens in the middle (a cancel, a job that comes back) makes the next question count anew.
+ */
+static void number_last(struct slot_kind *kind, struct job *job)
+{
+    const struct job *before = TAILQ_PREV(job, slot_kind_jobs, in_queue);
+    job->queue_number = (before != NULL ? before->queue_number : kind->gone) + 1;
+}
+
+static void number_all(struct slot_kind *kind)
+{
+    struct job *job;
+    kind->gone = 0;
+    TAILQ_FOREACH(job, &kind->waiting, in_queue)
+    number_last(kind, job);
+    kind->is_disordered = false;
+}
+
+static void number_leaves(struct slot_kind *kind, const struct job *job)
+{
+    if (TAILQ_FIRST(&kind->waiting) == job)
+        kind->gone = job->queue_number;
+    else if (TAILQ_NEXT(job, in_queue) != NULL)
+        kind->is_disordered = true;
+}
+
 void queue_add(struct keeper *keeper, struct job *job)
 {
     const struct command *command = command_of(keeper, job);
@@ -134,6 +161,10 @@ void queue_add(struct keeper *keeper, struct job *job)
         TAILQ_INSERT_AFTER(&job->kind->waiting, after, job, in_queue);
     else
         TAILQ_INSERT_HEAD(&job->kind->waiting, job, in_queue);
+    if (TAILQ_NEXT(job, in_queue) == NULL)
+        number_last(job->kind, job);
+    else
+        job->kind->is_disordered = true;
     job->is_queued = true;
     keeper->queue.waiting++;
     turn_schedule(keeper);
@@ -143,6 +174,7 @@ void queue_remove(struct keeper *keeper, struct job *job)
 {
     if (!job->is_queued)
         return;
+    number_leaves(job->kind, job);
     TAILQ_REMOVE(&job->kind->waiting, job, in_queue);
     job->is_queued = false;
     keeper->queue.waiting--;
@@ -169,11 +201,10 @@ uint32_t queue_position(const struct job *job)
 {
     if (!job->is_queued)
         return 0;
-    uint32_t position = 1;
-    const struct job *before = job;
-    while ((before = TAILQ_PREV(before, slot_kind_jobs, in_queue)) != NULL)
-        position++;
-    return position < QUEUE_MAX ? position : QUEUE_MAX;
+    if (job->kind->is_disordered)
+        number_all(job->kind);
+    uint64_t position = job->queue_number - job->kind->gone;
+    return position < QUEUE_MAX ? (uint32_t)position : QUEUE_MAX;
 }
 
 const char *queue_reason(const struct keeper *keeper, const struct job *job)

@@ -19,6 +19,8 @@ struct slot_kind {
     char account[NAME_MAX_BYTES]; /* "" for ids of its own */
     uint32_t slots, used;
     TAILQ_HEAD(slot_kind_jobs, job) waiting; /* by sequence */
+    uint64_t gone;                           /* the number of the last that left the head */
+    bool is_disordered;                      /* the numbers of those that wait have to be given anew */
     struct slot_kind *next;
 };
 
