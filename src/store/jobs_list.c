@@ -59,15 +59,29 @@ enum {
     WANTS_LIMIT
 };
 
+/*
+ * With a label the walk goes along its entries, which stand in the order of ids. CROSS JOIN says so: left to itself, SQLite
+ * gathers all jobs of the label first, and a label can be on every job.
+ */
+#define FROM_LABEL                                                                                                     \
+    " FROM (SELECT id AS walked FROM job_labels WHERE name = ?%d AND value = ?%d) CROSS JOIN jobs ON id = walked"
+
 static char *list_sql(const struct job_filter *filter)
 {
+    bool has_label = filter->label.name.size > 0;
+    const char *walked = has_label ? "walked" : "id";
     auto_free char *columns = job_sql_columns();
     char *sql = NULL;
     size_t size;
     FILE *out = columns != NULL ? open_memstream(&sql, &size) : NULL;
     if (out == NULL)
         return NULL;
-    fprintf(out, "SELECT %s FROM jobs WHERE 1", columns);
+    fprintf(out, "SELECT %s", columns);
+    if (has_label)
+        fprintf(out, FROM_LABEL, WANTS_NAME, WANTS_VALUE);
+    else
+        fputs(" FROM jobs", out);
+    fputs(" WHERE 1", out);
     if (filter->command[0] != '\0')
         fprintf(out, " AND command = ?%d", WANTS_COMMAND);
     if (filter->actor[0] != '\0')
@@ -76,18 +90,15 @@ static char *list_sql(const struct job_filter *filter)
         fprintf(out, " AND via = ?%d", WANTS_VIA);
     if (filter->state != 0)
         fprintf(out, " AND state = ?%d", WANTS_STATE);
-    if (filter->label.name.size > 0)
-        fprintf(out, " AND id IN (SELECT id FROM job_labels WHERE name = ?%d AND value = ?%d)", WANTS_NAME,
-                WANTS_VALUE);
     if (filter->parent != NULL) /* said twice, so that the index of those that have one is seen to fit */
         fprintf(out, " AND parent = ?%d AND parent <> x'00000000000000000000000000000000'", WANTS_PARENT);
     if (filter->since_unix_ms != 0)
-        fprintf(out, " AND id >= ?%d", WANTS_SINCE);
+        fprintf(out, " AND %s >= ?%d", walked, WANTS_SINCE);
     if (filter->until_unix_ms != 0)
-        fprintf(out, " AND id <= ?%d", WANTS_UNTIL);
+        fprintf(out, " AND %s <= ?%d", walked, WANTS_UNTIL);
     if (filter->before != NULL)
-        fprintf(out, " AND id < ?%d", WANTS_BEFORE);
-    fprintf(out, " ORDER BY id DESC LIMIT ?%d", WANTS_LIMIT);
+        fprintf(out, " AND %s < ?%d", walked, WANTS_BEFORE);
+    fprintf(out, " ORDER BY %s DESC LIMIT ?%d", walked, WANTS_LIMIT);
     fclose(out);
     return sql;
 }

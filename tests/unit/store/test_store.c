@@ -137,6 +137,26 @@ Test(store, lists_by_any_mix_of_filters_newest_first)
         { { .command = "", .actor = "", .before = &four.id, .limit = 10 }, 3, &three.id },
         { { .command = "", .actor = "", .label = { span_of("pr"), span_of("2") }, .limit = 10 }, 1, &two.id },
         { { .command = "test", .actor = "", .label = { span_of("pr"), span_of("1") }, .limit = 10 }, 1, &three.id },
+        { { .command = "", .actor = "ci", .via = 1, .label = { span_of("pr"), span_of("1") }, .limit = 2 },
+          2,
+          &four.id },
+        { { .command = "", .actor = "", .before = &four.id, .label = { span_of("pr"), span_of("1") }, .limit = 10 },
+          2,
+          &three.id },
+        { { .command = "",
+            .actor = "",
+            .until_unix_ms = one.created_unix_ms - 1000,
+            .label = { span_of("pr"), span_of("1") },
+            .limit = 10 },
+          0,
+          NULL },
+        { { .command = "",
+            .actor = "",
+            .since_unix_ms = one.created_unix_ms - 1000,
+            .label = { span_of("pr"), span_of("1") },
+            .limit = 10 },
+          3,
+          &four.id },
         { { .command = "", .actor = "", .since_unix_ms = one.created_unix_ms - 1000, .limit = 10 }, 4, &four.id },
         { { .command = "", .actor = "", .until_unix_ms = one.created_unix_ms - 1000, .limit = 10 }, 0, NULL },
     };
@@ -147,6 +167,56 @@ Test(store, lists_by_any_mix_of_filters_newest_first)
         if (cases[i].first != NULL)
             cr_expect(job_id_equal(&seen.ids[0], cases[i].first), "case %zu", i);
     }
+}
+
+static void add_many(unsigned count)
+{
+    const struct job_label index = { span_of("env"), span_of("prod") };
+    const struct job_input input = { span_of("params"), span_of("labels"), &index, 1 };
+    cr_assert_eq(store_begin(store, &err), 0);
+    for (unsigned i = 0; i < count; i++) {
+        struct job_record record = sample("deploy", "ci");
+        cr_assert_eq(store_job_add(store, &record, &input, &err), 0, "%s", err.text);
+    }
+    cr_assert_eq(store_commit(store, &err), 0);
+}
+
+static int count_step(void *arg)
+{
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+/* Steps of SQLite's machine for the newest ten that fit. */
+static unsigned steps_of(const struct job_filter *filter)
+{
+    struct seen seen = { 0 };
+    unsigned steps = 0;
+    sqlite3_progress_handler(store->db, 1, count_step, &steps);
+    cr_assert_eq(store_jobs_list(store, filter, see, &seen, &err), 0, "%s", err.text);
+    sqlite3_progress_handler(store->db, 0, NULL, NULL);
+    cr_expect_eq(seen.count, 10);
+    return steps;
+}
+
+Test(store, lists_a_page_with_the_same_work_however_many_jobs_there_are)
+{
+    const struct job_filter filters[] = {
+        { .command = "", .actor = "", .limit = 10 },
+        { .command = "deploy", .actor = "", .limit = 10 },
+        { .command = "", .actor = "ci", .via = 1, .limit = 10 },
+        { .command = "", .actor = "", .state = JOB_QUEUED, .limit = 10 },
+        { .command = "", .actor = "", .label = { span_of("env"), span_of("prod") }, .limit = 10 },
+        { .command = "", .actor = "", .since_unix_ms = 1, .limit = 10 },
+    };
+    unsigned few[sizeof filters / sizeof filters[0]];
+    add_many(100);
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
+        few[i] = steps_of(&filters[i]);
+    add_many(2000);
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
+        cr_expect_eq(steps_of(&filters[i]), few[i], "filter %zu: %u steps, and %u before", i, steps_of(&filters[i]),
+                     few[i]);
 }
 
 Test(store, refuses_a_newer_schema_and_changes_nothing)
