@@ -181,7 +181,7 @@ static int make_step(struct keeper *keeper, struct job *job, uint32_t index, str
     if (done == 0)
         done = store_step_refuse(keeper->store, &job->record.id, index, step_submit.why, err);
     if (done < 0)
-        turn_spoil(keeper);
+        turn_spoil(keeper, err);
     return done;
 }
 
@@ -278,7 +278,7 @@ void sequences_advance(struct keeper *keeper)
         turn_job_changed(keeper, job); /* a commit that fails finds it on that list, and makes the pass again */
         if (advance(keeper, job, &err) < 0) {
             log_error("a sequence of '%s' cannot go on: %s; trying again", job->record.command, err.text);
-            turn_spoil(keeper);
+            turn_spoil(keeper, &err);
         }
     }
 }
