@@ -1,16 +1,14 @@
 /*
  * The life of a stream: on_job says how the job stands (formats of records only), on_output brings the two descriptors and
- * later the news that they grew, the head goes out, and from then on pump() and on_drained() take turns: read a chunk,
- * wait until the client has it. News that come meanwhile only move marks in struct stream.
+ * later the news that they grew, the head goes out, and from then on flow.c takes turns: a chunk is read, and the next when
+ * the client has it. News that come meanwhile only move marks in struct stream.
  *
  * Whatever ends early is shown to be early: a record of type "error", or a connection that breaks in the middle.
  */
 #include "stream.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -24,16 +22,14 @@
 
 #include "front.h"
 #include "gzip.h"
-#include "http.h"
 #include "problem.h"
 #include "request.h"
+#include "sse.h"
 #include "stream_state.h"
 #include "wait.h"
 
 static void on_job(struct request *request, struct message *message);
 static void on_output(struct request *request, struct message *message);
-static void on_drained(struct evhttp_connection *connection, void *arg);
-static void on_ping(struct request *request);
 
 static const char *const content_types[] = {
     [FORMAT_TEXT] = "text/plain; charset=utf-8",
@@ -41,6 +37,29 @@ static const char *const content_types[] = {
     [FORMAT_NDJSON] = "application/x-ndjson",
     [FORMAT_SSE] = "text/event-stream",
 };
+
+static int fill(struct request *request, struct evbuffer *chunk)
+{
+    return stream_fill(request->state, chunk);
+}
+
+static bool is_finished(const struct request *request)
+{
+    return stream_is_finished(request->state);
+}
+
+static void add_ping(struct request *request, struct evbuffer *chunk)
+{
+    stream_add_ping(request->state, chunk);
+}
+
+static void add_error(struct request *request, struct evbuffer *chunk, json_t *json)
+{
+    stream_add_error(request->state, chunk, json);
+}
+
+static const struct flow_kind records = { fill, is_finished, add_ping, add_error };
+static const struct flow_kind bytes = { fill, is_finished, NULL, NULL };
 
 static void stream_free(void *state)
 {
@@ -63,6 +82,7 @@ void stream_open(struct request *request, const struct output_view *view)
         return;
     }
     stream->view = *view;
+    stream->flow.kind = stream_has_records(stream) ? &records : &bytes;
     request->state = stream;
     request->free_state = stream_free;
     if (stream_has_records(stream))
@@ -76,77 +96,15 @@ void stream_new_job(struct request *request, enum stream_format format)
     stream_open(request, &(struct output_view){ .format = format, .follows = true });
 }
 
-static void send_chunk(struct request *request, struct evbuffer *chunk)
-{
-    struct stream *stream = request->state;
-    stream->is_writing = true;
-    evhttp_send_reply_chunk_with_cb(request->http, chunk, on_drained, request);
-}
-
-/* The request may be gone afterwards. */
-static void pump(struct request *request)
-{
-    struct stream *stream = request->state;
-    if (stream->is_writing)
-        return;
-    struct evbuffer *chunk = evbuffer_new();
-    int done = chunk != NULL ? stream_fill(stream, chunk) : -ENOMEM;
-    if (done < 0) {
-        log_error("request=%s output cannot be read: %s; the connection is closed", request->id, strerror(-done));
-        request_abort(request);
-    } else if (evbuffer_get_length(chunk) > 0) {
-        send_chunk(request, chunk);
-    } else if (stream_is_finished(stream)) {
-        request_finish(request);
-    }
-    if (chunk != NULL)
-        evbuffer_free(chunk);
-}
-
-static void on_drained(struct evhttp_connection *connection, void *arg)
-{
-    struct request *request = arg;
-    struct stream *stream = request->state;
-    (void)connection;
-    stream->is_writing = false;
-    request_set_timer(request, STREAM_PING_MS, on_ping);
-    pump(request);
-}
-
-static void on_ping(struct request *request)
-{
-    struct stream *stream = request->state;
-    struct evbuffer *chunk = evbuffer_new();
-    if (chunk != NULL && !stream->is_writing) {
-        stream_add_ping(stream, chunk);
-        if (evbuffer_get_length(chunk) > 0)
-            send_chunk(request, chunk);
-    }
-    if (chunk != NULL)
-        evbuffer_free(chunk);
-}
-
 /* The keeper takes back what it gave, or is gone. */
 static void stream_break(struct request *request, struct problem *problem)
 {
-    struct stream *stream = request->state;
-    if (!request->has_started) {
-        problem_done(problem);
-        answer_accepted(request);
+    if (request->has_started) {
+        flow_break(request, problem);
         return;
     }
-    struct evbuffer *chunk = evbuffer_new();
-    if (chunk == NULL || stream->is_writing || !stream_has_records(stream)) {
-        problem_done(problem);
-        request_abort(request);
-    } else {
-        stream_add_error(stream, chunk, problem_json(problem, request));
-        problem_done(problem);
-        evhttp_send_reply_chunk(request->http, chunk);
-        request_finish(request);
-    }
-    if (chunk != NULL)
-        evbuffer_free(chunk);
+    problem_done(problem);
+    answer_accepted(request);
 }
 
 /* True if the message is no answer but the end of answers; the request is gone then. */
@@ -196,18 +154,16 @@ static void start(struct request *request, const struct place_head *head)
         request_abort(request);
         return;
     }
-    http_connection_stream(request->connection);
-    request_start(request, head->status, content_types[stream->view.format]);
-    request_set_timer(request, STREAM_PING_MS, on_ping);
+    flow_start(request, head->status, content_types[stream->view.format]);
     if (stream->view.format == FORMAT_SSE) {
         struct evbuffer *hint = evbuffer_new();
         if (hint != NULL) {
-            evbuffer_add_printf(hint, "retry: 2000\n\n");
+            sse_add_hint(hint);
             evhttp_send_reply_chunk(request->http, hint);
             evbuffer_free(hint);
         }
     }
-    pump(request);
+    flow_pump(request);
 }
 
 /*
@@ -275,7 +231,7 @@ static void on_job(struct request *request, struct message *message)
     if (is_first)
         ask_read_output(request, stream->view.follows, on_output);
     else if (request->has_started)
-        pump(request);
+        flow_pump(request);
 }
 
 static void on_output(struct request *request, struct message *message)
@@ -298,5 +254,5 @@ static void on_output(struct request *request, struct message *message)
         }
     }
     if (request->has_started)
-        pump(request);
+        flow_pump(request);
 }

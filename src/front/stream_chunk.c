@@ -14,6 +14,7 @@
 
 #include "gzip.h"
 #include "json_out.h"
+#include "sse.h"
 
 #define GZIP_PIECE_BYTES (64 * 1024)
 #define GZIP_CHUNK_BYTES (128 * 1024) /* of log in one chunk: a few milliseconds of work */
@@ -24,12 +25,11 @@ static void add_record(const struct stream *stream, struct evbuffer *chunk, cons
                        const char *json, size_t size)
 {
     if (stream->view.format == FORMAT_SSE) {
-        if (id != NULL)
-            evbuffer_add_printf(chunk, "id: %s\n", id);
-        evbuffer_add_printf(chunk, "event: %s\ndata: ", event);
+        sse_add(chunk, event, id, json, size);
+        return;
     }
     evbuffer_add(chunk, json, size);
-    evbuffer_add(chunk, "\n\n", stream->view.format == FORMAT_SSE ? 2 : 1);
+    evbuffer_add(chunk, "\n", 1);
 }
 
 /* json is taken over. */
@@ -244,7 +244,7 @@ void stream_add_error(struct stream *stream, struct evbuffer *chunk, json_t *jso
 void stream_add_ping(struct stream *stream, struct evbuffer *chunk)
 {
     if (stream->view.format == FORMAT_SSE)
-        evbuffer_add_printf(chunk, ": ping\n\n");
+        sse_add_ping(chunk, NULL);
     else if (stream->view.format == FORMAT_NDJSON)
         evbuffer_add_printf(chunk, "{\"type\":\"ping\"}\n");
 }

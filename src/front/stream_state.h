@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "flow.h"
 #include "output_log.h"
 #include "output_piece.h"
 #include "stream.h"
@@ -16,6 +17,7 @@ struct gzip;
 #define STREAM_ETAG_BYTES 96
 
 struct stream {
+    struct flow flow;
     struct output_view view;
     bool is_gzip;      /* the answer is compressed; */
     struct gzip *gzip; /* by this, once it has begun */
@@ -30,7 +32,6 @@ struct stream {
     uint64_t job_version;
     uint8_t job_state;
     uint32_t job_position;
-    bool is_writing; /* a chunk is on its way; on_drained follows */
 };
 
 static inline bool stream_has_records(const struct stream *stream)
