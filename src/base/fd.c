@@ -142,3 +142,24 @@ int memfd_check_sealed(int fd, uint64_t max_bytes, uint64_t *ret_size, struct er
         *ret_size = (uint64_t)st.st_size;
     return 0;
 }
+
+int memfd_read_sealed(int fd, uint64_t max_bytes, uint8_t **ret_data, size_t *ret_size, struct error *err)
+{
+    uint64_t size = 0;
+    int done = memfd_check_sealed(fd, max_bytes, &size, err);
+    if (done < 0)
+        return done;
+    auto_free uint8_t *data = malloc((size_t)size + 1);
+    if (data == NULL)
+        return fail(err, ENOMEM, "read a sealed file");
+    for (size_t at = 0; at < size;) {
+        ssize_t got = pread(fd, data + at, (size_t)size - at, (off_t)at);
+        if (got <= 0)
+            return fail(err, got < 0 ? errno : EIO, "read a sealed file");
+        at += (size_t)got;
+    }
+    *ret_data = data;
+    *ret_size = (size_t)size;
+    data = NULL;
+    return 0;
+}

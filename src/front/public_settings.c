@@ -60,23 +60,13 @@ static int take_records(struct public_settings *settings, struct reader *in, str
 
 int public_settings_load(struct public_settings *settings, int fd, uint32_t generation, struct error *err)
 {
-    uint64_t sealed_size;
-    int done = memfd_check_sealed(fd, SETTINGS_MAX_BYTES, &sealed_size, err);
+    auto_free uint8_t *data = NULL;
+    size_t size = 0;
+    int done = memfd_read_sealed(fd, SETTINGS_MAX_BYTES, &data, &size, err);
     if (done < 0)
         return fail_in(err, "read settings");
-    auto_free uint8_t *data = malloc((size_t)sealed_size + 1);
-    if (data == NULL)
-        return fail(err, ENOMEM, "read settings");
-    /* By position: the same open file description may be handed to the next front, too. */
-    for (size_t at = 0; at < sealed_size;) {
-        ssize_t got = pread(fd, data + at, (size_t)sealed_size - at, (off_t)at);
-        if (got <= 0)
-            return fail(err, got < 0 ? errno : EIO, "read settings");
-        at += (size_t)got;
-    }
-
     struct public_settings fresh = { .generation = generation, .max_wait_ms = WAIT_MAX_MS_DEFAULT };
-    struct reader in = { data, (size_t)sealed_size };
+    struct reader in = { data, size };
     done = take_records(&fresh, &in, err);
     if (done < 0) {
         public_settings_done(&fresh);

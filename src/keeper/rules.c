@@ -11,34 +11,12 @@
 
 #define RULES_MAX_BYTES (64u * 1024 * 1024) /* far above what CONFIG_FILE_MAX_BYTES can turn into */
 
-/* By pread(2): the bootstrap hands the same file to our successor, and the two share its position. */
-static int read_sealed(int fd, uint8_t **ret_data, size_t *ret_size, struct error *err)
-{
-    uint64_t size = 0;
-    int done = memfd_check_sealed(fd, RULES_MAX_BYTES, &size, err);
-    if (done < 0)
-        return done;
-    auto_free uint8_t *data = malloc(size + 1);
-    if (data == NULL)
-        return fail(err, ENOMEM, "read rules");
-    for (size_t at = 0; at < size;) {
-        ssize_t got = pread(fd, data + at, size - at, (off_t)at);
-        if (got <= 0)
-            return fail(err, got < 0 ? errno : EIO, "read rules");
-        at += (size_t)got;
-    }
-    *ret_data = data;
-    *ret_size = size;
-    data = NULL;
-    return 0;
-}
-
 int rules_read_policy(struct rules *draft, int fd, uint32_t generation, struct error *err)
 {
     auto_free uint8_t *data = NULL;
     size_t size = 0;
     struct rules fresh = { .generation = generation };
-    int done = read_sealed(fd, &data, &size, err);
+    int done = memfd_read_sealed(fd, RULES_MAX_BYTES, &data, &size, err);
     if (done == 0)
         done = policy_read(data, size, &fresh.policy, err);
     if (done == 0)
@@ -108,7 +86,7 @@ int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct
     size_t size = 0;
     if (draft->policy == NULL || draft->generation != generation)
         return fail_plain(err, EBADMSG, "settings of generation %u without the policy of it", generation);
-    if (read_sealed(fd, &data, &size, err) < 0)
+    if (memfd_read_sealed(fd, RULES_MAX_BYTES, &data, &size, err) < 0)
         return fail_in(err, "settings of generation %u", generation);
     struct reader in = { data, size };
     union any_setting setting;

@@ -25,28 +25,6 @@ void launcher_init(struct launcher *launcher)
     launcher->keeper.fd = -1;
 }
 
-static int read_sealed(int fd, uint64_t max_bytes, uint8_t **ret_data, size_t *ret_size, struct error *err)
-{
-    uint64_t size = 0;
-    int done = memfd_check_sealed(fd, max_bytes, &size, err);
-    if (done < 0)
-        return done;
-    auto_free uint8_t *data = malloc(size + 1);
-    if (data == NULL)
-        return fail(err, ENOMEM, "read a sealed file");
-    /* Its offset is shared with every process that got it: read at a place, not from where somebody left off. */
-    for (size_t used = 0; used < size;) {
-        ssize_t got = pread(fd, data + used, size - used, (off_t)used);
-        if (got <= 0)
-            return fail(err, got < 0 ? errno : EIO, "read a sealed file");
-        used += (size_t)got;
-    }
-    *ret_data = data;
-    *ret_size = size;
-    data = NULL;
-    return 0;
-}
-
 static int take_become(struct launcher *launcher, struct message *message, struct error *err)
 {
     if (launcher->phase != PHASE_HANDOVER || launcher->has_become)
@@ -119,7 +97,7 @@ static int take_policy(struct launcher *launcher, struct message *message, struc
     auto_free uint8_t *data = NULL;
     size_t size = 0;
     struct policy *policy = NULL;
-    int done = read_sealed(message->fds[0], POLICY_FILE_MAX_BYTES, &data, &size, err);
+    int done = memfd_read_sealed(message->fds[0], POLICY_FILE_MAX_BYTES, &data, &size, err);
     if (done == 0)
         done = policy_read(data, size, &policy, err);
     if (done < 0)
@@ -137,7 +115,7 @@ static int read_settings(int fd, struct setting_launcher *ret_settings, struct e
 {
     auto_free uint8_t *data = NULL;
     size_t size = 0;
-    int done = read_sealed(fd, SETTINGS_FILE_MAX_BYTES, &data, &size, err);
+    int done = memfd_read_sealed(fd, SETTINGS_FILE_MAX_BYTES, &data, &size, err);
     if (done < 0)
         return fail_in(err, "settings");
     union any_setting setting;

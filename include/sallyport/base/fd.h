@@ -53,3 +53,9 @@ int memfd_sealed(const char *name, const void *data, size_t size, bool executabl
 
 /* EPERM unless fd is a memfd with those four seals and no execute bit: what a peer hands over is judged, not believed. */
 int memfd_check_sealed(int fd, uint64_t max_bytes, uint64_t *ret_size, struct error *err);
+
+/*
+ * All of such a file into a fresh buffer, which the caller frees. By position: others share the open file description, and
+ * read it, too.
+ */
+int memfd_read_sealed(int fd, uint64_t max_bytes, uint8_t **ret_data, size_t *ret_size, struct error *err);
