@@ -1,6 +1,7 @@
 /*
  * Every message that one process can send another: a decoder that meets any bytes reads nothing beyond them, and what it
- * takes encodes to the same bytes. The first byte chooses the type. Plans of a cell are decoded by the same loop.
+ * takes encodes to the same bytes. The first byte chooses the type. Plans of a cell, settings and metrics are decoded by the
+ * same loop.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "sallyport/cell/plan.h"
 #include "sallyport/proto/entries.h"
 #include "sallyport/proto/messages.h"
+#include "sallyport/proto/metrics.h"
 #include "sallyport/proto/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +21,7 @@ static void check(const struct record_def *def, const uint8_t *data, size_t size
         union any_message message;
         union any_cell_message cell;
         union any_setting setting;
+        union any_metric metric;
     } record;
     struct reader in = { data, size };
     if (def->name == NULL || record_decode(def, &in, &record, NULL) < 0)
@@ -42,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(&cell_defs[type], data + 1, size - 1);
     if (type < SETTING_COUNT)
         check(&setting_defs[type], data + 1, size - 1);
+    if (type < METRIC_COUNT)
+        check(&metric_defs[type], data + 1, size - 1);
     struct reader in = { data + 1, size - 1 };
     struct entry entry;
     while (entries_next(&in, &entry) == 1)

@@ -42,10 +42,10 @@ static bool are_free(const struct front *front, unsigned count)
 
 bool descriptors_allow_connection(const struct front *front)
 {
-    return are_free(front, front->descriptors_max / 4 + 2 * front->asks.outputs_awaited);
+    return are_free(front, front->descriptors_max / 4 + front->asks.fds_awaited);
 }
 
 bool descriptors_allow_stream(const struct front *front)
 {
-    return are_free(front, DESCRIPTORS_SPARE + 2 * (front->asks.outputs_awaited + 1));
+    return are_free(front, DESCRIPTORS_SPARE + front->asks.fds_awaited + 2);
 }

@@ -14,6 +14,7 @@
 #include "sallyport/proto/messages.h"
 
 #include "guard.h"
+#include "http_counts.h"
 #include "keeper_ask.h"
 #include "public_settings.h"
 
@@ -24,15 +25,18 @@ struct request;
 
 struct front {
     struct event_base *base;
-    struct evhttp *http;
-    struct channel control; /* from the bootstrap; its end is our end */
+    struct evhttp *http, *metrics_http; /* the second serves the listener of metrics */
+    struct channel control;             /* from the bootstrap; its end is our end */
     struct channel keeper;
     struct event *control_readable, *keeper_readable;
     uint64_t keeper_left_ms;    /* when the keeper went; 0 while there is one */
     struct event *accept_again; /* pending while descriptors ran out and the listeners rest */
     struct evhttp_bound_socket *listeners[LISTENER_COUNT_MAX];
     unsigned listener_count;
-    int unbound_listeners[LISTENER_COUNT_MAX]; /* handed over and not yet served */
+    struct {
+        int fd;
+        bool is_for_metrics;
+    } unbound_listeners[LISTENER_COUNT_MAX]; /* handed over and not yet served */
     unsigned unbound_count;
     struct public_settings settings;
     struct guards guards; /* one for each connection */
@@ -40,6 +44,8 @@ struct front {
     struct request *requests; /* every open one */
     unsigned gzips;           /* answers that are being compressed */
     unsigned searches;        /* requests that look through output */
+    struct http_counts counts;
+    unsigned scrapes;         /* texts of metrics that were not taken yet */
     struct msg_status status; /* what the keeper said last */
     bool has_status;
     unsigned descriptors_max; /* all that may be open at once */

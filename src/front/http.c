@@ -34,7 +34,8 @@
 #define ACCEPT_REST_S    1
 
 static struct bufferevent *on_accepted(struct event_base *base, void *arg); /* before there is a descriptor */
-static void on_request(struct evhttp_request *http, void *arg);             /* head and body are there */
+static void on_request(struct evhttp_request *http, void *arg);             /* head and body are there, */
+static void on_metrics_request(struct evhttp_request *http, void *arg);     /* or came over the listener of metrics */
 static void on_accept_failed(struct evconnlistener *listener, void *arg);   /* descriptors ran out */
 static void on_accept_again(evutil_socket_t fd, short what, void *arg);     /* a rest later */
 
@@ -87,21 +88,40 @@ static void refuse_wire(struct request *request, enum wire_fault fault)
     request_problem(request, &problem);
 }
 
-static void on_request(struct evhttp_request *http, void *arg)
+/* NULL: there is nothing left to answer. */
+static struct request *take_request(struct front *front, struct evhttp_request *http)
 {
-    struct front *front = arg;
     struct request *request = request_new(front, http);
     if (request == NULL) {
         evhttp_connection_free(evhttp_request_get_connection(http));
-        return;
+        return NULL;
     }
     enum wire_fault fault = guard_fault(http);
     if (fault != WIRE_FINE) {
         refuse_wire(request, fault);
-        return;
+        return NULL;
     }
+    return request;
+}
+
+static void on_request(struct evhttp_request *http, void *arg)
+{
+    struct request *request = take_request(arg, http);
+    if (request == NULL)
+        return;
     prefer_parse(request_header(request, "Prefer"), &request->prefer);
     evidence_collect(request);
+    routes_dispatch(request);
+}
+
+/* Evidence is not looked at, so that none can be asked for. */
+static void on_metrics_request(struct evhttp_request *http, void *arg)
+{
+    struct request *request = take_request(arg, http);
+    if (request == NULL)
+        return;
+    request->is_for_metrics = true;
+    request->is_known = true;
     routes_dispatch(request);
 }
 
@@ -125,7 +145,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
         evconnlistener_enable(evhttp_bound_socket_get_listener(front->listeners[i]));
 }
 
-static int listener_open(struct front *front, int fd, struct error *err)
+static int listener_open(struct front *front, struct evhttp *http, int fd, struct error *err)
 {
     /* Accepted connections inherit it; without it a stream's lines would wait for the peer's acknowledgements. A unix
      * socket has no such thing. */
@@ -133,7 +153,7 @@ static int listener_open(struct front *front, int fd, struct error *err)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (evutil_make_socket_nonblocking(fd) < 0)
         return fail(err, errno, "make listener non-blocking");
-    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(front->http, fd);
+    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(http, fd);
     if (bound == NULL)
         return fail(err, ENOMEM, "serve listener");
     evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
@@ -141,24 +161,34 @@ static int listener_open(struct front *front, int fd, struct error *err)
     return 0;
 }
 
+static struct evhttp *http_new(struct front *front, void (*on_any)(struct evhttp_request *, void *))
+{
+    struct evhttp *http = evhttp_new(front->base);
+    if (http == NULL)
+        return NULL;
+    evhttp_set_max_headers_size(http, REQUEST_HEAD_MAX_BYTES);
+    evhttp_set_max_body_size(http, HTTP_BODY_MAX_BYTES);
+    evhttp_set_timeout(http, IDLE_MAX_S);
+    evhttp_set_default_content_type(http, NULL);
+    /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                         EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(http, on_accepted, front);
+    evhttp_set_gencb(http, on_any, front);
+    return http;
+}
+
 int http_open(struct front *front, struct error *err)
 {
-    front->http = evhttp_new(front->base);
+    front->http = http_new(front, on_request);
+    front->metrics_http = http_new(front, on_metrics_request);
     front->accept_again = evtimer_new(front->base, on_accept_again, front);
-    if (front->http == NULL || front->accept_again == NULL)
+    if (front->http == NULL || front->metrics_http == NULL || front->accept_again == NULL)
         return fail(err, ENOMEM, "make HTTP server");
-    evhttp_set_max_headers_size(front->http, REQUEST_HEAD_MAX_BYTES);
-    evhttp_set_max_body_size(front->http, HTTP_BODY_MAX_BYTES);
-    evhttp_set_timeout(front->http, IDLE_MAX_S);
-    evhttp_set_default_content_type(front->http, NULL);
-    /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */
-    evhttp_set_allowed_methods(front->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
-                                                EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-                                                EVHTTP_REQ_PATCH);
-    evhttp_set_bevcb(front->http, on_accepted, front);
-    evhttp_set_gencb(front->http, on_request, front);
     while (front->unbound_count > 0) {
-        int done = listener_open(front, front->unbound_listeners[front->unbound_count - 1], err);
+        bool is_for_metrics = front->unbound_listeners[front->unbound_count - 1].is_for_metrics;
+        int done = listener_open(front, is_for_metrics ? front->metrics_http : front->http,
+                                 front->unbound_listeners[front->unbound_count - 1].fd, err);
         if (done < 0)
             return done;
         front->unbound_count--;
@@ -172,10 +202,12 @@ void http_close(struct front *front)
         request_abort(front->requests);
     if (front->http != NULL)
         evhttp_free(front->http);
+    if (front->metrics_http != NULL)
+        evhttp_free(front->metrics_http);
     if (front->accept_again != NULL)
         event_free(front->accept_again);
-    front->http = NULL;
+    front->http = front->metrics_http = NULL;
     front->accept_again = NULL;
     while (front->unbound_count > 0)
-        close(front->unbound_listeners[--front->unbound_count]);
+        close(front->unbound_listeners[--front->unbound_count].fd);
 }

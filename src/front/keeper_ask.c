@@ -122,15 +122,20 @@ void ask_forget(struct ask *ask)
         if (channel_send(&front->keeper, MSG_UNWATCH, ask->number, &(struct msg_empty){ 0 }, NULL, 0, &err) < 0)
             log_warn("a watch could not be taken back: %s; its news will be ignored", err.text);
     }
-    ask_output_came(ask);
+    ask_fds_came(ask);
     ask->number = 0;
 }
 
-void ask_output_came(struct ask *ask)
+void ask_fds_came(struct ask *ask)
 {
-    if (ask->awaits_output)
-        ask->request->front->asks.outputs_awaited--;
-    ask->awaits_output = false;
+    ask->request->front->asks.fds_awaited -= ask->fds_awaited;
+    ask->fds_awaited = 0;
+}
+
+static void ask_await_fds(struct ask *ask, unsigned count)
+{
+    ask->fds_awaited = count;
+    ask->request->front->asks.fds_awaited += count;
 }
 
 bool ask_whoami(struct request *request, ask_answered answered)
@@ -180,14 +185,12 @@ bool ask_read_output(struct request *request, bool watch, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
     uint64_t expects = BIT(MSG_OUTPUT) | BIT(MSG_GROWN) | BIT(MSG_JOB);
-    struct front *front = request->front;
-    if (!descriptors_allow_stream(front))
+    if (!descriptors_allow_stream(request->front))
         return refuse_no_room(request, answered);
     if (!put(request, &request->asks[ASK_OUTPUT],
              &(struct question){ MSG_READ_OUTPUT, &read, -1, watch, expects, answered }))
         return false;
-    request->asks[ASK_OUTPUT].awaits_output = true;
-    front->asks.outputs_awaited++;
+    ask_await_fds(&request->asks[ASK_OUTPUT], 2);
     return true;
 }
 
@@ -221,4 +224,16 @@ bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered
     signal->job_id = request->path.job_id;
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_SIGNAL, signal, -1, false, BIT(MSG_SIGNALLED), answered });
+}
+
+bool ask_read_metrics(struct request *request, ask_answered answered)
+{
+    struct msg_read_metrics read = { .evidence = request->evidence, .is_open = request->is_for_metrics };
+    if (!descriptors_allow_stream(request->front))
+        return refuse_no_room(request, answered);
+    if (!put(request, &request->asks[ASK_MAIN],
+             &(struct question){ MSG_READ_METRICS, &read, -1, false, BIT(MSG_METRICS), answered }))
+        return false;
+    ask_await_fds(&request->asks[ASK_MAIN], 1);
+    return true;
 }

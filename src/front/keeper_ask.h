@@ -31,7 +31,7 @@ struct ask {
     uint64_t expects; /* bit n: message type n may answer */
     uint32_t number;  /* 0: not asked */
     bool is_watch;
-    bool awaits_output; /* two descriptors are on their way */
+    unsigned fds_awaited; /* descriptors that are on their way */
 };
 
 #define ASK_BUCKETS 1024
@@ -40,7 +40,7 @@ struct asks {
     struct ask *buckets[ASK_BUCKETS];
     uint32_t last_number;
     unsigned count;
-    unsigned outputs_awaited;
+    unsigned fds_awaited;
 };
 
 /*
@@ -56,12 +56,13 @@ bool ask_list_steps(struct request *request, ask_answered answered);
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered);
 bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered);
 bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered);
+bool ask_read_metrics(struct request *request, ask_answered answered);
 
 /* After one part of an answer in parts: the keeper's time for the next part starts now. */
 void ask_expect_more(struct request *request);
 
 /* The descriptors have come. */
-void ask_output_came(struct ask *ask);
+void ask_fds_came(struct ask *ask);
 
 /* Later answers mean nothing any more; a watch is taken back. Takes one that was never asked. */
 void ask_forget(struct ask *ask);

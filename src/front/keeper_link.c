@@ -39,8 +39,8 @@ static int keeper_take(struct front *front, struct message *message)
     if ((ask->expects & 1ull << message->type) == 0)
         return -EBADMSG;
     struct request *request = ask->request;
-    if (message->type == MSG_OUTPUT)
-        ask_output_came(ask);
+    if (message->fd_count > 0)
+        ask_fds_came(ask);
     if (message->type == MSG_REFUSED)
         ask->is_watch = false; /* over on the keeper's side: nothing to take back */
     if (!request->has_started)

@@ -19,11 +19,13 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
+#include "sallyport/base/clock.h"
 #include "sallyport/base/text.h"
 
 #include "front.h"
 #include "http.h"
 #include "problem.h"
+#include "routes.h"
 
 static void on_client_gone(evutil_socket_t fd, short what, void *arg);
 
@@ -50,6 +52,7 @@ struct request *request_new(struct front *front, struct evhttp_request *http)
     request->connection = evhttp_request_get_connection(http);
     request->is_head = evhttp_request_get_command(http) == EVHTTP_REQ_HEAD;
     request->peer_fd = -1;
+    request->began_us = clock_monotonic_us();
     for (unsigned i = 0; i < ASK_COUNT; i++)
         request->asks[i].request = request;
     request_name(request);
@@ -97,6 +100,8 @@ void request_free(struct request *request)
     *request->link = request->next;
     if (request->next != NULL)
         request->next->link = request->link;
+    if (request->has_started)
+        request->front->counts.streams_open--;
     free(request);
 }
 
@@ -179,11 +184,20 @@ static void add_common_headers(struct request *request, const char *content_type
         request_add_header(request, "Connection", "close");
 }
 
+static void count_answer(const struct request *request, unsigned status)
+{
+    const char *route = request->route != NULL ? request->route->path : NULL;
+    /* What the guard refused is shown as a request of its own making. */
+    unsigned method = request->lingers ? 0 : evhttp_request_get_command(request->http);
+    http_counts_add(&request->front->counts, route, method, status, clock_monotonic_us() - request->began_us);
+}
+
 /* body may be NULL. For HEAD evhttp sends no body, and the length is what GET would have had. */
 static void request_reply(struct request *request, unsigned status, const char *content_type, struct evbuffer *body)
 {
     struct evhttp_request *http = request->http;
     add_common_headers(request, content_type);
+    count_answer(request, status);
     if (request->is_head && body != NULL) {
         request_add_header_number(request, "Content-Length", evbuffer_get_length(body));
         evbuffer_drain(body, evbuffer_get_length(body));
@@ -242,6 +256,8 @@ void request_start(struct request *request, unsigned status, const char *content
         if (http_is_old(request->http))
             request_add_header(request, "Connection", "close");
     request->has_started = true;
+    request->front->counts.streams_open++;
+    count_answer(request, status);
     evhttp_send_reply_start(request->http, (int)status, NULL);
 }
 

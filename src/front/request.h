@@ -40,12 +40,14 @@ struct request {
     void (*on_timer)(struct request *request);
     void (*on_head)(struct request *request, json_t *head); /* output_head.c */
     const struct route *route;
-    bool is_head;     /* HEAD: all of the answer but its body */
-    bool is_known;    /* the keeper accepted the evidence */
-    bool has_started; /* the head of a stream is out: no more problem documents */
-    bool hears_all;   /* refusals and the keeper's end are for the handler to answer */
-    bool closes;      /* the connection ends with this answer */
-    bool lingers;     /* and it does so slowly (guard.c) */
+    bool is_for_metrics; /* came over the listener that serves nothing else, where nobody shows evidence */
+    uint64_t began_us;   /* monotonic: when all of it was there */
+    bool is_head;        /* HEAD: all of the answer but its body */
+    bool is_known;       /* the keeper accepted the evidence */
+    bool has_started;    /* the head of a stream is out: no more problem documents */
+    bool hears_all;      /* refusals and the keeper's end are for the handler to answer */
+    bool closes;         /* the connection ends with this answer */
+    bool lingers;        /* and it does so slowly (guard.c) */
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;

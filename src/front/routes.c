@@ -1,5 +1,6 @@
 #include "routes.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "sallyport/base/text.h"
 
 #include "handlers.h"
+#include "http_counts.h"
 #include "problem.h"
 #include "request.h"
 
@@ -26,6 +28,7 @@ static const struct route routes[] = {
     { GET, .path = "/healthz", .run = route_healthz, .is_open = true },
     { GET, .path = "/readyz", .run = route_readyz, .is_open = true },
     { GET, .path = "/version", .run = route_version },
+    { GET, .path = "/metrics", .run = route_metrics },
     { GET, .path = "/v1/whoami", .run = route_whoami },
     { GET, .path = "/v1/problems/{name}", .run = route_problem_read },
     { GET, .path = "/v1/commands", .run = route_command_list, .query_keys = command_list_keys },
@@ -39,6 +42,13 @@ static const struct route routes[] = {
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
 };
+
+/* All that the listener of metrics has. */
+static const struct route metrics_routes[] = {
+    { GET, .path = "/metrics", .run = route_metrics, .is_open = true },
+};
+
+static_assert(sizeof routes / sizeof routes[0] + 2 <= COUNTED_ROUTES_MAX, "each row is counted");
 
 /* Names that are taken, and mean something in a later release. */
 static const char *const later_paths[] = {
@@ -64,7 +74,6 @@ static const char *const later_paths[] = {
     "/v1/config/{rest}",
     "/v1/openapi.json",
     "/openapi.json",
-    "/metrics",
     "/hooks/{rest}",
     "/r/{rest}",
 };
@@ -91,7 +100,7 @@ static void refuse(struct request *request, const char *code, const char *detail
 static void refuse_no_route(struct request *request, const struct path *path)
 {
     struct path_match match;
-    for (size_t i = 0; i < sizeof later_paths / sizeof later_paths[0]; i++)
+    for (size_t i = 0; i < sizeof later_paths / sizeof later_paths[0] && !request->is_for_metrics; i++)
         if (path_matches(path, later_paths[i], &match)) {
             refuse(request, "not-found", "This is not in this release.");
             return;
@@ -151,13 +160,16 @@ void routes_dispatch(struct request *request)
     if (method == EVHTTP_REQ_HEAD)
         method = GET;
     unsigned allowed = 0;
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (!path_matches(&path, routes[i].path, &request->path))
+    const struct route *row = request->is_for_metrics ? metrics_routes : routes;
+    size_t count =
+        request->is_for_metrics ? sizeof metrics_routes / sizeof metrics_routes[0] : sizeof routes / sizeof routes[0];
+    for (; count > 0; count--, row++) {
+        if (!path_matches(&path, row->path, &request->path))
             continue;
-        allowed |= routes[i].methods;
-        if ((routes[i].methods & method) == 0)
+        allowed |= row->methods;
+        if ((row->methods & method) == 0)
             continue;
-        request->route = &routes[i];
+        request->route = row;
         run_route(request, raw_query);
         return;
     }

@@ -71,6 +71,15 @@ const struct caller *authorize(const struct rules *rules, const struct evidence 
     return who;
 }
 
+enum auth_failure authorize_failure(const struct rules *rules, const struct evidence *evidence)
+{
+    if (evidence->kind == EVIDENCE_PEER)
+        return AUTH_PEER_UNKNOWN;
+    if (evidence->kind != EVIDENCE_BEARER || evidence->secret.size == 0)
+        return AUTH_NONE_MISSING;
+    return find_token(rules, evidence->secret) != NULL ? AUTH_BEARER_EXPIRED : AUTH_BEARER_UNKNOWN;
+}
+
 uint8_t caller_via(const struct caller *who)
 {
     static const uint8_t via[] = {
@@ -127,6 +136,11 @@ bool may_cancel(const struct caller *who, const char *actor, uint8_t via)
     return has_scope(who, SCOPE_CANCEL_ALL) || (has_scope(who, SCOPE_CANCEL_OWN) && is_own(who, actor, via));
 }
 
+bool may_read_metrics(const struct caller *who)
+{
+    return has_scope(who, SCOPE_METRICS);
+}
+
 static const char *const scope_texts[SCOPE_KIND_COUNT] = {
     [SCOPE_NONE] = "",
     [SCOPE_RUN] = "run:",
@@ -135,6 +149,7 @@ static const char *const scope_texts[SCOPE_KIND_COUNT] = {
     [SCOPE_CANCEL_OWN] = "cancel:own",
     [SCOPE_CANCEL_ALL] = "cancel:all",
     [SCOPE_ADMIN] = "admin",
+    [SCOPE_METRICS] = "metrics",
 };
 
 void caller_scopes_text(const struct caller *who, char *to, size_t room)

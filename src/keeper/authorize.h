@@ -10,6 +10,7 @@
 
 #include "rules.h"
 #include "sallyport/proto/messages.h"
+#include "sallyport/proto/metrics.h"
 
 /*
  * Who showed this, or NULL: unknown and expired look the same to whoever asks. Takes the same time for every token.
@@ -18,6 +19,9 @@
  */
 const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd,
                                uint64_t now_unix_ms);
+
+/* Why authorize() knew nobody: for our own numbers, never for whoever asked. */
+enum auth_failure authorize_failure(const struct rules *rules, const struct evidence *evidence);
 
 /*
  * The uid at the other end of a unix stream socket that is bound to a path and not listening: a listening socket or one
@@ -34,6 +38,7 @@ bool may_read_all(const struct caller *who);
 bool may_read_own(const struct caller *who);
 bool may_read(const struct caller *who, const char *actor, uint8_t via);
 bool may_cancel(const struct caller *who, const char *actor, uint8_t via);
+bool may_read_metrics(const struct caller *who);
 
 /* "run:deploy-* read:own", as configured; what does not fit is left out. */
 void caller_scopes_text(const struct caller *who, char *to, size_t room);

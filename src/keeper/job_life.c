@@ -90,6 +90,7 @@ void job_stored(struct keeper *keeper, struct job *job)
     unsigned due = job->due;
     job->due = 0;
     job->is_new = false;
+    metrics_note_stored(keeper, job, (due & DUE_FORGET) != 0);
     if ((due & DUE_LAUNCH) != 0 && !ask_launch(keeper, job))
         job_change(keeper, job, JOB_REQUEUE);
     if ((due & DUE_SEEN) != 0)

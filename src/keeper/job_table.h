@@ -42,6 +42,7 @@ struct job {
     bool has_stop_grace;
     uint32_t stop_grace_ms;
     struct msg_exited *exited; /* how it ended, while its last output is drained */
+    bool is_start_counted;     /* in the metrics of this keeper, or of the one before */
     bool is_exit_reported;     /* by the launcher, which waits for our word */
     struct output *output;
     bool has_lost_output; /* its files could not be read at its end */

@@ -26,8 +26,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg);
 static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
-    int (*const steps[])(struct keeper *, struct error *) = { turn_init,      queue_init,  watches_init,     drain_init,
-                                                              retention_init, copies_init, output_syncs_init };
+    int (*const steps[])(struct keeper *, struct error *) = { turn_init,         queue_init,     watches_init,
+                                                              drain_init,        retention_init, copies_init,
+                                                              output_syncs_init, metrics_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -96,6 +97,7 @@ void keeper_free(struct keeper *keeper)
     intakes_done(keeper);
     copies_done(keeper);
     output_syncs_done(keeper);
+    metrics_done(keeper);
     if (keeper->tick != NULL)
         event_free(keeper->tick);
     if (keeper->base != NULL)
@@ -135,6 +137,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     if (store_set_sync(keeper->store, keeper->rules.settings.syncs_fully, &err) < 0)
         log_error("store.sync cannot be changed now: %s", err.text);
     record_rules(keeper);
+    metrics_note_reload(keeper, true);
     queue_renew(keeper);
     watches_check(keeper);
     front_tell_status(keeper);

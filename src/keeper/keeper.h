@@ -11,6 +11,7 @@
 #include "drain.h"
 #include "intake.h"
 #include "job_table.h"
+#include "metrics.h"
 #include "output_sync.h"
 #include "peer.h"
 #include "queue.h"
@@ -49,6 +50,7 @@ struct keeper {
     struct copies copies;
     struct intakes intakes;
     struct output_syncs output_syncs;
+    struct metrics metrics;
     int exit_code;
 };
 

@@ -31,13 +31,14 @@ static const struct answer {
     [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },        [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
     [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH }, [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },   [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
-    [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
+    [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },           [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
 static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_submit, evidence) == 0 &&
                   offsetof(struct msg_read_job, evidence) == 0 && offsetof(struct msg_list_jobs, evidence) == 0 &&
-                  offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0,
+                  offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0 &&
+                  offsetof(struct msg_read_metrics, evidence) == 0,
               "evidence comes first");
 
 /* The descriptors must be the ones that the message speaks of: a connection, then standard input. */
@@ -59,6 +60,20 @@ static bool sort_fds(const struct message *message, int *ret_connection_fd, int 
     return message->fd_count == wanted;
 }
 
+/* The one thing that can be had without a caller, where the owner wants that: a loopback listener for metrics alone. */
+static bool is_for_everybody(const struct keeper *keeper, const struct message *message)
+{
+    return message->type == MSG_READ_METRICS && message->body.read_metrics.is_open &&
+           keeper->rules.settings.has_metrics_listener;
+}
+
+static void refuse_unknown(struct keeper *keeper, const struct request *request)
+{
+    metrics_note_auth_failure(keeper, authorize_failure(&keeper->rules, request->evidence));
+    request_refuse(keeper, request, &(struct refusal){ .status = 401, .code = "unauthenticated" },
+                   "no credential that is known here, or one that has expired");
+}
+
 static void answer_request(struct keeper *keeper, const struct message *message, struct intake *intake)
 {
     const struct answer *answer = &answers[message->type];
@@ -71,9 +86,8 @@ static void answer_request(struct keeper *keeper, const struct message *message,
         return;
     }
     request.who = authorize(&keeper->rules, request.evidence, connection_fd, clock_unix_ms());
-    if (request.who == NULL)
-        request_refuse(keeper, &request, &(struct refusal){ .status = 401, .code = "unauthenticated" },
-                       "no credential that is known here, or one that has expired");
+    if (request.who == NULL && !is_for_everybody(keeper, message))
+        refuse_unknown(keeper, &request);
     else if ((answer->phases & (keeper->drain.is_on ? PHASE_DRAINING : PHASE_SERVING)) == 0)
         request_refuse(keeper, &request, &(struct refusal){ .status = 503, .code = "draining", .retry_after_s = 10 },
                        "the service is stopping and takes no new work");

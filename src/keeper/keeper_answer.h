@@ -17,6 +17,9 @@ void answer_list_commands(struct keeper *keeper, const struct request *request, 
 void answer_read_job(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message);
 
+/* metrics.c */
+void answer_read_metrics(struct keeper *keeper, const struct request *request, const struct message *message);
+
 /* submit.c, stop.c, list.c, list_steps.c */
 void answer_submit(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_cancel(struct keeper *keeper, const struct request *request, const struct message *message);

@@ -184,6 +184,7 @@ static void keep_bytes(struct output_pipe *pipe, uint64_t room)
     output->bytes += (uint64_t)moved;
     output->stream_bytes[pipe->stream] += (uint64_t)moved;
     output->keeper->sweep.live_bytes += (uint64_t)moved + OUTPUT_RECORD_BYTES;
+    output->keeper->metrics.output_bytes += (uint64_t)moved;
     output_push(output);
     if (output_hash_step(output))
         timer_start(output->hash_on, 0);

@@ -207,6 +207,26 @@ uint32_t queue_position(const struct job *job)
     return position < QUEUE_MAX ? (uint32_t)position : QUEUE_MAX;
 }
 
+unsigned queue_slots_used(const struct keeper *keeper)
+{
+    unsigned used = 0;
+    for (const struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
+        used += kind->used;
+    return used;
+}
+
+/* Each kind's list is in the order of acceptance. */
+uint64_t queue_oldest_unix_ms(const struct keeper *keeper)
+{
+    uint64_t oldest = 0;
+    for (const struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next) {
+        const struct job *first = TAILQ_FIRST(&kind->waiting);
+        if (first != NULL && (oldest == 0 || first->record.created_unix_ms < oldest))
+            oldest = first->record.created_unix_ms;
+    }
+    return oldest;
+}
+
 const char *queue_reason(const struct keeper *keeper, const struct job *job)
 {
     if (!job->is_queued)

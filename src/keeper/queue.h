@@ -49,6 +49,10 @@ void queue_take_slot(struct keeper *keeper, struct job *job);
 uint32_t queue_position(const struct job *job);
 const char *queue_reason(const struct keeper *keeper, const struct job *job);
 
+/* How many jobs have a slot, and when the oldest that waits was accepted: 0 when none does. */
+unsigned queue_slots_used(const struct keeper *keeper);
+uint64_t queue_oldest_unix_ms(const struct keeper *keeper);
+
 /* Moves jobs that have a free slot to `starting`; their orders go out when that is stored. */
 void queue_start_next(struct keeper *keeper);
 

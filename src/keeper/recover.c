@@ -26,6 +26,7 @@ static bool take_record(void *arg, const struct job_record *record)
         found->is_short_of_memory = true;
         return false;
     }
+    job->is_start_counted = record->started_unix_ms != 0;
     if (record->state != JOB_QUEUED) {
         found->under_way++;
         if (record->step_count > 0)

@@ -53,6 +53,7 @@ static void look_at_disk(struct keeper *keeper)
         return;
     uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     bool is_low = free_bytes < wanted;
+    keeper->sweep.disk_free_bytes = free_bytes;
     if (is_low != keeper->sweep.is_disk_low && is_low)
         log_warn("%llu MiB are free for the state directory, and store.free_min is %llu MiB: new jobs are refused",
                  (unsigned long long)(free_bytes >> 20), (unsigned long long)(wanted >> 20));
@@ -68,11 +69,20 @@ static void look_at_budget(struct keeper *keeper)
     uint64_t outputs, bytes;
     if (store_outputs_total(keeper->store, "", &outputs, &bytes, &err) < 0)
         return; /* whoever needs the database says what is wrong with it */
+    sweep->kept_bytes = bytes;
     bool is_over = bytes + sweep->live_bytes > keeper->rules.settings.budget_bytes;
     if (is_over && !sweep->is_over_budget)
         log_info("output takes more than store.budget; the oldest of ended jobs is removed");
     sweep->is_over_budget = is_over;
     sweep->is_due |= is_over;
+}
+
+uint64_t retention_stored_bytes(const struct keeper *keeper)
+{
+    struct error err = { 0 };
+    uint64_t outputs, kept_bytes = keeper->sweep.kept_bytes; /* which stands when the database says nothing */
+    (void)store_outputs_total(keeper->store, "", &outputs, &kept_bytes, &err);
+    return kept_bytes + keeper->sweep.live_bytes;
 }
 
 const char *retention_refusal(const struct keeper *keeper)

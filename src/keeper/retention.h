@@ -28,6 +28,8 @@ struct sweep {
     char command[NAME_MAX_BYTES];   /* "" at the beginning: what concerns all commands */
     uint64_t begun_ms, ridden_ms;   /* monotonic */
     uint64_t freed_bytes, until_us; /* of the batch under way */
+    uint64_t disk_free_bytes;       /* as of the last look, as is the next */
+    uint64_t kept_bytes;            /* output of jobs that have ended, with its index */
     uint64_t live_bytes;            /* output of jobs that have not ended, with its index */
 };
 
@@ -42,6 +44,9 @@ void retention_ride(struct keeper *keeper);
 
 /* Whether the output of a job whose command keeps metadata only has gone: those who waited for its end had their time. */
 bool retention_is_over(uint64_t finished_unix_ms);
+
+/* What counts against store.budget: all output with its index. */
+uint64_t retention_stored_bytes(const struct keeper *keeper);
 
 /* Why there is no room for another job, or NULL. */
 const char *retention_refusal(const struct keeper *keeper);

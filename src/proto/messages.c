@@ -17,6 +17,7 @@ static const struct field become_fields[] = {
 static const struct field listener_fields[] = {
     TEXT(struct msg_listener, address),
     BOOL(struct msg_listener, is_unix),
+    BOOL(struct msg_listener, is_for_metrics),
 };
 
 static const struct field slot_fields[] = {
@@ -97,6 +98,11 @@ static const struct field signal_fields[] = {
     EVIDENCE(struct msg_signal),
     ID(struct msg_signal, job_id),
     U8(struct msg_signal, signal, 64),
+};
+
+static const struct field read_metrics_fields[] = {
+    EVIDENCE(struct msg_read_metrics),
+    BOOL(struct msg_read_metrics, is_open),
 };
 
 static const struct field status_fields[] = {
@@ -290,6 +296,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LIST_STEPS] = RECORD("list-steps", struct msg_read_job, read_job_fields),
     [MSG_CANCEL] = RECORD("cancel", struct msg_cancel, cancel_fields),
     [MSG_SIGNAL] = RECORD("signal", struct msg_signal, signal_fields),
+    [MSG_READ_METRICS] = RECORD("read-metrics", struct msg_read_metrics, read_metrics_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
     [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
     [MSG_COMMANDS] = RECORD("commands", struct msg_commands, commands_fields),
@@ -301,6 +308,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),
     [MSG_CANCELLED] = RECORD("cancelled", struct msg_cancelled, cancelled_fields),
     [MSG_SIGNALLED] = RECORD("signalled", struct msg_empty, empty_fields),
+    [MSG_METRICS] = RECORD("metrics", struct msg_empty, empty_fields),
     [MSG_REFUSED] = RECORD("refused", struct msg_refused, refused_fields),
     [MSG_LAUNCH] = RECORD("launch", struct msg_launch, launch_fields),
     [MSG_STOP] = RECORD("stop", struct msg_stop, stop_fields),
@@ -321,5 +329,5 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
     [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
     [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
-    [MSG_LAUNCHED] = { 2, 2 },
+    [MSG_LAUNCHED] = { 2, 2 },  [MSG_READ_METRICS] = { 0, 1 }, [MSG_METRICS] = { 1, 1 },
 };

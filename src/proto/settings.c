@@ -21,6 +21,7 @@ static const struct field keeper_fields[] = {
     U32(struct setting_keeper, retention.count, UINT32_MAX),
     U64(struct setting_keeper, retention.bytes),
     U64(struct setting_keeper, retention.records_age_ms),
+    BOOL(struct setting_keeper, has_metrics_listener),
 };
 
 static const struct field identity_fields[] = {

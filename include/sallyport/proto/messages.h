@@ -46,6 +46,7 @@ enum msg_type {
     MSG_LIST_STEPS,
     MSG_CANCEL,
     MSG_SIGNAL,
+    MSG_READ_METRICS,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -59,6 +60,7 @@ enum msg_type {
     MSG_JOBS_END,
     MSG_CANCELLED,
     MSG_SIGNALLED,
+    MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -88,6 +90,7 @@ struct msg_become {
 struct msg_listener {
     char address[PATH_MAX_BYTES]; /* as configured: "127.0.0.1:8417", "unix:/run/sallyport/api.sock" */
     bool is_unix;
+    bool is_for_metrics; /* /metrics alone, to whoever asks */
 };
 
 struct msg_slot {
@@ -185,6 +188,11 @@ struct msg_signal {
     struct evidence evidence;
     struct job_id job_id;
     uint8_t signal;
+};
+
+struct msg_read_metrics {
+    struct evidence evidence;
+    bool is_open; /* it came over server.metrics.listen, where nobody shows evidence: the front's word */
 };
 
 /* --- keeper -> front ---------------------------------------------------------------------------------------- */
@@ -371,6 +379,7 @@ union any_message {
     struct msg_list_jobs list_jobs;
     struct msg_cancel cancel;
     struct msg_signal signal;
+    struct msg_read_metrics read_metrics;
     struct msg_status status;
     struct msg_identity identity;
     struct msg_commands commands;

@@ -39,6 +39,7 @@ struct setting_keeper {
     uint64_t budget_bytes;      /* the output of all jobs together */
     uint64_t free_min_bytes;    /* of the file system; below it no new jobs */
     struct retention retention; /* for jobs whose command is not listed any more */
+    bool has_metrics_listener;  /* where the front shows metrics to whoever asks */
 };
 
 enum identity_kind {
@@ -64,6 +65,7 @@ enum scope_kind {
     SCOPE_CANCEL_OWN,
     SCOPE_CANCEL_ALL,
     SCOPE_ADMIN,
+    SCOPE_METRICS,
     SCOPE_KIND_COUNT
 };
 

@@ -50,7 +50,7 @@ struct rig {
     struct channel control, keeper;
     struct message last;      /* what the keeper received */
     unsigned descriptors_max; /* 0: as many as the test has */
-    uint16_t port;
+    uint16_t port, metrics_port;
     char unix_path[64];
 };
 
@@ -104,7 +104,7 @@ static inline void rig_new_keeper(void)
     cr_assert_eq(channel_init(&rig.keeper, NULL, pair[0], &err), 0);
 }
 
-static inline int rig_listen_tcp(void)
+static inline int rig_listen_tcp(uint16_t *ret_port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
@@ -112,7 +112,7 @@ static inline int rig_listen_tcp(void)
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     cr_assert_eq(listen(fd, 1024), 0);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    rig.port = ntohs(address.sin_port);
+    *ret_port = ntohs(address.sin_port);
     return fd;
 }
 
@@ -148,11 +148,12 @@ static inline void rig_start_as(const struct msg_become *become, bool is_locked)
     signal(SIGPIPE, SIG_IGN);
     rig.keeper.fd = -1;
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    int tcp = rig_listen_tcp(), local = rig_listen_unix();
+    int tcp = rig_listen_tcp(&rig.port), metrics = rig_listen_tcp(&rig.metrics_port), local = rig_listen_unix();
     rig.pid = fork();
     if (rig.pid == 0) {
         close(pair[0]);
         close(tcp);
+        close(metrics);
         close(local);
         if (rig.descriptors_max != 0)
             setrlimit(RLIMIT_NOFILE, &(struct rlimit){ rig.descriptors_max, rig.descriptors_max });
@@ -165,7 +166,9 @@ static inline void rig_start_as(const struct msg_become *become, bool is_locked)
     rig_order(MSG_BECOME, become, -1);
     rig_order(MSG_LISTENER, &(struct msg_listener){ .address = "127.0.0.1" }, tcp);
     rig_order(MSG_LISTENER, &(struct msg_listener){ .address = "unix", .is_unix = true }, local);
+    rig_order(MSG_LISTENER, &(struct msg_listener){ .address = "127.0.0.1", .is_for_metrics = true }, metrics);
     close(tcp);
+    close(metrics);
     close(local);
     rig_settings(7);
     rig_new_keeper();
@@ -324,14 +327,19 @@ struct client {
     const char *body; /* of the last reply, with chunks joined */
 };
 
-static inline struct client client_open(void)
+static inline struct client client_open_at(uint16_t port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons(rig.port),
+                                   .sin_port = htons(port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct client client = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .text = calloc(1, 1) };
     cr_assert_eq(connect(client.fd, (struct sockaddr *)&address, sizeof address), 0);
     return client;
+}
+
+static inline struct client client_open(void)
+{
+    return client_open_at(rig.port);
 }
 
 static inline struct client client_open_unix(void)
