@@ -47,7 +47,8 @@
 #define ENV_COUNT_MAX          128
 #define BIND_COUNT_MAX         64 /* read: and write: entries of one command */
 #define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
-#define LISTENER_COUNT_MAX     16
+#define API_LISTENER_COUNT_MAX 16
+#define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
 #define SLOT_COUNT_MAX         1024
 #define SLOT_COUNT_DEFAULT     64
 #define SLOT_PER_USER_DEFAULT  4

@@ -173,7 +173,8 @@ static bool has_same_listeners(const struct config *left, const struct config *r
     if (left->listener_count != right->listener_count)
         return false;
     for (uint32_t i = 0; i < left->listener_count; i++)
-        if (strcmp(left->listeners[i].address, right->listeners[i].address) != 0)
+        if (strcmp(left->listeners[i].address, right->listeners[i].address) != 0 ||
+            left->listeners[i].is_for_metrics != right->listeners[i].is_for_metrics)
             return false;
     return true;
 }
@@ -183,7 +184,8 @@ static void keep_fixed(const struct bootstrap *bootstrap, struct config *config)
 {
     const struct config *old = bootstrap->config;
     if (!has_same_listeners(old, config))
-        log_warn("configuration: server.listen has changed; the old listeners stay until a restart");
+        log_warn("configuration: server.listen or server.metrics.listen has changed; the old listeners stay until a "
+                 "restart");
     if (old->slot_count != config->slot_count || old->slots_per_account != config->slots_per_account ||
         old->first_uid != config->first_uid)
         log_warn("configuration: slots have changed; the old number stays until a restart");

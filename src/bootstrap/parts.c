@@ -52,6 +52,11 @@ static bool settle_peer(const struct bootstrap *bootstrap, struct setting_identi
     return true;
 }
 
+static bool has_metrics_listener(const struct config *config)
+{
+    return config->listener_count > 0 && config->listeners[config->listener_count - 1].is_for_metrics;
+}
+
 static int write_keeper(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
                         struct error *err)
 {
@@ -63,6 +68,7 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         .budget_bytes = config->store_budget_bytes,
         .free_min_bytes = config->store_free_min_bytes,
         .retention = config->retention,
+        .has_metrics_listener = has_metrics_listener(config),
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);
     for (uint32_t i = 0; i < config->identity_count && done == 0; i++) {

@@ -31,7 +31,7 @@ static const struct option_row create_rows[] = {
     { '\0', OPTION_TEXT, "name", offsetof(struct create_options, name), "NAME",
       "what logs and reports call its holder (default: my-token)", NULL },
     { '\0', OPTION_TEXTS, "allow", offsetof(struct create_options, allow), "SCOPES",
-      "run:GLOB, read:own, read:all, cancel:own, cancel:all,\nadmin; with commas, or given again\n(default: "
+      "run:GLOB, read:own, read:all, cancel:own, cancel:all,\nmetrics, admin; with commas, or given again\n(default: "
       "run:*,read:own,cancel:own)",
       NULL },
     { '\0', OPTION_TEXT, "expires", offsetof(struct create_options, expires), "WHEN",
@@ -51,7 +51,8 @@ static int read_scopes(const struct words *allow, json_t *scopes, struct error *
             if (!text_copy_bytes(scope, sizeof scope, at, length) || !token_scope_is_sound(scope))
                 return fail_plain(
                     err, EINVAL,
-                    "'%.*s' is no scope; --allow takes run:GLOB, read:own, read:all, cancel:own, cancel:all, admin",
+                    "'%.*s' is no scope; --allow takes run:GLOB, read:own, read:all, cancel:own, cancel:all, metrics, "
+                    "admin",
                     (int)length, at);
             json_array_append_new(scopes, json_string(scope));
             if (at[length] == '\0')
@@ -176,7 +177,7 @@ static json_t *identity_json(const struct config_identity *identity)
 {
     static const char *const scopes[SCOPE_KIND_COUNT] = {
         [SCOPE_READ_OWN] = "read:own",     [SCOPE_READ_ALL] = "read:all", [SCOPE_CANCEL_OWN] = "cancel:own",
-        [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",
+        [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",       [SCOPE_METRICS] = "metrics",
     };
     json_t *allow = json_array();
     char text[NAME_MAX_BYTES + 16], when[CLOCK_TEXT_BYTES];

@@ -54,7 +54,7 @@ static bool read_scope(const char *text, struct setting_scope *ret_scope)
         enum scope_kind kind;
     } fixed[] = {
         { "read:own", SCOPE_READ_OWN },     { "read:all", SCOPE_READ_ALL }, { "cancel:own", SCOPE_CANCEL_OWN },
-        { "cancel:all", SCOPE_CANCEL_ALL }, { "admin", SCOPE_ADMIN },
+        { "cancel:all", SCOPE_CANCEL_ALL }, { "metrics", SCOPE_METRICS },   { "admin", SCOPE_ADMIN },
     };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (strcmp(text, fixed[i].text) == 0) {
@@ -78,8 +78,8 @@ static void take_scopes(struct reading *reading, struct config_identity *identit
             identity->scopes[identity->scope_count++] = scope;
         else if (text[0] != '\0')
             fault_below(reading, "allow", (int)i,
-                        "'%.80s' is no right; write run:COMMAND (or run:*), read:own, read:all, cancel:own, cancel:all "
-                        "or admin",
+                        "'%.80s' is no right; write run:COMMAND (or run:*), read:own, read:all, cancel:own, "
+                        "cancel:all, metrics or admin",
                         text);
     }
 }

@@ -140,8 +140,9 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
 /* clang-format off: one row is one thought */
 const struct key keys[] = {
     { "server", KEY_GROUP, .hint = "{listen: \"127.0.0.1:8417\"}", .help = "The daemon itself." },
-    { "server.listen", KEY_TEXT_OR_TEXTS, NODE_AT(struct server_draft, listen), .least = 1, .most = LISTENER_COUNT_MAX,
-      .fallback = "unix:/run/sallyport/api.sock", .hint = "[\"127.0.0.1:8417\", unix:/run/sallyport/api.sock]",
+    { "server.listen", KEY_TEXT_OR_TEXTS, NODE_AT(struct server_draft, listen), .least = 1,
+      .most = API_LISTENER_COUNT_MAX, .fallback = "unix:/run/sallyport/api.sock",
+      .hint = "[\"127.0.0.1:8417\", unix:/run/sallyport/api.sock]",
       .help = "Where the API listens: numeric `\"ADDRESS:PORT\"`, `\"[IPv6]:PORT\"` or `unix:/PATH`; one, or a "
               "list." },
     { "server.max_wait", KEY_DURATION, NUMBER_AT(struct server_draft, max_wait_ms), .least = SECOND_MS,
@@ -150,9 +151,13 @@ const struct key keys[] = {
     { "server.shutdown_grace", KEY_DURATION, NUMBER_AT(struct server_draft, shutdown_grace_ms),
       .most = 3600 * SECOND_MS, .fallback = "30s",
       .help = "How long an orderly stop waits for running jobs before it cancels them." },
+    { "server.metrics", KEY_GROUP, .hint = "{listen: \"127.0.0.1:9464\"}",
+      .help = "Where Prometheus may ask. On the API's own listeners `GET /metrics` needs the scope `metrics`." },
+    { "server.metrics.listen", KEY_TEXT, TEXT_AT(struct server_draft, metrics_listen), .least = 1, .most = 64,
+      .help = "A loopback `\"ADDRESS:PORT\"` that serves `/metrics` and nothing else, to whoever asks there: without a "
+              "token. None when absent." },
     LATER("server.tls"),
     LATER("server.trusted_proxies"),
-    LATER("server.metrics"),
     LATER("server.max_body_total"),
 
     { "store", KEY_GROUP, .hint = "{sync: full}", .help = "Where jobs are recorded." },
@@ -192,7 +197,7 @@ const struct key keys[] = {
     { "tokens.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[\"run:deploy-*\", read:own]",
       .help = "Any of `run:COMMAND` (`*` stands for any characters), `read:own`, `read:all`, `cancel:own`, "
-              "`cancel:all`, `admin`." },
+              "`cancel:all`, `metrics`, `admin`." },
     { "tokens.*.expires", KEY_TEXT, TEXT_AT(struct identity_draft, expires), .least = 1, .most = 64,
       .help = "A date (`2027-01-31`: to the end of that day, UTC) or a time (`2027-01-31T18:00:00Z`); never when "
               "absent." },

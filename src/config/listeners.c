@@ -1,6 +1,7 @@
 #include "listeners.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -59,29 +60,68 @@ static bool is_repeated(const struct config *config, const struct config_listene
     return false;
 }
 
-void listeners_take(struct reading *reading)
+static const char *read_listener(const struct config *config, const char *text, struct config_listener *listener)
+{
+    if (!text_copy(listener->address, sizeof listener->address, text))
+        return "is too long";
+    const char *why = strncmp(text, "unix:", 5) == 0 ? read_unix(text + 5, listener) : read_tcp(text, listener);
+    if (why == NULL && is_repeated(config, listener))
+        why = "is listed already";
+    return why;
+}
+
+static void take_listed(struct reading *reading)
 {
     struct config *config = reading->config;
     const json_t *listen = reading->server.listen;
-    size_t length = enter_key(reading, "server");
     bool is_list = json_is_array(json_object_get(json_object_get(reading->tree->root, "server"), "listen"));
     for (size_t i = 0; i < json_array_size(listen); i++) {
         struct config_listener listener = { 0 };
-        const char *text = text_item(listen, i), *why = NULL;
+        const char *text = text_item(listen, i);
         if (text[0] == '\0')
             continue;
-        if (!text_copy(listener.address, sizeof listener.address, text))
-            why = "is too long";
-        else if (strncmp(text, "unix:", 5) == 0)
-            why = read_unix(text + 5, &listener);
-        else
-            why = read_tcp(text, &listener);
-        if (why == NULL && is_repeated(config, &listener))
-            why = "is listed already";
+        const char *why = read_listener(config, text, &listener);
         if (why != NULL)
             fault_below(reading, "listen", is_list ? (int)i : -1, "'%.80s' %s", text, why);
         else
             config->listeners[config->listener_count++] = listener;
     }
+}
+
+static bool is_loopback(const struct config_listener *listener)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (listener->is_unix)
+        return false;
+    if (inet_pton(AF_INET, listener->host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, listener->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* No token is asked for there, so nobody but this host may come. */
+static void take_that_of_metrics(struct reading *reading)
+{
+    struct config *config = reading->config;
+    const char *text = reading->server.metrics_listen;
+    struct config_listener listener = { .is_for_metrics = true };
+    if (text == NULL)
+        return;
+    const char *why = read_listener(config, text, &listener);
+    if (why == NULL && !is_loopback(&listener))
+        why = "is no loopback address, and no token is asked for there; write one such as \"127.0.0.1:9464\"";
+    size_t length = enter_key(reading, "metrics");
+    if (why != NULL)
+        fault_below(reading, "listen", -1, "'%.80s' %s", text, why);
+    else
+        config->listeners[config->listener_count++] = listener;
+    leave(reading, length);
+}
+
+void listeners_take(struct reading *reading)
+{
+    size_t length = enter_key(reading, "server");
+    take_listed(reading);
+    take_that_of_metrics(reading);
     leave(reading, length);
 }

@@ -21,6 +21,7 @@ struct policy;
 struct config_listener {
     char address[PATH_MAX_BYTES]; /* "127.0.0.1:8417", "[::1]:8417", "unix:/run/sallyport/api.sock" */
     bool is_unix;
+    bool is_for_metrics;          /* serves /metrics alone, to whoever asks; loopback */
     char path[PATH_MAX_BYTES];    /* unix */
     char host[ADDRESS_MAX_BYTES]; /* TCP: a numeric address */
     uint16_t port;
@@ -34,7 +35,7 @@ struct config_identity {
 };
 
 struct config {
-    struct config_listener listeners[LISTENER_COUNT_MAX];
+    struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
     uint32_t slot_count, slots_per_account, first_uid;

@@ -149,6 +149,33 @@ Test(config, tells_wrong_addresses)
     EXPECT_REPORTS(mistakes);
 }
 
+#define NOT_LOOPBACK "is no loopback address, and no token is asked for there; write one such as \"127.0.0.1:9464\"\n"
+
+Test(config, lets_metrics_be_asked_for_on_this_host_alone)
+{
+    static const struct mistake mistakes[] = {
+        { "server: {metrics: {listen: \"0.0.0.0:9464\"}}\n",
+          "c.yaml:1:28: server.metrics.listen: '0.0.0.0:9464' " NOT_LOOPBACK },
+        { "server:\n  metrics:\n    listen: \"10.0.0.5:9464\"\n",
+          "c.yaml:3:13: server.metrics.listen: '10.0.0.5:9464' " NOT_LOOPBACK },
+        { "server: {metrics: {listen: \"128.0.0.1:9464\"}}\n",
+          "c.yaml:1:28: server.metrics.listen: '128.0.0.1:9464' " NOT_LOOPBACK },
+        { "server: {metrics: {listen: \"[::]:9464\"}}\n",
+          "c.yaml:1:28: server.metrics.listen: '[::]:9464' " NOT_LOOPBACK },
+        { "server: {metrics: {listen: \"[::ffff:127.0.0.1]:9464\"}}\n",
+          "c.yaml:1:28: server.metrics.listen: '[::ffff:127.0.0.1]:9464' " NOT_LOOPBACK },
+        { "server: {metrics: {listen: unix:/run/m.sock}}\n",
+          "c.yaml:1:28: server.metrics.listen: 'unix:/run/m.sock' " NOT_LOOPBACK },
+        { "server: {listen: \"127.0.0.1:1\", metrics: {listen: \"127.0.0.1:1\"}}\n",
+          "c.yaml:1:51: server.metrics.listen: '127.0.0.1:1' is listed already\n" },
+        { "server: {metrics: \"127.0.0.1:9464\"}\n", "c.yaml:1:19: server.metrics: must be a map of keys, not a text; "
+                                                     "write metrics: {listen: \"127.0.0.1:9464\"}\n" },
+        { "server: {metrics: {path: /m}}\n",
+          "c.yaml:1:20: server.metrics.path: is no key here; docs/configuration.md lists all keys\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
 Test(config, tells_wrong_callers)
 {
     static const struct mistake mistakes[] = {
@@ -163,7 +190,7 @@ Test(config, tells_wrong_callers)
         { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
           "c.yaml:1:103: tokens.a.allow[0]: 'run' is no right; write run:COMMAND (or run:*), read:own, read:all, "
-          "cancel:own, cancel:all or admin\n" },
+          "cancel:own, cancel:all, metrics or admin\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], expires: 2027-02-30}}\n",
           "c.yaml:1:120: tokens.a.expires: '2027-02-30' is no time; write a date such as 2027-01-31, or "
           "2027-01-31T18:00:00Z\n" },

@@ -69,6 +69,22 @@ Test(config, reads_listeners)
     config_free(config);
 }
 
+Test(config, reads_the_listener_of_metrics_behind_those_of_the_api)
+{
+    static const char *const loopbacks[] = { "127.0.0.1:9464", "127.9.9.9:9464", "[::1]:9464" };
+    for (size_t i = 0; i < sizeof loopbacks / sizeof loopbacks[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "server: {metrics: {listen: \"%s\"}}\n", loopbacks[i]);
+        struct config *config = parse(text);
+        cr_assert_eq(config->listener_count, 2);
+        cr_expect_not(config->listeners[0].is_for_metrics);
+        cr_expect(config->listeners[1].is_for_metrics);
+        cr_expect_str_eq(config->listeners[1].address, loopbacks[i]);
+        cr_expect_eq(config->listeners[1].port, 9464);
+        config_free(config);
+    }
+}
+
 Test(config, gives_commands_the_defaults_that_they_do_not_change)
 {
     struct config *config =
