@@ -2,15 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "authorize.h"
 #include "keeper.h"
 #include "report.h"
 #include "timer.h"
-#include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/text.h"
 
 #define LATER_MS 20
 
@@ -63,14 +59,7 @@ int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, 
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         return fail(err, ENOMEM, "open a stream");
-    *watch = (struct watch){ .request_id = request_id,
-                             .kind = kind,
-                             .job = job,
-                             .via = caller_via(who),
-                             .uid = who->uid,
-                             .expires_unix_ms = who->expires_unix_ms };
-    text_copy(watch->actor, sizeof watch->actor, who->name);
-    memcpy(watch->token_sha256, who->token_sha256, HASH_BYTES);
+    *watch = (struct watch){ .request_id = request_id, .kind = kind, .job = job, .who = credential_of(who) };
     LIST_INSERT_HEAD(&job->watches, watch, in_job);
     LIST_INSERT_HEAD(&keeper->watches.buckets[request_id % WATCH_BUCKETS], watch, in_table);
     keeper->watches.count++;

@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "sallyport/base/hash.h"
-#include "sallyport/limits.h"
+#include "credential.h"
 
 struct error;
 struct caller;
@@ -24,12 +23,7 @@ struct watch {
     uint32_t request_id;
     enum watch_kind kind;
     struct job *job;
-    /* Who it was, to ask again whether they may: after a reload, and when the token expires. */
-    char actor[NAME_MAX_BYTES];
-    uint8_t via;
-    uint8_t token_sha256[HASH_BYTES];
-    uint32_t uid;
-    uint64_t expires_unix_ms;
+    struct credential who; /* to ask again whether they may: after a reload, and when the token expires */
 };
 
 #define WATCH_BUCKETS   1024

@@ -1,29 +1,14 @@
 /* A stream ends with the right to follow it. */
-#include <string.h>
-
 #include "authorize.h"
 #include "keeper.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/text.h"
 
-static const struct caller *watch_owner(const struct keeper *keeper, const struct watch *watch, uint64_t now_unix_ms)
-{
-    for (uint32_t i = 0; i < keeper->rules.caller_count; i++) {
-        const struct caller *who = &keeper->rules.callers[i];
-        bool is_same = caller_via(who) == watch->via && strcmp(who->name, watch->actor) == 0 &&
-                       hash_equal(who->token_sha256, watch->token_sha256) && who->uid == watch->uid;
-        bool is_over = who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms;
-        if (is_same && !is_over)
-            return who;
-    }
-    return NULL;
-}
-
 static void check_watch(struct keeper *keeper, struct watch *watch, uint64_t now_unix_ms)
 {
-    const struct caller *who = watch_owner(keeper, watch, now_unix_ms);
+    const struct caller *who = credential_owner(&keeper->rules, &watch->who, now_unix_ms);
     if (who != NULL && may_read(who, watch->job->record.actor, watch->job->record.via)) {
-        watch->expires_unix_ms = who->expires_unix_ms;
+        watch->who.expires_unix_ms = who->expires_unix_ms;
         return;
     }
     struct msg_refused refused = { .status = who == NULL ? 401 : 403 };
@@ -40,8 +25,7 @@ static void check_all(struct keeper *keeper, uint64_t now_unix_ms, bool only_exp
         struct watch *watch = LIST_FIRST(&keeper->watches.buckets[i]);
         while (watch != NULL) {
             struct watch *next = LIST_NEXT(watch, in_table);
-            bool has_expired = watch->expires_unix_ms != 0 && watch->expires_unix_ms <= now_unix_ms;
-            if (has_expired || !only_expired)
+            if (!only_expired || credential_has_expired(&watch->who, now_unix_ms))
                 check_watch(keeper, watch, now_unix_ms);
             watch = next;
         }

@@ -1,0 +1,30 @@
+/*
+ * Who began something that goes on: remembered as names and hashes, never as a pointer into the rules, which a reload
+ * replaces. Whoever goes on asks again whether they still may.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sallyport/base/hash.h"
+#include "sallyport/limits.h"
+
+struct caller;
+struct rules;
+
+struct credential {
+    char actor[NAME_MAX_BYTES];
+    uint8_t via;
+    uint8_t token_sha256[HASH_BYTES];
+    uint32_t uid;
+    uint64_t expires_unix_ms; /* 0: never */
+};
+
+struct credential credential_of(const struct caller *who);
+
+/* The caller that it still stands for; NULL when it was withdrawn, changed, or has expired. */
+const struct caller *credential_owner(const struct rules *rules, const struct credential *credential,
+                                      uint64_t now_unix_ms);
+
+bool credential_has_expired(const struct credential *credential, uint64_t now_unix_ms);
