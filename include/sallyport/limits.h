@@ -19,6 +19,7 @@
 #define LIST_JOBS_MAX             200   /* items of one page */
 #define SEARCH_MATCHES_MAX        1000  /* of one search of output */
 #define WAIT_MAX_MS_DEFAULT       55000 /* below the 60 s at which common proxies give up */
+#define FEED_JOBS_MAX             32    /* jobs that one feed may be narrowed to */
 #define STREAM_PING_MS            15000
 #define STREAM_IDLE_READER_MS     60000
 #define STREAM_CHUNK_BYTES        (256 * 1024) /* what one reader may hold in memory at a time */

@@ -41,8 +41,6 @@ static void enter_end(struct keeper *keeper, struct job *job)
     queue_remove(keeper, job);
     stdin_forget(keeper, job);
     job_forget_secrets(job);
-    if (job->record.finished_unix_ms == 0)
-        job->record.finished_unix_ms = clock_unix_ms();
     job->due &= ~(unsigned)DUE_LAUNCH;
     job->due |= DUE_AUDIT_END | DUE_FORGET | DUE_CHAIN;
     sequence_child_ended(keeper, job);
@@ -63,11 +61,15 @@ bool job_change(struct keeper *keeper, struct job *job, enum job_event event)
     enum job_state next = job_next(job->record.state, event);
     if (next == JOB_REFUSED)
         return false;
-    if (job_has_ended(next))
+    if (job_has_ended(next)) {
         next = job_end_state(job->record.reason, (int)job->record.exit_code);
+        if (job->record.finished_unix_ms == 0)
+            job->record.finished_unix_ms = clock_unix_ms();
+    }
     job->record.state = (uint8_t)next;
     job->record.version++;
     turn_job_changed(keeper, job); /* before the state's own part: queue_add() can end a job at once */
+    feed_note(keeper, job);
     if (enter_state[next] != NULL)
         enter_state[next](keeper, job);
     return true;

@@ -47,6 +47,8 @@ void job_forget_secrets(struct job *job)
 void job_forget(struct keeper *keeper, struct job *job)
 {
     watches_forget_job(keeper, job);
+    if (job->is_new)
+        feed_undo(keeper, &job->record.id);
     queue_remove(keeper, job);
     queue_free_slot(keeper, job);
     if (job->is_changed)

@@ -26,9 +26,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg);
 static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
-    int (*const steps[])(struct keeper *, struct error *) = { turn_init,         queue_init,     watches_init,
-                                                              drain_init,        retention_init, copies_init,
-                                                              output_syncs_init, metrics_init };
+    int (*const steps[])(struct keeper *, struct error *) = { turn_init,   queue_init,        watches_init,
+                                                              feeds_init,  drain_init,        retention_init,
+                                                              copies_init, output_syncs_init, metrics_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -56,6 +56,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     TAILQ_INIT(&keeper->turn.changed);
     TAILQ_INIT(&keeper->watches.news);
     TAILQ_INIT(&keeper->sequences_due);
+    TAILQ_INIT(&keeper->feeds.list);
     peer_init(&keeper->front, keeper, "front", front_take);
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
     int done = prepare_events(keeper, err);
@@ -92,6 +93,7 @@ void keeper_free(struct keeper *keeper)
     turn_done(keeper);
     queue_done(keeper);
     watches_done(keeper);
+    feeds_done(keeper);
     drain_done(keeper);
     retention_done(keeper);
     intakes_done(keeper);
@@ -140,6 +142,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     metrics_note_reload(keeper, true);
     queue_renew(keeper);
     watches_check(keeper);
+    feeds_check(keeper);
     front_tell_status(keeper);
     log_info("generation %u of the configuration is in effect", keeper->rules.generation);
 }
@@ -150,6 +153,7 @@ void keeper_connect(struct keeper *keeper, enum process process, int fd)
     int done = 0;
     if (process == PROCESS_FRONT) {
         watches_clear(keeper); /* their numbers belong to the old one */
+        feeds_clear(keeper);
         done = peer_connect(&keeper->front, fd, &err);
         front_tell_status(keeper);
     } else if (process == PROCESS_LAUNCHER) {
@@ -185,6 +189,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     watches_check_expiry(keeper);
+    feeds_check_expiry(keeper);
+    feeds_tick(keeper);
     refusals_flush(keeper);
     sequences_tick(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)

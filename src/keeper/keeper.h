@@ -9,6 +9,7 @@
 
 #include "copies.h"
 #include "drain.h"
+#include "feed.h"
 #include "intake.h"
 #include "job_table.h"
 #include "metrics.h"
@@ -44,6 +45,7 @@ struct keeper {
     struct queue queue;
     TAILQ_HEAD(, job) sequences_due; /* sequence.h */
     struct watches watches;
+    struct feeds feeds;
     struct refusals refusals;
     struct drain drain;
     struct sweep sweep;

@@ -32,13 +32,14 @@ static const struct answer {
     [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH }, [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },   [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
     [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },           [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
+    [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
 static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_submit, evidence) == 0 &&
                   offsetof(struct msg_read_job, evidence) == 0 && offsetof(struct msg_list_jobs, evidence) == 0 &&
                   offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0 &&
-                  offsetof(struct msg_read_metrics, evidence) == 0,
+                  offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0,
               "evidence comes first");
 
 /* The descriptors must be the ones that the message speaks of: a connection, then standard input. */
@@ -97,12 +98,14 @@ static void answer_request(struct keeper *keeper, const struct message *message,
 
 void front_take(struct keeper *keeper, struct message *message)
 {
-    if (message->type == MSG_UNWATCH)
+    if (message->type == MSG_UNWATCH) {
         watch_remove(keeper, message->request_id);
-    else if (answers[message->type].run != NULL)
+        feed_remove(keeper, message->request_id);
+    } else if (answers[message->type].run != NULL) {
         answer_request(keeper, message, NULL);
-    else
+    } else {
         peer_break(&keeper->front, "a message that it may not send");
+    }
 }
 
 void front_take_again(struct keeper *keeper, const struct message *message, struct intake *intake)

@@ -17,6 +17,9 @@ void answer_list_commands(struct keeper *keeper, const struct request *request, 
 void answer_read_job(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message);
 
+/* feed_open.c */
+void answer_follow(struct keeper *keeper, const struct request *request, const struct message *message);
+
 /* metrics.c */
 void answer_read_metrics(struct keeper *keeper, const struct request *request, const struct message *message);
 

@@ -147,6 +147,7 @@ static bool remember(struct keeper *keeper, const struct submit *submit, const s
         return false;
     }
     job->is_new = true;
+    feed_note(keeper, job);
     queue_add(keeper, job);
     return true;
 }

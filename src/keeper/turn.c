@@ -266,6 +266,7 @@ static void turn_stored(struct keeper *keeper)
     if (keeper->turn.is_behind && !TAILQ_EMPTY(&keeper->turn.changed))
         log_info("the records can be written again, and say what happened meanwhile");
     keeper->turn.is_behind = false;
+    feed_stored(keeper); /* before what follows from it changes jobs again */
     TAILQ_CONCAT(&stored, &keeper->turn.changed, in_changed);
     while ((job = TAILQ_FIRST(&stored)) != NULL) {
         TAILQ_REMOVE(&stored, job, in_changed);
@@ -280,6 +281,7 @@ static void drop_lost_peers(struct keeper *keeper)
     if (keeper->front.is_lost) {
         peer_disconnect(&keeper->front);
         watches_clear(keeper);
+        feeds_clear(keeper);
     }
     if (keeper->launcher.is_lost) {
         peer_disconnect(&keeper->launcher);
@@ -321,5 +323,6 @@ void turn_end(struct keeper *keeper)
     else
         turn_failed(keeper, &err);
     watches_tell(keeper);
+    feeds_tell(keeper);
     drain_check(keeper);
 }

@@ -105,6 +105,15 @@ static const struct field read_metrics_fields[] = {
     BOOL(struct msg_read_metrics, is_open),
 };
 
+static const struct field follow_fields[] = {
+    EVIDENCE(struct msg_follow),
+    U8(struct msg_follow, kinds, FEED_ALL),
+    BYTES(struct msg_follow, jobs, (FEED_JOBS_MAX * JOB_ID_BYTES)),
+    BOOL(struct msg_follow, has_cursor),
+    U64(struct msg_follow, life),
+    U64(struct msg_follow, sequence),
+};
+
 static const struct field status_fields[] = {
     BOOL(struct msg_status, is_launcher_up),
     BOOL(struct msg_status, is_draining),
@@ -192,6 +201,34 @@ static const struct field step_fields[] = {
     U8(struct msg_step, state, JOB_STATE_COUNT - 1),
     BYTES(struct msg_step, params, PARAMS_MAX_BYTES),
     TEXT(struct msg_step, message),
+};
+
+static const struct field feed_fields[] = {
+    U64(struct msg_feed, life),
+    U64(struct msg_feed, sequence),
+    BOOL(struct msg_feed, has_reset),
+    BOOL(struct msg_feed, is_launcher_up),
+    U32(struct msg_feed, generation, UINT32_MAX),
+    U32(struct msg_feed, waiting, UINT32_MAX),
+    U32(struct msg_feed, running, UINT32_MAX),
+};
+
+static const struct field change_fields[] = {
+    U64(struct msg_change, sequence),
+    ID(struct msg_change, job_id),
+    TEXT(struct msg_change, command),
+    U8(struct msg_change, state, JOB_STATE_COUNT - 1),
+    U8(struct msg_change, reason, JOB_REASON_COUNT - 1),
+    U64(struct msg_change, version),
+    U64(struct msg_change, created_unix_ms),
+    U64(struct msg_change, started_unix_ms),
+    U64(struct msg_change, finished_unix_ms),
+    U32(struct msg_change, exit_code, 255),
+    U32(struct msg_change, signal, 64),
+    U32(struct msg_change, limits_hit, UINT32_MAX),
+    TEXT(struct msg_change, step),
+    TEXT(struct msg_change, message),
+    TEXT(struct msg_change, stopped_by),
 };
 
 static const struct field jobs_end_fields[] = {
@@ -296,6 +333,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LIST_STEPS] = RECORD("list-steps", struct msg_read_job, read_job_fields),
     [MSG_CANCEL] = RECORD("cancel", struct msg_cancel, cancel_fields),
     [MSG_SIGNAL] = RECORD("signal", struct msg_signal, signal_fields),
+    [MSG_FOLLOW] = RECORD("follow", struct msg_follow, follow_fields),
     [MSG_READ_METRICS] = RECORD("read-metrics", struct msg_read_metrics, read_metrics_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
     [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
@@ -308,6 +346,8 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),
     [MSG_CANCELLED] = RECORD("cancelled", struct msg_cancelled, cancelled_fields),
     [MSG_SIGNALLED] = RECORD("signalled", struct msg_empty, empty_fields),
+    [MSG_FEED] = RECORD("feed", struct msg_feed, feed_fields),
+    [MSG_CHANGE] = RECORD("change", struct msg_change, change_fields),
     [MSG_METRICS] = RECORD("metrics", struct msg_empty, empty_fields),
     [MSG_REFUSED] = RECORD("refused", struct msg_refused, refused_fields),
     [MSG_LAUNCH] = RECORD("launch", struct msg_launch, launch_fields),
@@ -330,4 +370,5 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
     [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
     [MSG_LAUNCHED] = { 2, 2 },  [MSG_READ_METRICS] = { 0, 1 }, [MSG_METRICS] = { 1, 1 },
+    [MSG_FOLLOW] = { 0, 1 },
 };

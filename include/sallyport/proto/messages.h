@@ -47,6 +47,7 @@ enum msg_type {
     MSG_CANCEL,
     MSG_SIGNAL,
     MSG_READ_METRICS,
+    MSG_FOLLOW,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -60,6 +61,8 @@ enum msg_type {
     MSG_JOBS_END,
     MSG_CANCELLED,
     MSG_SIGNALLED,
+    MSG_FEED,
+    MSG_CHANGE,
     MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
     MSG_REFUSED,
 
@@ -195,6 +198,16 @@ struct msg_read_metrics {
     bool is_open; /* it came over server.metrics.listen, where nobody shows evidence: the front's word */
 };
 
+enum feed_kind { FEED_JOBS = 1, FEED_QUEUE = 2, FEED_CONFIG = 4, FEED_ALL = 7 };
+
+struct msg_follow { /* goes on under the same number until MSG_UNWATCH: MSG_FEED first, then MSG_CHANGE and MSG_FEED */
+    struct evidence evidence;
+    uint8_t kinds;    /* enum feed_kind: bits */
+    struct span jobs; /* so many ids, one behind the other; nothing: all that the caller may read */
+    bool has_cursor;
+    uint64_t life, sequence; /* of the last change that was seen */
+};
+
 /* --- keeper -> front ---------------------------------------------------------------------------------------- */
 
 struct msg_status {
@@ -275,6 +288,30 @@ struct msg_step {   /* answers MSG_LIST_STEPS, one for each step; then MSG_JOBS_
     uint8_t state;        /* enum job_state of that job */
     struct span params;
     char message[ERROR_TEXT_MAX_BYTES]; /* of its end, or why it was refused */
+};
+
+/* Where a feed stands, and how we are: the first answer, and again when that changes. */
+struct msg_feed {
+    uint64_t life;     /* of the keeper; the sequence begins anew with each */
+    uint64_t sequence; /* all changes up to this one were told, or are not for this feed */
+    bool has_reset;    /* what came before is not known any more */
+    bool is_launcher_up;
+    uint32_t generation;
+    uint32_t waiting, running; /* jobs: as of the last second */
+};
+
+/* A job was created, or its state changed; as it was then. */
+struct msg_change {
+    uint64_t sequence;
+    struct job_id job_id;
+    char command[NAME_MAX_BYTES];
+    uint8_t state, reason;
+    uint64_t version;
+    uint64_t created_unix_ms, started_unix_ms, finished_unix_ms;
+    uint32_t exit_code, signal, limits_hit;
+    char step[NAME_MAX_BYTES];
+    char message[ERROR_TEXT_MAX_BYTES];
+    char stopped_by[NAME_MAX_BYTES];
 };
 
 struct msg_jobs_end {
@@ -380,6 +417,7 @@ union any_message {
     struct msg_cancel cancel;
     struct msg_signal signal;
     struct msg_read_metrics read_metrics;
+    struct msg_follow follow;
     struct msg_status status;
     struct msg_identity identity;
     struct msg_commands commands;
@@ -389,6 +427,8 @@ union any_message {
     struct msg_grown grown;
     struct msg_step step;
     struct msg_jobs_end jobs_end;
+    struct msg_feed feed;
+    struct msg_change change;
     struct msg_cancelled cancelled;
     struct msg_refused refused;
     struct msg_launch launch;
