@@ -5,6 +5,7 @@
 
 #include "sallyport/limits.h"
 
+#include "events_wish.h"
 #include "fields.h"
 #include "timestamp.h"
 
@@ -21,6 +22,29 @@ static void check_range(const char *text)
             (from > to || to > sizes[i] || (range.kind != RANGE_NONE && from == to)))
             abort();
     }
+}
+
+/* An event's id has one spelling. */
+static void check_event_id(const char *text)
+{
+    char again[EVENT_ID_BYTES];
+    uint64_t life, sequence;
+    if (event_id_parse(text, &life, &sequence) && strcmp(event_id_text(life, sequence, again), text) != 0)
+        abort();
+}
+
+static void check_events(char *text)
+{
+    struct query query = { .count = 2, .pairs = { { "kinds", text }, { "jobs", text } } };
+    struct events_wish wish;
+    if (events_wish_read(&query, text, &wish) == NULL && (wish.kinds == 0 || wish.kinds > FEED_ALL))
+        abort();
+    query.count = 1;
+    if (events_wish_read(&query, NULL, &wish) == NULL && (wish.kinds == 0 || wish.kinds > FEED_ALL))
+        abort();
+    query.pairs[0].key = "jobs";
+    if (events_wish_read(&query, NULL, &wish) == NULL && (wish.job_count == 0 || wish.job_count > FEED_JOBS_MAX))
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,6 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (request_id_is_plain(text) && !field_value_is_plain(text))
         abort();
+    check_event_id(text);
+    check_events(text);
     free(text);
     return 0;
 }

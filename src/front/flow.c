@@ -56,7 +56,8 @@ static void on_drained(struct evhttp_connection *connection, void *arg)
     (void)connection;
     flow->is_writing = false;
     request_set_timer(request, STREAM_PING_MS, on_ping);
-    flow_pump(request);
+    if (flow->kind->go_on == NULL || flow->kind->go_on(request))
+        flow_pump(request);
 }
 
 static void on_ping(struct request *request)

@@ -20,6 +20,8 @@ struct flow_kind {
     void (*add_ping)(struct request *request, struct evbuffer *chunk);
     /* Says why it ends early; takes json over. NULL: it cannot say that, and the connection breaks in the middle. */
     void (*add_error)(struct request *request, struct evbuffer *chunk, json_t *json);
+    /* The client has all that it was sent. False: the request is gone. NULL: nothing is to be done. */
+    bool (*go_on)(struct request *request);
 };
 
 /* The first member of request->state. */

@@ -9,6 +9,7 @@ void route_version(struct request *request);
 void route_whoami(struct request *request);
 void route_problem_read(struct request *request);
 void route_metrics(struct request *request);      /* metrics.c */
+void route_events(struct request *request);       /* events.c */
 void route_command_list(struct request *request); /* commands.c */
 void route_command_read(struct request *request);
 void route_job_create(struct request *request); /* job_create.c */

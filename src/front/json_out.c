@@ -296,6 +296,41 @@ json_t *json_job_end(const struct msg_job *job, const char *type)
     return json;
 }
 
+/* As much of a job as an end is made of. */
+static struct msg_job job_of(const struct msg_change *change)
+{
+    struct msg_job job = { .job_id = change->job_id,
+                           .state = change->state,
+                           .reason = change->reason,
+                           .version = change->version,
+                           .exit_code = change->exit_code,
+                           .signal = change->signal,
+                           .limits_hit = change->limits_hit };
+    text_copy(job.step, sizeof job.step, change->step);
+    text_copy(job.message, sizeof job.message, change->message);
+    text_copy(job.stopped_by, sizeof job.stopped_by, change->stopped_by);
+    return job;
+}
+
+json_t *json_job_change(const struct msg_change *change)
+{
+    struct msg_job job = job_of(change);
+    char etag[JOB_ETAG_BYTES];
+    json_t *end = job_has_ended(job.state) ? json_object() : json_null();
+    if (job_has_ended(job.state))
+        set_end(end, &job);
+    json_t *json = json_object();
+    json_object_set_new(json, "type", json_string("job"));
+    json_object_update_new(json, json_job_minimal(&job));
+    json_object_set_new(json, "command", json_text(change->command));
+    json_object_set_new(json, "created_at", time_or_null(change->created_unix_ms));
+    json_object_set_new(json, "started_at", time_or_null(change->started_unix_ms));
+    json_object_set_new(json, "finished_at", time_or_null(change->finished_unix_ms));
+    json_object_set_new(json, "end", end);
+    json_object_set_new(json, "etag", json_string(job_etag(&job, etag)));
+    return json;
+}
+
 const char *job_url(const struct job_id *job_id, char url[JOB_URL_BYTES])
 {
     char id[JOB_ID_TEXT_BYTES];

@@ -10,6 +10,7 @@
 
 #include "sallyport/base/record.h"
 
+struct msg_change;
 struct msg_identity;
 struct msg_step;
 struct msg_job;
@@ -30,6 +31,9 @@ json_t *json_job_minimal(const struct msg_job *job);
 /* What a stream tells at a change of state, and at the end. `type` is the record's: "state", "end". */
 json_t *json_job_state(const struct msg_job *job, const char *type);
 json_t *json_job_end(const struct msg_job *job, const char *type);
+
+/* What the feed of events tells: the job as it was when it changed. */
+json_t *json_job_change(const struct msg_change *change);
 
 #define JOB_URL_BYTES  48
 #define JOB_ETAG_BYTES 32

@@ -237,3 +237,14 @@ bool ask_read_metrics(struct request *request, ask_answered answered)
     ask_await_fds(&request->asks[ASK_MAIN], 1);
     return true;
 }
+
+/* A feed that asks again has its place already. */
+bool ask_follow(struct request *request, struct msg_follow *follow, ask_answered answered)
+{
+    follow->evidence = request->evidence;
+    if (!request->has_started && !descriptors_allow_stream(request->front))
+        return refuse_no_room(request, answered);
+    uint64_t expects = BIT(MSG_FEED) | BIT(MSG_CHANGE);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_FOLLOW, follow, -1, true, expects, answered });
+}

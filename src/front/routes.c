@@ -23,6 +23,7 @@ static const char *const job_read_keys[] = { "wait", NULL };
 static const char *const output_keys[] = {
     "follow", "offset", "tail", "stream", "search", "ignore_case", "limit", NULL
 };
+static const char *const events_keys[] = { "jobs", "kinds", NULL };
 
 static const struct route routes[] = {
     { GET, .path = "/healthz", .run = route_healthz, .is_open = true },
@@ -41,6 +42,7 @@ static const struct route routes[] = {
     { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys, .bytes_key = "search" },
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
+    { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
 };
 
 /* All that the listener of metrics has. */
@@ -58,7 +60,6 @@ static const char *const later_paths[] = {
     "/v1/jobs/{id}/approval",
     "/v1/jobs/{id}/artifacts",
     "/v1/jobs/{id}/artifacts/{rest}",
-    "/v1/events",
     "/v1/queue",
     "/v1/schedules",
     "/v1/schedules/{rest}",

@@ -58,8 +58,8 @@ static void add_error(struct request *request, struct evbuffer *chunk, json_t *j
     stream_add_error(request->state, chunk, json);
 }
 
-static const struct flow_kind records = { fill, is_finished, add_ping, add_error };
-static const struct flow_kind bytes = { fill, is_finished, NULL, NULL };
+static const struct flow_kind records = { fill, is_finished, add_ping, add_error, NULL };
+static const struct flow_kind bytes = { .fill = fill, .is_finished = is_finished };
 
 static void stream_free(void *state)
 {

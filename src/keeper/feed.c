@@ -228,7 +228,8 @@ void feeds_tick(struct keeper *keeper)
     TAILQ_FOREACH(feed, &feeds->list, in_list)
     {
         /* A place that moved without a word is told too: whoever comes back to it later finds it in the ring. */
-        feed->is_due |= (has_changed && (feed->kinds & FEED_QUEUE) != 0) || feed->at != feed->told_at;
+        feed->is_due |=
+            (has_changed && (feed->kinds & FEED_QUEUE) != 0) || (feed->kinds != 0 && feed->at != feed->told_at);
         is_any_due |= feed->is_due;
     }
     feeds->has_news |= is_any_due;

@@ -202,7 +202,7 @@ enum feed_kind { FEED_JOBS = 1, FEED_QUEUE = 2, FEED_CONFIG = 4, FEED_ALL = 7 };
 
 struct msg_follow { /* goes on under the same number until MSG_UNWATCH: MSG_FEED first, then MSG_CHANGE and MSG_FEED */
     struct evidence evidence;
-    uint8_t kinds;    /* enum feed_kind: bits */
+    uint8_t kinds;    /* enum feed_kind: bits; 0: only the end of the right to look */
     struct span jobs; /* so many ids, one behind the other; nothing: all that the caller may read */
     bool has_cursor;
     uint64_t life, sequence; /* of the last change that was seen */

@@ -90,8 +90,8 @@ Test(front_http, shows_no_evidence_for_credentials_that_are_not_one_bearer_token
 Test(front_http, tells_strangers_nothing_but_401)
 {
     static const char *const requests[] = {
-        "GET /v1/nothing",  "GET /v1/events",       "DELETE /v1/jobs",
-        "GET /v1/jobs?x=1", "GET /v1/jobs?limit=0", "GET /v1/jobs/" JOB "/output?tail=x",
+        "GET /v1/nothing",  "GET /v1/events?kinds=x", "DELETE /v1/jobs",
+        "GET /v1/jobs?x=1", "GET /v1/jobs?limit=0",   "GET /v1/jobs/" JOB "/output?tail=x",
     };
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         struct client client = client_open();
@@ -111,7 +111,7 @@ Test(front_http, refuses_what_has_no_route_with_a_problem_document)
         const char *code, *part;
     } cases[] = {
         { "GET /v1/nothing", 404, "not-found", "\"instance\":\"/v1/nothing\"" },
-        { "GET /v1/events", 404, "not-found", "not in this release" },
+        { "GET /v1/audit", 404, "not-found", "not in this release" },
         { "GET /v1/commands/greet/validate", 404, "not-found", "not in this release" },
         { "GET /r/a/b/c", 404, "not-found", "not in this release" },
         { "GET /v1/jobs/", 404, "not-found", "" },
