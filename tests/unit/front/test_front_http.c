@@ -361,3 +361,48 @@ Test(front_http, keeps_the_keeper_when_clients_use_up_all_descriptors)
     client_close(&client);
     log_done(&log);
 }
+
+/* One for each connection that is open already, until there is no room for its two descriptors. Returns which was refused. */
+static int open_streams(struct client *clients, int count, const struct test_log *log)
+{
+    for (int i = 0; i < count; i++) {
+        struct error err = { 0 };
+        client_ask(&clients[i], "GET /v1/jobs/" JOB "/output?follow=1", "");
+        message_done(&rig.last);
+        wait_readable(rig.keeper.fd, "a question");
+        cr_assert_eq(channel_receive(&rig.keeper, &rig.last, &err), 1, "%s", err.text);
+        if (rig.last.type == MSG_WHOAMI) {
+            keeper_answer(MSG_IDENTITY, &tester);
+            return i;
+        }
+        cr_assert_eq(rig.last.type, MSG_READ_OUTPUT);
+        log_hand_over(log, false);
+        client_until(&clients[i], "\r\n\r\n");
+    }
+    return count;
+}
+
+Test(front_http, opens_no_feed_and_no_text_of_metrics_where_it_opens_no_stream)
+{
+    enum { FEW = 256, MANY = 150 };
+    struct client clients[MANY];
+    struct test_log log = log_make();
+    rig_stop();
+    rig.descriptors_max = FEW;
+    rig_start();
+    for (int i = 0; i < MANY; i++)
+        clients[i] = client_open();
+    int refused = open_streams(clients, MANY, &log);
+    cr_assert(refused > 10 && refused < MANY, "%d streams", refused);
+    cr_expect_eq(client_reply(&clients[refused]), 429);
+    static const char *const requests[] = { "GET /v1/events", "GET /metrics" };
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        client_ask(&clients[refused], requests[i], "");
+        keeper_expect(MSG_WHOAMI);
+        keeper_answer(MSG_IDENTITY, &tester);
+        cr_expect_eq(client_reply(&clients[refused]), 429, "%s", requests[i]);
+    }
+    for (int i = 0; i < MANY; i++)
+        client_close(&clients[i]);
+    log_done(&log);
+}
