@@ -20,15 +20,16 @@ static void stop(struct bootstrap *bootstrap)
         bootstrap->stop_deadline_ms = 0;
         return;
     }
-    struct msg_drain drain = { .grace_ms = bootstrap->config->shutdown_grace_ms };
+    struct msg_shutdown shutdown = { .grace_ms = bootstrap->config->shutdown_grace_ms };
     struct error err = { 0 };
     restart_due(bootstrap, false); /* only a keeper knows what runs and can wait for it */
     bootstrap->is_stopping = true;
-    bootstrap->stop_deadline_ms = clock_monotonic_ms() + drain.grace_ms + STOP_SPARE_MS;
-    log_info("stopping: running jobs have %u s to end", drain.grace_ms / 1000);
+    bootstrap->stop_deadline_ms = clock_monotonic_ms() + shutdown.grace_ms + STOP_SPARE_MS;
+    log_info("stopping: running jobs have %u s to end", shutdown.grace_ms / 1000);
     static const enum process told[] = { PROCESS_FRONT, PROCESS_LAUNCHER, PROCESS_KEEPER };
     for (unsigned i = 0; i < sizeof told / sizeof told[0]; i++)
-        if (bootstrap->children[told[i]].pid > 0 && child_hand(bootstrap, told[i], MSG_DRAIN, &drain, -1, &err) < 0)
+        if (bootstrap->children[told[i]].pid > 0 &&
+            child_hand(bootstrap, told[i], MSG_SHUTDOWN, &shutdown, -1, &err) < 0)
             log_warn("not told to stop: %s", err.text);
 }
 

@@ -24,7 +24,7 @@
 #include "keeper_link.h"
 #include "request.h"
 
-#define DRAIN_CHECK_MS 100
+#define KEEPER_CHECK_MS 100
 
 static int take_listener(struct front *front, struct message *message, struct error *err)
 {
@@ -58,8 +58,8 @@ static int control_take(struct front *front, struct message *message, int *ret_k
         fd_close(ret_keeper_fd);
         *ret_keeper_fd = fd_take(&message->fds[0]);
         return 0;
-    case MSG_DRAIN:
-        front->is_draining = true;
+    case MSG_SHUTDOWN:
+        front->is_stopping = true;
         log_info("no new jobs are taken, open requests go on");
         return 0;
     default:
@@ -145,7 +145,7 @@ static void on_control_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * A drain is over when the keeper has ended, for then all jobs have, and the last reader has its last byte. A keeper that lives
+ * A stop is over when the keeper has ended, for then all jobs have, and the last reader has its last byte. A keeper that lives
  * and let us go is one that the bootstrap knows nothing of: then our end brings both together again.
  */
 static void on_keeper_check(evutil_socket_t fd, short what, void *arg)
@@ -153,21 +153,21 @@ static void on_keeper_check(evutil_socket_t fd, short what, void *arg)
     struct front *front = arg;
     (void)fd;
     (void)what;
-    if (!front->is_draining && front->keeper_left_ms != 0 &&
+    if (!front->is_stopping && front->keeper_left_ms != 0 &&
         clock_monotonic_ms() - front->keeper_left_ms >= PEER_PATIENCE_MS) {
         log_error("no new keeper came for %d s", PEER_PATIENCE_MS / 1000);
         front->is_broken = true;
         front_stop(front);
     }
-    if (front->is_draining && front->keeper.fd < 0 && front->requests == NULL) {
-        log_info("drained, ending");
+    if (front->is_stopping && front->keeper.fd < 0 && front->requests == NULL) {
+        log_info("all is answered, ending");
         front_stop(front);
     }
 }
 
 static int serve(struct front *front, int keeper_fd, struct error *err)
 {
-    struct timeval check = { 0, DRAIN_CHECK_MS * 1000 };
+    struct timeval check = { 0, KEEPER_CHECK_MS * 1000 };
     int done = http_open(front, err);
     if (done < 0)
         return done;

@@ -49,7 +49,7 @@ struct front {
     struct msg_status status; /* what the keeper said last */
     bool has_status;
     unsigned descriptors_max; /* all that may be open at once */
-    bool is_draining;         /* the bootstrap asked for an orderly stop */
+    bool is_stopping;         /* the bootstrap asked for an orderly stop */
     bool is_broken;           /* the loop ended for a reason worth an exit status */
 };
 
@@ -58,6 +58,6 @@ typedef int (*front_lockdown)(const struct msg_become *become, struct error *err
 
 /*
  * Reads what the bootstrap hands over on control_fd until MSG_BEGIN, calls lockdown, then serves until the bootstrap
- * goes away or the drain is over. control_fd is taken over.
+ * goes away or the orderly stop is over. control_fd is taken over.
  */
 int front_run(int control_fd, front_lockdown lockdown, struct error *err);

@@ -93,7 +93,7 @@ static void create(struct request *request, read_body *read, const char *command
         request_refuse(request, &problem);
         return;
     }
-    if (request->front->is_draining) {
+    if (request->front->is_stopping) {
         problem_init(&problem, "draining", "The service is stopping and takes no new jobs.");
         problem.retry_after_s = 5;
         request_refuse(request, &problem);

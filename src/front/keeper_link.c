@@ -103,7 +103,7 @@ void keeper_lost(struct front *front, const char *why)
     channel_done(&front->keeper);
     front->has_status = false;
     front->keeper_left_ms = clock_monotonic_ms();
-    if (front->is_draining)
+    if (front->is_stopping)
         log_info("keeper has ended: %s", why);
     else
         log_warn("keeper is gone: %s; requests get 503 until a new one comes", why);

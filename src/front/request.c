@@ -180,7 +180,7 @@ static void add_common_headers(struct request *request, const char *content_type
     /* Two blanks: evhttp does not know it then, so that it is the guard who ends the connection, when the client has read. */
     if (request->lingers)
         evhttp_add_header(evhttp_request_get_output_headers(request->http), "Connection", " close");
-    else if (request->closes || request->front->is_draining)
+    else if (request->closes || request->front->is_stopping)
         request_add_header(request, "Connection", "close");
 }
 

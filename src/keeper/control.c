@@ -30,16 +30,16 @@ static void take_peer(struct keeper *keeper, struct message *message)
     keeper_connect(keeper, message->body.peer.process, fd_take(&message->fds[0]));
 }
 
-static void take_drain(struct keeper *keeper, struct message *message)
+static void take_shutdown(struct keeper *keeper, struct message *message)
 {
-    drain_begin(keeper, message->body.drain.grace_ms);
+    shutdown_begin(keeper, message->body.shutdown.grace_ms);
 }
 
 static void (*const takes[MSG_COUNT])(struct keeper *keeper, struct message *message) = {
     [MSG_POLICY] = take_policy,
     [MSG_SETTINGS] = take_settings,
     [MSG_PEER] = take_peer,
-    [MSG_DRAIN] = take_drain,
+    [MSG_SHUTDOWN] = take_shutdown,
 };
 
 void control_take(struct keeper *keeper, struct message *message)

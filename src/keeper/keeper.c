@@ -27,7 +27,7 @@ static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
     int (*const steps[])(struct keeper *, struct error *) = { turn_init,   queue_init,        watches_init,
-                                                              feeds_init,  drain_init,        retention_init,
+                                                              feeds_init,  shutdown_init,     retention_init,
                                                               copies_init, output_syncs_init, metrics_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
@@ -94,7 +94,7 @@ void keeper_free(struct keeper *keeper)
     queue_done(keeper);
     watches_done(keeper);
     feeds_done(keeper);
-    drain_done(keeper);
+    shutdown_done(keeper);
     retention_done(keeper);
     intakes_done(keeper);
     copies_done(keeper);

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "copies.h"
-#include "drain.h"
 #include "feed.h"
+#include "shutdown.h"
 #include "intake.h"
 #include "job_table.h"
 #include "metrics.h"
@@ -47,7 +47,7 @@ struct keeper {
     struct watches watches;
     struct feeds feeds;
     struct refusals refusals;
-    struct drain drain;
+    struct shutdown shutdown;
     struct sweep sweep;
     struct copies copies;
     struct intakes intakes;

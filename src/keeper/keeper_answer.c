@@ -12,12 +12,12 @@
 #include "launcher_answer.h"
 #include "sallyport/base/clock.h"
 
-enum phase { PHASE_SERVING = 1, PHASE_DRAINING = 2, PHASE_BOTH = 3 };
+enum phase { PHASE_SERVING = 1, PHASE_STOPPING = 2, PHASE_BOTH = 3 };
 
 void front_tell_status(struct keeper *keeper)
 {
     struct msg_status status = { .is_launcher_up = launcher_is_up(keeper),
-                                 .is_draining = keeper->drain.is_on,
+                                 .is_stopping = keeper->shutdown.is_on,
                                  .generation = keeper->rules.generation };
     if (keeper->front.is_connected)
         peer_send(&keeper->front, MSG_STATUS, 0, &status, NULL, 0);
@@ -89,7 +89,7 @@ static void answer_request(struct keeper *keeper, const struct message *message,
     request.who = authorize(&keeper->rules, request.evidence, connection_fd, clock_unix_ms());
     if (request.who == NULL && !is_for_everybody(keeper, message))
         refuse_unknown(keeper, &request);
-    else if ((answer->phases & (keeper->drain.is_on ? PHASE_DRAINING : PHASE_SERVING)) == 0)
+    else if ((answer->phases & (keeper->shutdown.is_on ? PHASE_STOPPING : PHASE_SERVING)) == 0)
         request_refuse(keeper, &request, &(struct refusal){ .status = 503, .code = "draining", .retry_after_s = 10 },
                        "the service is stopping and takes no new work");
     else

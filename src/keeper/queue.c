@@ -231,7 +231,7 @@ const char *queue_reason(const struct keeper *keeper, const struct job *job)
 {
     if (!job->is_queued)
         return "";
-    if (keeper->drain.is_on)
+    if (keeper->shutdown.is_on)
         return "the service is stopping; the job starts when it is back";
     if (!launcher_is_up(keeper))
         return "waiting for the launcher";

@@ -324,5 +324,5 @@ void turn_end(struct keeper *keeper)
         turn_failed(keeper, &err);
     watches_tell(keeper);
     feeds_tell(keeper);
-    drain_check(keeper);
+    shutdown_check(keeper);
 }

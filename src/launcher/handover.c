@@ -177,12 +177,12 @@ static int take_begin(struct launcher *launcher, struct message *message, struct
     return 0;
 }
 
-static int take_drain(struct launcher *launcher, struct message *message, struct error *err)
+static int take_shutdown(struct launcher *launcher, struct message *message, struct error *err)
 {
     (void)message;
     if (launcher->phase == PHASE_HANDOVER)
         return fail_plain(err, EPROTO, "asked to stop before we began");
-    launcher->phase = PHASE_DRAINING;
+    launcher->phase = PHASE_STOPPING;
     return 0;
 }
 
@@ -190,7 +190,7 @@ static int (*const takes[MSG_COUNT])(struct launcher *launcher, struct message *
     [MSG_BECOME] = take_become,     [MSG_CGROUP] = take_cgroup,       [MSG_START_RECORD] = take_start_record,
     [MSG_SLOT] = take_slot,         [MSG_SLOT_ROOT] = take_slot_root, [MSG_POLICY] = take_policy,
     [MSG_SETTINGS] = take_settings, [MSG_PEER] = take_peer,           [MSG_BEGIN] = take_begin,
-    [MSG_DRAIN] = take_drain,
+    [MSG_SHUTDOWN] = take_shutdown,
 };
 
 int handover_take(struct launcher *launcher, struct message *message, struct error *err)

@@ -20,7 +20,7 @@
 struct event;
 struct event_base;
 
-enum phase { PHASE_HANDOVER = 1, PHASE_SERVING = 2, PHASE_DRAINING = 4 };
+enum phase { PHASE_HANDOVER = 1, PHASE_SERVING = 2, PHASE_STOPPING = 4 };
 
 struct launcher {
     struct event_base *base;

@@ -68,10 +68,10 @@ static const struct answer {
     bool (*run)(struct launcher *launcher, struct message *message);
     unsigned phases;
 } answers[MSG_COUNT] = {
-    [MSG_LAUNCH] = { answer_launch, PHASE_SERVING | PHASE_DRAINING }, /* while draining it answers "busy" */
-    [MSG_STOP] = { answer_stop, PHASE_SERVING | PHASE_DRAINING },
-    [MSG_SIGNAL_JOB] = { answer_signal_job, PHASE_SERVING | PHASE_DRAINING },
-    [MSG_EXITED_SEEN] = { answer_exited_seen, PHASE_SERVING | PHASE_DRAINING },
+    [MSG_LAUNCH] = { answer_launch, PHASE_SERVING | PHASE_STOPPING }, /* while stopping it answers "busy" */
+    [MSG_STOP] = { answer_stop, PHASE_SERVING | PHASE_STOPPING },
+    [MSG_SIGNAL_JOB] = { answer_signal_job, PHASE_SERVING | PHASE_STOPPING },
+    [MSG_EXITED_SEEN] = { answer_exited_seen, PHASE_SERVING | PHASE_STOPPING },
 };
 
 void launcher_take(struct launcher *launcher, struct message *message)

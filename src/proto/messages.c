@@ -41,8 +41,8 @@ static const struct field peer_fields[] = {
     U8(struct msg_peer, process, PROCESS_COUNT - 1),
 };
 
-static const struct field drain_fields[] = {
-    U32(struct msg_drain, grace_ms, GRACE_MAX_MS),
+static const struct field shutdown_fields[] = {
+    U32(struct msg_shutdown, grace_ms, GRACE_MAX_MS),
 };
 
 static const struct field empty_fields[] = {
@@ -116,7 +116,7 @@ static const struct field follow_fields[] = {
 
 static const struct field status_fields[] = {
     BOOL(struct msg_status, is_launcher_up),
-    BOOL(struct msg_status, is_draining),
+    BOOL(struct msg_status, is_stopping),
     U32(struct msg_status, generation, UINT32_MAX),
 };
 
@@ -322,7 +322,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_POLICY] = RECORD("policy", struct msg_generation, generation_fields),
     [MSG_PEER] = RECORD("peer", struct msg_peer, peer_fields),
     [MSG_BEGIN] = RECORD("begin", struct msg_empty, empty_fields),
-    [MSG_DRAIN] = RECORD("drain", struct msg_drain, drain_fields),
+    [MSG_SHUTDOWN] = RECORD("shutdown", struct msg_shutdown, shutdown_fields),
     [MSG_WHOAMI] = RECORD("whoami", struct msg_whoami, whoami_fields),
     [MSG_LIST_COMMANDS] = RECORD("list-commands", struct msg_whoami, whoami_fields),
     [MSG_SUBMIT] = RECORD("submit", struct msg_submit, submit_fields),

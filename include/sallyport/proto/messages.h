@@ -30,10 +30,10 @@ enum msg_type {
     MSG_SLOT,         /* launcher: + the socket of one slot's supervisor */
     MSG_SLOT_ROOT,    /* launcher: + a mount namespace of a slot */
     MSG_SETTINGS,     /* + a sealed file of settings records (settings.h); again at a reload */
-    MSG_POLICY, /* + a sealed file of policy records (policy_records.h); before MSG_SETTINGS of the same generation */
-    MSG_PEER,   /* + one end of a socket pair; replaces the old one */
-    MSG_BEGIN,  /* all is handed over: lock down, then serve */
-    MSG_DRAIN,  /* take no new work; the keeper ends when its running jobs have, or are cancelled after grace_ms */
+    MSG_POLICY,   /* + a sealed file of policy records (policy_records.h); before MSG_SETTINGS of the same generation */
+    MSG_PEER,     /* + one end of a socket pair; replaces the old one */
+    MSG_BEGIN,    /* all is handed over: lock down, then serve */
+    MSG_SHUTDOWN, /* take no new work; the keeper ends when its running jobs have, or are cancelled after grace_ms */
 
     /* front -> keeper */
     MSG_WHOAMI,
@@ -115,7 +115,7 @@ struct msg_peer {
     uint8_t process; /* enum process: who sits at the other end */
 };
 
-struct msg_drain {
+struct msg_shutdown {
     uint32_t grace_ms;
 };
 
@@ -211,7 +211,7 @@ struct msg_follow { /* goes on under the same number until MSG_UNWATCH: MSG_FEED
 /* --- keeper -> front ---------------------------------------------------------------------------------------- */
 
 struct msg_status {
-    bool is_launcher_up, is_draining;
+    bool is_launcher_up, is_stopping;
     uint32_t generation;
 };
 
@@ -408,7 +408,7 @@ union any_message {
     struct msg_slot_root slot_root;
     struct msg_generation generation;
     struct msg_peer peer;
-    struct msg_drain drain;
+    struct msg_shutdown shutdown;
     struct msg_empty empty;
     struct msg_whoami whoami;
     struct msg_submit submit;

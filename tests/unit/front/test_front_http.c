@@ -297,9 +297,9 @@ Test(front_http, survives_a_client_that_leaves_while_the_keeper_thinks)
     client_close(&client);
 }
 
-Test(front_http, ends_after_a_drain_when_the_keeper_has_ended)
+Test(front_http, ends_after_an_orderly_stop_when_the_keeper_has_ended)
 {
-    rig_order(MSG_DRAIN, &(struct msg_drain){ 1000 }, -1);
+    rig_order(MSG_SHUTDOWN, &(struct msg_shutdown){ 1000 }, -1);
     struct client client = client_open();
     client_post(&client, "/v1/commands/greet/jobs", "", "{}");
     keeper_expect(MSG_WHOAMI);

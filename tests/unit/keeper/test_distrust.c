@@ -182,7 +182,7 @@ Test(distrust, drops_a_front_that_breaks_a_rule)
             who.evidence.kind = EVIDENCE_PEER;
             rig_say(&front, MSG_WHOAMI, &who);
         } else if (i == 7) /* what only others may say */
-            rig_say(&front, MSG_DRAIN, &(struct msg_drain){ 0 });
+            rig_say(&front, MSG_SHUTDOWN, &(struct msg_shutdown){ 0 });
         else if (i == 8)
             rig_say(&front, MSG_EXITED_SEEN, &(struct msg_job_only){ 0 });
         else if (i == 9) { /* parameters that are no entries */

@@ -231,12 +231,12 @@ Test(recover, rejects_waiting_jobs_whose_values_do_not_fit_any_more)
     cr_expect_not_null(strstr(report.message, "do not fit the command's definition any more"));
 }
 
-Test(recover, ends_with_the_last_job_when_it_drains)
+Test(recover, ends_with_the_last_job_when_it_is_shut_down)
 {
     int fds[2];
     rig_hello(7, 0);
     struct job_id running = rig_running("deploy", fds), waiting = rig_job("deploy");
-    drain_begin(keeper, 60000);
+    shutdown_begin(keeper, 60000);
     rig_turn();
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
     uint32_t request = rig_say(&front, MSG_SUBMIT, &submit);
@@ -254,7 +254,7 @@ Test(recover, stops_what_still_runs_when_the_grace_is_over)
     int fds[2];
     rig_hello(7, 0);
     struct job_id running = rig_running("echo", fds);
-    drain_begin(keeper, 50);
+    shutdown_begin(keeper, 50);
     cr_assert(rig_wait(&launcher, MSG_STOP));
     rig_end(&running, fds, JOB_REASON_CANCELLED, 0);
     struct msg_job report = rig_report(&running);

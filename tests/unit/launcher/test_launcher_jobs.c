@@ -254,12 +254,12 @@ Test(launcher_jobs, keeps_running_jobs_through_a_reload)
     job_is_seen(&job);
 }
 
-Test(launcher_jobs, takes_no_new_work_while_draining)
+Test(launcher_jobs, takes_no_new_work_while_stopping)
 {
     struct job_seen job, late;
     struct message message;
     job_run(&job, 0, 0);
-    world_tell(world.control, MSG_DRAIN, NULL, NULL, 0);
+    world_tell(world.control, MSG_SHUTDOWN, NULL, NULL, 0);
     usleep(100000);
     job_order(&late, 0);
     keeper_hears(MSG_NOT_LAUNCHED, &message);

@@ -1,4 +1,4 @@
-#include "drain.h"
+#include "shutdown.h"
 
 #include <errno.h>
 
@@ -14,26 +14,26 @@
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 
-int drain_init(struct keeper *keeper, struct error *err)
+int shutdown_init(struct keeper *keeper, struct error *err)
 {
-    keeper->drain.timer = evtimer_new(keeper->base, on_timer, keeper);
-    return keeper->drain.timer != NULL ? 0 : fail(err, ENOMEM, "prepare to stop");
+    keeper->shutdown.timer = evtimer_new(keeper->base, on_timer, keeper);
+    return keeper->shutdown.timer != NULL ? 0 : fail(err, ENOMEM, "prepare to stop");
 }
 
-void drain_done(struct keeper *keeper)
+void shutdown_done(struct keeper *keeper)
 {
-    if (keeper->drain.timer != NULL)
-        event_free(keeper->drain.timer);
-    keeper->drain.timer = NULL;
+    if (keeper->shutdown.timer != NULL)
+        event_free(keeper->shutdown.timer);
+    keeper->shutdown.timer = NULL;
 }
 
-void drain_begin(struct keeper *keeper, uint32_t grace_ms)
+void shutdown_begin(struct keeper *keeper, uint32_t grace_ms)
 {
-    if (keeper->drain.is_on)
+    if (keeper->shutdown.is_on)
         return;
-    keeper->drain.is_on = true;
+    keeper->shutdown.is_on = true;
     log_info("stopping: new jobs are refused, running ones have %u ms, the queue is kept", grace_ms);
-    timer_start(keeper->drain.timer, grace_ms);
+    timer_start(keeper->shutdown.timer, grace_ms);
     front_tell_status(keeper);
     turn_schedule(keeper);
 }
@@ -74,19 +74,19 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct keeper *keeper = arg;
     (void)fd;
     (void)what;
-    if (keeper->drain.has_stopped_jobs) {
+    if (keeper->shutdown.has_stopped_jobs) {
         log_error("stopping: %u jobs are still not gone; they will be found as lost", count_under_way(keeper));
         keeper_stop(keeper, 0);
         return;
     }
-    keeper->drain.has_stopped_jobs = true;
+    keeper->shutdown.has_stopped_jobs = true;
     jobs_each(keeper, stop_job);
-    timer_start(keeper->drain.timer, longest_grace_ms(keeper) + LAST_WAIT_MS);
+    timer_start(keeper->shutdown.timer, longest_grace_ms(keeper) + LAST_WAIT_MS);
 }
 
-void drain_check(struct keeper *keeper)
+void shutdown_check(struct keeper *keeper)
 {
-    if (keeper->drain.is_on && !keeper->turn.is_scheduled && count_under_way(keeper) == 0 &&
+    if (keeper->shutdown.is_on && !keeper->turn.is_scheduled && count_under_way(keeper) == 0 &&
         TAILQ_EMPTY(&keeper->turn.changed))
         keeper_stop(keeper, 0);
 }
