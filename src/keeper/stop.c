@@ -1,35 +1,13 @@
 /* Cancel and signal: recorded first, then done. */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "authorize.h"
+#include "deed.h"
 #include "job_life.h"
 #include "keeper.h"
 #include "keeper_answer.h"
 #include "launcher_ask.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/log.h"
-#include "sallyport/base/text.h"
-
-/* What is to be done when the audit entry is stored. */
-struct deed {
-    struct job_id job_id;
-    uint32_t request_id;
-    unsigned epoch;
-    char actor[NAME_MAX_BYTES];
-    bool has_grace;
-    uint32_t grace_ms;
-    uint8_t signal; /* 0: a cancel */
-};
-
-static void refuse_unstored(struct keeper *keeper, const struct deed *deed)
-{
-    struct msg_refused refused;
-    request_refusal(&keeper->turn.failure, &refused);
-    if (deed->epoch == keeper->front.epoch)
-        peer_send(&keeper->front, MSG_REFUSED, deed->request_id, &refused, NULL, 0);
-}
 
 static void cancel_stored(struct keeper *keeper, void *arg, bool is_stored)
 {
@@ -38,12 +16,11 @@ static void cancel_stored(struct keeper *keeper, void *arg, bool is_stored)
     struct msg_cancelled cancelled = { .has_changed =
                                            job != NULL && job->exited == NULL && !job_has_ended(job->record.state) };
     if (!is_stored) {
-        refuse_unstored(keeper, deed);
+        deed_refuse(keeper, deed);
     } else {
         if (cancelled.has_changed)
             job_stop(keeper, job, JOB_REASON_CANCELLED, deed->actor, deed->has_grace, deed->grace_ms);
-        if (deed->epoch == keeper->front.epoch)
-            turn_send(keeper, &keeper->front, MSG_CANCELLED, deed->request_id, &cancelled, NULL, 0);
+        deed_answer(keeper, deed, MSG_CANCELLED, &cancelled);
     }
     free(deed);
 }
@@ -53,38 +30,12 @@ static void signal_stored(struct keeper *keeper, void *arg, bool is_stored)
     struct deed *deed = arg;
     struct job *job = job_find(keeper, &deed->job_id);
     if (!is_stored) {
-        refuse_unstored(keeper, deed);
+        deed_refuse(keeper, deed);
     } else {
         if (job != NULL && job->exited == NULL)
             ask_signal(keeper, job, deed->signal);
-        if (deed->epoch == keeper->front.epoch)
-            turn_send(keeper, &keeper->front, MSG_SIGNALLED, deed->request_id, &(struct msg_empty){ 0 }, NULL, 0);
+        deed_answer(keeper, deed, MSG_SIGNALLED, &(struct msg_empty){ 0 });
     }
-    free(deed);
-}
-
-static void do_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted,
-                           const struct audit_entry *entry, turn_effect *effect)
-{
-    struct error err = { 0 };
-    struct deed *deed = malloc(sizeof *deed);
-    if (deed == NULL) {
-        fail(&err, ENOMEM, "take a request");
-        request_fail(keeper, request, &err);
-        return;
-    }
-    *deed = *wanted;
-    deed->request_id = request->id;
-    deed->epoch = keeper->front.epoch;
-    int done = turn_write(keeper, &err);
-    if (done == 0)
-        done = audit_record(keeper->store, entry, &err);
-    if (done == 0) {
-        turn_then(keeper, effect, deed);
-        return;
-    }
-    turn_spoil(keeper, &err);
-    request_fail(keeper, request, &err);
     free(deed);
 }
 
@@ -128,7 +79,6 @@ void answer_cancel(struct keeper *keeper, const struct request *request, const s
         return;
     }
     struct deed deed = { .job_id = asked->job_id, .has_grace = asked->has_grace, .grace_ms = asked->grace_ms };
-    text_copy(deed.actor, sizeof deed.actor, request->who->name);
     struct audit_entry entry = { .what = AUDIT_CANCEL,
                                  .job_id = &asked->job_id,
                                  .actor = request->who->name,
@@ -136,7 +86,7 @@ void answer_cancel(struct keeper *keeper, const struct request *request, const s
                                  .address = request->evidence->address,
                                  .command = record.command,
                                  .detail = asked->reason };
-    do_when_stored(keeper, request, &deed, &entry, cancel_stored);
+    deed_when_stored(keeper, request, &deed, &entry, cancel_stored);
 }
 
 static bool may_be_sent(const struct keeper *keeper, const struct job_record *record, uint8_t signal)
@@ -173,5 +123,5 @@ void answer_signal(struct keeper *keeper, const struct request *request, const s
                                  .count = 1,
                                  .address = request->evidence->address,
                                  .command = record.command };
-    do_when_stored(keeper, request, &deed, &entry, signal_stored);
+    deed_when_stored(keeper, request, &deed, &entry, signal_stored);
 }
