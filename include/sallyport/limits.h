@@ -32,10 +32,11 @@
 #define PATH_MAX_BYTES       1024 /* any path that the configuration names */
 
 /* --- messages between processes ----------------------------------------------------------------------------- */
-#define MESSAGE_MAX_BYTES (64 * 1024) /* below the default socket buffer, so it never needs parts */
-#define MESSAGE_FDS_MAX   4
-#define CHANNEL_QUEUE_MAX 4096  /* messages waiting for a peer that does not read; then it is dropped */
-#define PEER_PATIENCE_MS  10000 /* a peer that died is back sooner; after that both live, and one of them let go */
+#define MESSAGE_MAX_BYTES      (64 * 1024) /* below the default socket buffer, so it never needs parts */
+#define MESSAGE_FDS_MAX        4
+#define CHANNEL_QUEUE_MAX      4096        /* messages waiting for a peer that does not read; then it is dropped */
+#define RELOAD_LINES_MAX_BYTES (24 * 1024) /* what is said of a configuration, as entries: it must fit one message */
+#define PEER_PATIENCE_MS       10000 /* a peer that died is back sooner; after that both live, and one of them let go */
 
 /* --- configuration ------------------------------------------------------------------------------------------ */
 #define CONFIG_FILE_MAX_BYTES  (4 * 1024 * 1024)
@@ -63,7 +64,8 @@
 #define SHUTDOWN_GRACE_DEFAULT_MS 30000
 #define KILL_WAIT_MS              1000  /* how long a killed job may take to be gone before its slot is set aside */
 #define CELL_START_WAIT_MS        30000 /* from the order to the program's first instruction; milliseconds are usual */
-#define SUPERVISOR_READY_WAIT_MS  5000  /* then the launcher greets the keeper without the missing ones */
+#define RELOAD_WAIT_MS            30000 /* from the ring of the doorbell to the word of the bootstrap; a second is usual */
+#define SUPERVISOR_READY_WAIT_MS  5000 /* then the launcher greets the keeper without the missing ones */
 
 /* --- jobs ---------------------------------------------------------------------------------------------------- */
 #define OUTPUT_MAX_DEFAULT_BYTES (64LL * 1024 * 1024)

@@ -76,6 +76,7 @@ struct bootstrap {
     int state_fd, keeper_dir_fd, lock_fd;
     int starts_fd; /* the launcher's start record; can only be appended to */
     int signal_fd, doorbell_fd;
+    uint64_t rings; /* of this keeper's doorbell, heard so far */
     int listener_fds[LISTENER_COUNT_MAX];
     int policies_fd;    /* the directory of seccomp profiles */
     int sysctl_user_fd; /* /proc/sys/user */
@@ -127,14 +128,17 @@ int template_make(struct bootstrap *bootstrap, struct policy *policy, uint32_t r
 int filters_compile(struct bootstrap *bootstrap, struct policy *policy, struct error *err);
 int supervisor_filter_make(struct bootstrap *bootstrap, struct error *err);
 
-/* slots.c */
-int slots_make(struct bootstrap *bootstrap, struct error *err); /* those that are missing for the configuration */
+/* slots.c: makes those that are missing for the configuration; drops all from this one on, which nobody was given yet. */
+int slots_make(struct bootstrap *bootstrap, const struct config *config, struct error *err);
+void slots_drop(struct bootstrap *bootstrap, uint32_t from);
 int slot_make_root(struct bootstrap *bootstrap, const struct slot *slot, int template_fd, int *ret_namespace,
                    struct error *err);
 
 /* parts.c: what each process gets of the configuration, as sealed files. */
 int parts_make(const struct bootstrap *bootstrap, const struct config *config, uint32_t generation,
                int settings[PROCESS_COUNT], int policies[PROCESS_COUNT], struct error *err);
+bool parts_differ(const struct bootstrap *bootstrap, const struct config *config, /* from what is in effect */
+                  const int settings[PROCESS_COUNT]);
 int parts_renew_launcher(struct bootstrap *bootstrap, struct error *err); /* for its next incarnation */
 
 /* spawn.c */
@@ -176,9 +180,21 @@ void world_end(struct bootstrap *bootstrap);
 int world_start_supervisor(struct bootstrap *bootstrap, uint32_t index, struct error *err);
 int world_hand_roots(struct bootstrap *bootstrap, uint32_t index, struct error *err);
 
-/* model.c: a configuration becomes what runs: filters, templates, slots, parts. Changes nothing unless all of it works. */
-int model_apply(struct bootstrap *bootstrap, struct config *config, struct error *err);
-void model_reload(struct bootstrap *bootstrap);
+/*
+ * model.c: a configuration becomes what runs: filters, templates, slots, parts. Changes nothing unless all of it works, and
+ * then owns the configuration. What a reload cannot change is kept in it by model_keep_fixed(), and said.
+ *
+ *   ret_has_changed  whether anything that it says differs from what was in effect
+ */
+int model_apply(struct bootstrap *bootstrap, struct config *config, bool *ret_has_changed, struct error *err);
+void model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, FILE *report);
+
+/* reload.c: the whole of a reload, while the service runs; tells the keeper how it went. */
+void reload_run(struct bootstrap *bootstrap);
+
+/* doorbell.c: a new one for each keeper, so that its count is the keeper's own. Whether it rang since it was asked last. */
+int doorbell_make(struct bootstrap *bootstrap, struct error *err);
+bool doorbell_heard(struct bootstrap *bootstrap);
 
 /* loop.c: sleeps until the end. Returns the exit status. */
 int loop_run(struct bootstrap *bootstrap);

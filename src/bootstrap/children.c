@@ -49,7 +49,9 @@ static int hand_front(struct bootstrap *bootstrap, struct error *err)
 
 static int hand_keeper(struct bootstrap *bootstrap, struct error *err)
 {
-    int done = child_hand(bootstrap, PROCESS_KEEPER, MSG_STATE_DIR, NULL, bootstrap->keeper_dir_fd, err);
+    int done = doorbell_make(bootstrap, err);
+    if (done == 0)
+        done = child_hand(bootstrap, PROCESS_KEEPER, MSG_STATE_DIR, NULL, bootstrap->keeper_dir_fd, err);
     return done < 0 ? done : child_hand(bootstrap, PROCESS_KEEPER, MSG_DOORBELL, NULL, bootstrap->doorbell_fd, err);
 }
 

@@ -50,7 +50,7 @@ static void take_signals(struct bootstrap *bootstrap)
             break;
         case SIGHUP:
             if (!bootstrap->is_stopping)
-                model_reload(bootstrap);
+                reload_run(bootstrap);
             break;
         default:
             stop(bootstrap);
@@ -59,12 +59,10 @@ static void take_signals(struct bootstrap *bootstrap)
     }
 }
 
-/* The doorbell has no content: somebody asks for a reload, and the files say what it will be. */
 static void answer_doorbell(struct bootstrap *bootstrap)
 {
-    uint64_t rings;
-    if (read(bootstrap->doorbell_fd, &rings, sizeof rings) == (ssize_t)sizeof rings && !bootstrap->is_stopping)
-        model_reload(bootstrap);
+    if (doorbell_heard(bootstrap) && !bootstrap->is_stopping)
+        reload_run(bootstrap);
 }
 
 /* Stopped is when the keeper, which knows what still runs, has ended. */
@@ -91,8 +89,7 @@ int loop_run(struct bootstrap *bootstrap)
         }
         if ((fds[0].revents & POLLIN) != 0)
             take_signals(bootstrap);
-        if ((fds[1].revents & POLLIN) != 0)
-            answer_doorbell(bootstrap);
+        answer_doorbell(bootstrap); /* always: a keeper that has died since poll() may have rung before */
         restart_due(bootstrap, true);
     }
     return bootstrap->exit_status;

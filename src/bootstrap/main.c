@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -125,10 +124,7 @@ static int open_signals(struct bootstrap *bootstrap, struct error *err)
     if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0)
         return fail(err, errno, "block signals");
     bootstrap->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    bootstrap->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (bootstrap->signal_fd < 0 || bootstrap->doorbell_fd < 0)
-        return fail(err, errno, "make descriptors for signals");
-    return 0;
+    return bootstrap->signal_fd < 0 ? fail(err, errno, "make a descriptor for signals") : 0;
 }
 
 /* What must be there before anything is made. In rootless mode we are root of our own namespace afterwards. */
@@ -160,11 +156,12 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
 
 static int make_everything(struct bootstrap *bootstrap, struct error *err)
 {
+    bool has_changed;
     int done = groups_make(bootstrap, err);
     if (done == 0)
         done = supervisor_filter_make(bootstrap, err);
     if (done == 0)
-        done = model_apply(bootstrap, bootstrap->config, err);
+        done = model_apply(bootstrap, bootstrap->config, &has_changed, err);
     return done < 0 ? done : listeners_open(bootstrap, err);
 }
 
@@ -245,7 +242,8 @@ static void tell_parent(int *ready_fd, unsigned char status)
 static void bootstrap_init(struct bootstrap *bootstrap)
 {
     *bootstrap = (struct bootstrap){ .incarnation = clock_unix_us() };
-    bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace = bootstrap->reaper_lifeline = -1;
+    bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
+        bootstrap->reaper_lifeline = -1;
     bootstrap->groups.jobs_fd = bootstrap->groups.supervisors_fd = -1;
     for (unsigned i = 0; i < ROOT_COUNT_MAX; i++)
         bootstrap->template_fds[i] = -1;

@@ -17,6 +17,8 @@ struct next {
     struct account *accounts;
     uint32_t account_count;
     int templates[ROOT_COUNT_MAX];
+    int (*slot_roots)[ROOT_COUNT_MAX]; /* of each slot */
+    uint32_t slot_count;
     int settings[PROCESS_COUNT], policies[PROCESS_COUNT];
 };
 
@@ -30,6 +32,9 @@ static void next_done(struct next *next)
 {
     free(next->accounts);
     fds_close(next->templates, ROOT_COUNT_MAX);
+    for (uint32_t i = 0; i < next->slot_count; i++)
+        fds_close(next->slot_roots[i], ROOT_COUNT_MAX);
+    free(next->slot_roots);
     fds_close(next->settings, PROCESS_COUNT);
     fds_close(next->policies, PROCESS_COUNT);
 }
@@ -94,6 +99,35 @@ static void name_programs(struct policy *policy)
     }
 }
 
+/* Each slot gets a copy of each template. */
+static int copy_templates(struct bootstrap *bootstrap, struct next *next, struct error *err)
+{
+    next->slot_roots = calloc(bootstrap->slot_count, sizeof *next->slot_roots);
+    if (next->slot_roots == NULL)
+        return fail(err, ENOMEM, "copy the template roots");
+    next->slot_count = bootstrap->slot_count;
+    for (uint32_t i = 0; i < next->slot_count; i++)
+        for (unsigned root = 0; root < ROOT_COUNT_MAX; root++)
+            next->slot_roots[i][root] = -1;
+    int done = 0;
+    for (uint32_t i = 0; i < next->slot_count; i++)
+        for (unsigned root = 0; root < ROOT_COUNT_MAX && done == 0; root++)
+            if (next->templates[root] >= 0)
+                done = slot_make_root(bootstrap, &bootstrap->slots[i], next->templates[root],
+                                      &next->slot_roots[i][root], err);
+    return done;
+}
+
+static int prepare_roots(struct bootstrap *bootstrap, const struct config *config, struct next *next, struct error *err)
+{
+    int done = 0;
+    for (uint32_t root = 0; root < config->policy->root_count && done == 0; root++)
+        done = template_make(bootstrap, config->policy, root, &next->templates[root], err);
+    if (done == 0)
+        done = slots_make(bootstrap, config, err);
+    return done < 0 ? done : copy_templates(bootstrap, next, err);
+}
+
 static int prepare(struct bootstrap *bootstrap, struct config *config, uint32_t generation, struct next *next,
                    struct error *err)
 {
@@ -101,32 +135,17 @@ static int prepare(struct bootstrap *bootstrap, struct config *config, uint32_t 
     int done = settle_accounts(bootstrap, config->policy, next, err);
     if (done == 0)
         done = filters_compile(bootstrap, config->policy, err);
-    /* Templates list the accounts in their /etc/passwd: the new table is looked at while they are built. */
+    if (done < 0)
+        return done;
+    /* Templates list the accounts in their /etc/passwd, and slots have their ids: the new table is looked at meanwhile. */
     struct account *accounts = bootstrap->accounts;
     uint32_t account_count = bootstrap->account_count;
     bootstrap->accounts = next->accounts;
     bootstrap->account_count = next->account_count;
-    for (uint32_t root = 0; root < config->policy->root_count && done == 0; root++)
-        done = template_make(bootstrap, config->policy, root, &next->templates[root], err);
+    done = prepare_roots(bootstrap, config, next, err);
     bootstrap->accounts = accounts;
     bootstrap->account_count = account_count;
     return done < 0 ? done : parts_make(bootstrap, config, generation, next->settings, next->policies, err);
-}
-
-/* Each slot gets a copy of each template. Old copies are closed: a job that runs in one keeps it alive. */
-static int renew_slot_roots(struct bootstrap *bootstrap, struct error *err)
-{
-    for (uint32_t i = 0; i < bootstrap->slot_count; i++)
-        for (unsigned root = 0; root < ROOT_COUNT_MAX; root++) {
-            fd_close(&bootstrap->slots[i].roots[root]);
-            if (bootstrap->template_fds[root] < 0)
-                continue;
-            int done = slot_make_root(bootstrap, &bootstrap->slots[i], bootstrap->template_fds[root],
-                                      &bootstrap->slots[i].roots[root], err);
-            if (done < 0)
-                return done;
-        }
-    return 0;
 }
 
 static void swap_in(struct bootstrap *bootstrap, struct config *config, uint32_t generation, struct next *next)
@@ -140,30 +159,33 @@ static void swap_in(struct bootstrap *bootstrap, struct config *config, uint32_t
     fds_close(bootstrap->policy_fds, PROCESS_COUNT);
     for (unsigned i = 0; i < ROOT_COUNT_MAX; i++)
         bootstrap->template_fds[i] = fd_take(&next->templates[i]);
+    for (uint32_t i = 0; i < bootstrap->slot_count; i++)
+        for (unsigned root = 0; root < ROOT_COUNT_MAX; root++) {
+            fd_close(&bootstrap->slots[i].roots[root]); /* a job that runs in it keeps it alive */
+            bootstrap->slots[i].roots[root] = fd_take(&next->slot_roots[i][root]);
+        }
     for (unsigned i = 0; i < PROCESS_COUNT; i++) {
         bootstrap->settings_fds[i] = fd_take(&next->settings[i]);
         bootstrap->policy_fds[i] = fd_take(&next->policies[i]);
     }
-    config_free(bootstrap->config);
+    if (bootstrap->config != config) /* at the start it is there already */
+        config_free(bootstrap->config);
     bootstrap->config = config;
     bootstrap->generation = generation;
 }
 
-int model_apply(struct bootstrap *bootstrap, struct config *config, struct error *err)
+int model_apply(struct bootstrap *bootstrap, struct config *config, bool *ret_has_changed, struct error *err)
 {
     struct next next;
-    uint32_t generation = bootstrap->generation + 1;
+    bool is_first = bootstrap->config == config;
+    uint32_t generation = bootstrap->generation + 1, old_slot_count = bootstrap->slot_count;
     next_init(&next);
     int done = prepare(bootstrap, config, generation, &next, err);
     if (done == 0) {
-        bool is_first = bootstrap->config == config;
-        if (is_first)
-            bootstrap->config = NULL;
+        *ret_has_changed = is_first || parts_differ(bootstrap, config, next.settings);
         swap_in(bootstrap, config, generation, &next);
-        done = slots_make(bootstrap, err);
-        if (done == 0)
-            done = renew_slot_roots(bootstrap, err);
-    }
+    } else
+        slots_drop(bootstrap, old_slot_count); /* those of an account that nobody heard of */
     next_done(&next);
     return done;
 }
@@ -179,77 +201,23 @@ static bool has_same_listeners(const struct config *left, const struct config *r
     return true;
 }
 
-/* What a reload cannot change is kept, and said. */
-static void keep_fixed(const struct bootstrap *bootstrap, struct config *config)
+static void warn(FILE *report, const char *text)
+{
+    log_warn("configuration: %s", text);
+    fprintf(report, "warning: %s\n", text);
+}
+
+void model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, FILE *report)
 {
     const struct config *old = bootstrap->config;
     if (!has_same_listeners(old, config))
-        log_warn("configuration: server.listen or server.metrics.listen has changed; the old listeners stay until a "
-                 "restart");
+        warn(report, "server.listen or server.metrics.listen has changed; the old listeners stay until a restart");
     if (old->slot_count != config->slot_count || old->slots_per_account != config->slots_per_account ||
         old->first_uid != config->first_uid)
-        log_warn("configuration: slots have changed; the old number stays until a restart");
+        warn(report, "slots have changed; the old number stays until a restart");
     memcpy(config->listeners, old->listeners, sizeof config->listeners);
     config->listener_count = old->listener_count;
     config->slot_count = old->slot_count;
     config->slots_per_account = old->slots_per_account;
     config->first_uid = old->first_uid;
-}
-
-static void tell_launcher(struct bootstrap *bootstrap, uint32_t old_slot_count, struct error *err)
-{
-    for (uint32_t i = 0; i < bootstrap->slot_count && err->code == 0; i++)
-        if (i >= old_slot_count)
-            supervisor_start(bootstrap, i);
-        else
-            world_hand_roots(bootstrap, i, err);
-}
-
-/*
- * Tells each child that is there; one that is not gets all of it at its start. Slots and roots go first, so that the launcher has
- * them when the policy that names them comes.
- */
-static void tell_all(struct bootstrap *bootstrap, uint32_t old_slot_count)
-{
-    static const enum process order[] = { PROCESS_LAUNCHER, PROCESS_KEEPER, PROCESS_FRONT };
-    for (unsigned i = 0; i < sizeof order / sizeof order[0]; i++) {
-        struct error err = { 0 };
-        if (bootstrap->children[order[i]].pid == 0)
-            continue;
-        if (order[i] == PROCESS_LAUNCHER)
-            tell_launcher(bootstrap, old_slot_count, &err);
-        if (err.code == 0)
-            child_hand_parts(bootstrap, order[i], &err);
-        if (err.code != 0)
-            log_warn("%s; its end starts it anew, with the new configuration", err.text);
-    }
-}
-
-void model_reload(struct bootstrap *bootstrap)
-{
-    struct error err = { 0 };
-    struct config *config = NULL;
-    uint32_t old_slot_count = bootstrap->slot_count;
-    char *faults = NULL;
-    size_t size = 0;
-    FILE *report = open_memstream(&faults, &size);
-    if (report == NULL)
-        return;
-    enum config_owner_check check = bootstrap->ids.is_rootless ? CONFIG_OWNER_SELF : CONFIG_OWNER_ROOT;
-    int done = config_load(bootstrap->config_path, check, report, &config, &err);
-    fclose(report);
-    if (done == 0) {
-        keep_fixed(bootstrap, config);
-        done = model_apply(bootstrap, config, &err);
-        if (done == 0)
-            tell_all(bootstrap, old_slot_count);
-        else if (bootstrap->config != config)
-            config_free(config);
-    }
-    if (done == 0)
-        log_info("configuration %s was reloaded; it is generation %u", bootstrap->config_path, bootstrap->generation);
-    else
-        log_error("configuration %s was not reloaded and the old one stays: %s%s", bootstrap->config_path, err.text,
-                  faults);
-    free(faults);
 }

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "bootstrap.h"
 #include "sallyport/base/error.h"
@@ -137,6 +139,52 @@ int parts_make(const struct bootstrap *bootstrap, const struct config *config, u
             return done;
     }
     return 0;
+}
+
+/* Both are sealed, so they are as long as they say. What cannot be looked at counts as another. */
+static bool has_same_content(int left_fd, int right_fd)
+{
+    struct stat left, right;
+    if (fstat(left_fd, &left) < 0 || fstat(right_fd, &right) < 0 || left.st_size != right.st_size)
+        return false;
+    size_t size = (size_t)left.st_size;
+    if (size == 0)
+        return true;
+    void *left_data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, left_fd, 0);
+    void *right_data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, right_fd, 0);
+    bool is_same = left_data != MAP_FAILED && right_data != MAP_FAILED && memcmp(left_data, right_data, size) == 0;
+    if (left_data != MAP_FAILED)
+        munmap(left_data, size);
+    if (right_data != MAP_FAILED)
+        munmap(right_data, size);
+    return is_same;
+}
+
+/* But for the generation, which is another each time. */
+static int write_policy(const struct config *config, struct record_file *file)
+{
+    struct policy policy = *config->policy;
+    policy.generation = 0;
+    return policy_write(&policy, true, file, NULL);
+}
+
+static bool has_same_policy(const struct config *left, const struct config *right)
+{
+    struct record_file left_file = { 0 }, right_file = { 0 };
+    bool is_same = write_policy(left, &left_file) == 0 && write_policy(right, &right_file) == 0 &&
+                   left_file.size == right_file.size && memcmp(left_file.data, right_file.data, left_file.size) == 0;
+    record_file_done(&left_file);
+    record_file_done(&right_file);
+    return is_same;
+}
+
+/* The launcher's settings are facts of this host, and say nothing of the file. */
+bool parts_differ(const struct bootstrap *bootstrap, const struct config *config, const int settings[PROCESS_COUNT])
+{
+    return bootstrap->config->shutdown_grace_ms != config->shutdown_grace_ms ||
+           !has_same_content(bootstrap->settings_fds[PROCESS_FRONT], settings[PROCESS_FRONT]) ||
+           !has_same_content(bootstrap->settings_fds[PROCESS_KEEPER], settings[PROCESS_KEEPER]) ||
+           !has_same_policy(bootstrap->config, config);
 }
 
 int parts_renew_launcher(struct bootstrap *bootstrap, struct error *err)

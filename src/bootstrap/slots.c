@@ -272,13 +272,19 @@ static int add_slots(struct bootstrap *bootstrap, uint32_t account, uint32_t cou
     return 0;
 }
 
-int slots_make(struct bootstrap *bootstrap, struct error *err)
+int slots_make(struct bootstrap *bootstrap, const struct config *config, struct error *err)
 {
     int done = 0;
     if (!has_slots_for(bootstrap, ACCOUNT_NONE))
-        done = add_slots(bootstrap, ACCOUNT_NONE, bootstrap->config->slot_count, err);
+        done = add_slots(bootstrap, ACCOUNT_NONE, config->slot_count, err);
     for (uint32_t i = 0; i < bootstrap->account_count && done == 0; i++)
         if (!has_slots_for(bootstrap, i))
-            done = add_slots(bootstrap, i, bootstrap->config->slots_per_account, err);
+            done = add_slots(bootstrap, i, config->slots_per_account, err);
     return done;
+}
+
+void slots_drop(struct bootstrap *bootstrap, uint32_t from)
+{
+    while (bootstrap->slot_count > from)
+        fd_close(&bootstrap->slots[--bootstrap->slot_count].user_namespace);
 }

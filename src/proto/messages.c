@@ -45,6 +45,12 @@ static const struct field shutdown_fields[] = {
     U32(struct msg_shutdown, grace_ms, GRACE_MAX_MS),
 };
 
+static const struct field reloaded_fields[] = {
+    U64(struct msg_reloaded, rings),     U32(struct msg_reloaded, generation, UINT32_MAX),
+    BOOL(struct msg_reloaded, is_taken), BOOL(struct msg_reloaded, has_changed),
+    TEXT(struct msg_reloaded, why),      BYTES(struct msg_reloaded, lines, RELOAD_LINES_MAX_BYTES),
+};
+
 static const struct field empty_fields[] = {
     U8(struct msg_empty, unused, 0),
 };
@@ -239,6 +245,12 @@ static const struct field cancelled_fields[] = {
     BOOL(struct msg_cancelled, has_changed),
 };
 
+static const struct field reload_taken_fields[] = {
+    U32(struct msg_reload_taken, generation, UINT32_MAX),
+    BOOL(struct msg_reload_taken, has_changed),
+    BYTES(struct msg_reload_taken, warnings, RELOAD_LINES_MAX_BYTES),
+};
+
 static const struct field refused_fields[] = {
     U32(struct msg_refused, status, 599),
     TEXT(struct msg_refused, code),
@@ -323,6 +335,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_PEER] = RECORD("peer", struct msg_peer, peer_fields),
     [MSG_BEGIN] = RECORD("begin", struct msg_empty, empty_fields),
     [MSG_SHUTDOWN] = RECORD("shutdown", struct msg_shutdown, shutdown_fields),
+    [MSG_RELOADED] = RECORD("reloaded", struct msg_reloaded, reloaded_fields),
     [MSG_WHOAMI] = RECORD("whoami", struct msg_whoami, whoami_fields),
     [MSG_LIST_COMMANDS] = RECORD("list-commands", struct msg_whoami, whoami_fields),
     [MSG_SUBMIT] = RECORD("submit", struct msg_submit, submit_fields),
@@ -335,6 +348,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_SIGNAL] = RECORD("signal", struct msg_signal, signal_fields),
     [MSG_FOLLOW] = RECORD("follow", struct msg_follow, follow_fields),
     [MSG_READ_METRICS] = RECORD("read-metrics", struct msg_read_metrics, read_metrics_fields),
+    [MSG_RELOAD] = RECORD("reload", struct msg_whoami, whoami_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
     [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
     [MSG_COMMANDS] = RECORD("commands", struct msg_commands, commands_fields),
@@ -349,6 +363,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_FEED] = RECORD("feed", struct msg_feed, feed_fields),
     [MSG_CHANGE] = RECORD("change", struct msg_change, change_fields),
     [MSG_METRICS] = RECORD("metrics", struct msg_empty, empty_fields),
+    [MSG_RELOAD_TAKEN] = RECORD("reload-taken", struct msg_reload_taken, reload_taken_fields),
     [MSG_REFUSED] = RECORD("refused", struct msg_refused, refused_fields),
     [MSG_LAUNCH] = RECORD("launch", struct msg_launch, launch_fields),
     [MSG_STOP] = RECORD("stop", struct msg_stop, stop_fields),
@@ -370,5 +385,5 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
     [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
     [MSG_LAUNCHED] = { 2, 2 },  [MSG_READ_METRICS] = { 0, 1 }, [MSG_METRICS] = { 1, 1 },
-    [MSG_FOLLOW] = { 0, 1 },
+    [MSG_FOLLOW] = { 0, 1 },    [MSG_RELOAD] = { 0, 1 },
 };

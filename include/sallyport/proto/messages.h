@@ -34,6 +34,7 @@ enum msg_type {
     MSG_PEER,     /* + one end of a socket pair; replaces the old one */
     MSG_BEGIN,    /* all is handed over: lock down, then serve */
     MSG_SHUTDOWN, /* take no new work; the keeper ends when its running jobs have, or are cancelled after grace_ms */
+    MSG_RELOADED, /* keeper: how a reload ended, behind all that it brought */
 
     /* front -> keeper */
     MSG_WHOAMI,
@@ -48,6 +49,7 @@ enum msg_type {
     MSG_SIGNAL,
     MSG_READ_METRICS,
     MSG_FOLLOW,
+    MSG_RELOAD,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -64,6 +66,7 @@ enum msg_type {
     MSG_FEED,
     MSG_CHANGE,
     MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
+    MSG_RELOAD_TAKEN,
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -119,6 +122,15 @@ struct msg_shutdown {
     uint32_t grace_ms;
 };
 
+struct msg_reloaded {
+    uint64_t rings;      /* of this keeper's doorbell, that were heard before it began */
+    uint32_t generation; /* in effect now */
+    bool is_taken;
+    bool has_changed; /* what was taken says something else than what was in effect */
+    char why[ERROR_TEXT_MAX_BYTES];
+    struct span lines; /* entries of ENTRY_ERROR without a pointer: faults, or the warnings of what was taken */
+};
+
 struct msg_empty {
     uint8_t unused;
 };
@@ -141,7 +153,7 @@ struct evidence {
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 
-struct msg_whoami { /* also MSG_LIST_COMMANDS */
+struct msg_whoami { /* also MSG_LIST_COMMANDS, MSG_RELOAD */
     struct evidence evidence;
 };
 
@@ -322,6 +334,12 @@ struct msg_cancelled {
     bool has_changed; /* false: the job had ended already */
 };
 
+struct msg_reload_taken { /* of a reload that began after it was asked for */
+    uint32_t generation;  /* in effect in the keeper */
+    bool has_changed;
+    struct span warnings; /* entries, as MSG_RELOADED has them */
+};
+
 struct msg_refused {
     uint32_t status; /* of HTTP */
     char code[32];   /* of API problems: "params-invalid" */
@@ -409,6 +427,7 @@ union any_message {
     struct msg_generation generation;
     struct msg_peer peer;
     struct msg_shutdown shutdown;
+    struct msg_reloaded reloaded;
     struct msg_empty empty;
     struct msg_whoami whoami;
     struct msg_submit submit;
@@ -430,6 +449,7 @@ union any_message {
     struct msg_feed feed;
     struct msg_change change;
     struct msg_cancelled cancelled;
+    struct msg_reload_taken reload_taken;
     struct msg_refused refused;
     struct msg_launch launch;
     struct msg_stop stop;
