@@ -13,6 +13,7 @@ static const struct {
     { "submit", "accepted" },
     { "cancel", "accepted" },
     { "signal", "accepted" },
+    { "reload", "accepted" },
     { "refused", "refused" },
 };
 

@@ -22,15 +22,15 @@
 
 static const struct {
     const char *title;
-    const struct subcommand *commands[10];
+    const struct subcommand *commands[16];
 } groups[] = {
     { "run", { &cmd_run } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
     { "manage", { &cmd_ls, &cmd_show, &cmd_cancel, &cmd_signal } },
     { "discover", { &cmd_commands, &cmd_describe } },
     { "administer",
-      { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reference, &cmd_audit_ls, &cmd_audit_verify,
-        &cmd_audit_export, &cmd_backup, &cmd_doctor } },
+      { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload, &cmd_config_reference, &cmd_audit_ls,
+        &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

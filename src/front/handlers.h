@@ -20,3 +20,4 @@ void route_job_read(struct request *request);    /* wait.c */
 void route_output_read(struct request *request); /* output_read.c */
 void route_job_cancel(struct request *request);  /* job_stop.c */
 void route_job_signal(struct request *request);
+void route_config_reload(struct request *request); /* reload.c */

@@ -413,6 +413,11 @@ int json_in_cancel(const void *body, size_t size, struct msg_cancel *ret_cancel,
     return parse_members(body, size, members, sizeof members / sizeof members[0], ret_cancel, problem);
 }
 
+int json_in_nothing(const void *body, size_t size, struct problem *problem)
+{
+    return parse_members(body, size, NULL, 0, NULL, problem);
+}
+
 static void take_signal(json_t *value, void *target, struct problem *problem)
 {
     struct msg_signal *signal = target;

@@ -248,3 +248,13 @@ bool ask_follow(struct request *request, struct msg_follow *follow, ask_answered
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_FOLLOW, follow, -1, true, expects, answered });
 }
+
+bool ask_reload(struct request *request, ask_answered answered)
+{
+    struct msg_whoami reload = { .evidence = request->evidence };
+    if (!put(request, &request->asks[ASK_MAIN],
+             &(struct question){ MSG_RELOAD, &reload, -1, false, BIT(MSG_RELOAD_TAKEN), answered }))
+        return false;
+    request_set_timer(request, RELOAD_WAIT_MS + ANSWER_MAX_MS, on_no_answer); /* the keeper itself waits so long */
+    return true;
+}

@@ -58,6 +58,7 @@ bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered
 bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered);
 bool ask_read_metrics(struct request *request, ask_answered answered);
 bool ask_follow(struct request *request, struct msg_follow *follow, ask_answered answered);
+bool ask_reload(struct request *request, ask_answered answered);
 
 /* After one part of an answer in parts: the keeper's time for the next part starts now. */
 void ask_expect_more(struct request *request);

@@ -44,6 +44,7 @@ static const struct kind {
     { "range-not-satisfiable", 416, "The range lies outside the output" },
     { "expectation-failed", 417, "The expectation cannot be met" },
     { "params-invalid", 422, "Values are not what the command allows" },
+    { "config-invalid", 422, "The configuration cannot be used" },
     { "head-too-large", 431, "The head of the request is too large" },
     { "rate-limited", 429, "Too many requests" },
     { "concurrency-full", 429, "As many jobs of this command as may run are running" },

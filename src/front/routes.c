@@ -43,6 +43,7 @@ static const struct route routes[] = {
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
+    { POST, .path = "/v1/config/reload", .run = route_config_reload },
 };
 
 /* All that the listener of metrics has. */

@@ -141,6 +141,11 @@ bool may_read_metrics(const struct caller *who)
     return has_scope(who, SCOPE_METRICS);
 }
 
+bool may_administer(const struct caller *who)
+{
+    return has_scope(who, SCOPE_ADMIN);
+}
+
 static const char *const scope_texts[SCOPE_KIND_COUNT] = {
     [SCOPE_NONE] = "",
     [SCOPE_RUN] = "run:",

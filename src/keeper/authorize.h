@@ -37,6 +37,7 @@ bool may_see(const struct caller *who, const char *command); /* that the command
 bool may_read_all(const struct caller *who);
 bool may_read_own(const struct caller *who);
 bool may_read(const struct caller *who, const char *actor, uint8_t via);
+bool may_administer(const struct caller *who);
 bool may_cancel(const struct caller *who, const char *actor, uint8_t via);
 bool may_read_metrics(const struct caller *who);
 

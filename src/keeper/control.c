@@ -35,11 +35,14 @@ static void take_shutdown(struct keeper *keeper, struct message *message)
     shutdown_begin(keeper, message->body.shutdown.grace_ms);
 }
 
+static void take_reloaded(struct keeper *keeper, struct message *message)
+{
+    reloads_take(keeper, &message->body.reloaded);
+}
+
 static void (*const takes[MSG_COUNT])(struct keeper *keeper, struct message *message) = {
-    [MSG_POLICY] = take_policy,
-    [MSG_SETTINGS] = take_settings,
-    [MSG_PEER] = take_peer,
-    [MSG_SHUTDOWN] = take_shutdown,
+    [MSG_POLICY] = take_policy,     [MSG_SETTINGS] = take_settings, [MSG_PEER] = take_peer,
+    [MSG_SHUTDOWN] = take_shutdown, [MSG_RELOADED] = take_reloaded,
 };
 
 void control_take(struct keeper *keeper, struct message *message)

@@ -1,5 +1,5 @@
 /*
- * What the bootstrap says on descriptor 3 while we serve: new rules, new peers, and the word to stop. Its end is our end.
+ * What the bootstrap says on descriptor 3 while we serve: new rules and how a reload ended, new peers, and the word to stop. Its end is our end.
  */
 #pragma once
 

@@ -57,6 +57,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     TAILQ_INIT(&keeper->watches.news);
     TAILQ_INIT(&keeper->sequences_due);
     TAILQ_INIT(&keeper->feeds.list);
+    reloads_init(keeper);
     peer_init(&keeper->front, keeper, "front", front_take);
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
     int done = prepare_events(keeper, err);
@@ -95,6 +96,7 @@ void keeper_free(struct keeper *keeper)
     watches_done(keeper);
     feeds_done(keeper);
     shutdown_done(keeper);
+    reloads_done(keeper);
     retention_done(keeper);
     intakes_done(keeper);
     copies_done(keeper);
@@ -193,6 +195,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     feeds_tick(keeper);
     refusals_flush(keeper);
     sequences_tick(keeper);
+    reloads_check(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)
         expire_keys(keeper);
     retention_tick(keeper);

@@ -9,7 +9,6 @@
 
 #include "copies.h"
 #include "feed.h"
-#include "shutdown.h"
 #include "intake.h"
 #include "job_table.h"
 #include "metrics.h"
@@ -17,8 +16,10 @@
 #include "peer.h"
 #include "queue.h"
 #include "refusals.h"
+#include "reload.h"
 #include "retention.h"
 #include "rules.h"
+#include "shutdown.h"
 #include "turn.h"
 #include "watch.h"
 
@@ -48,6 +49,7 @@ struct keeper {
     struct feeds feeds;
     struct refusals refusals;
     struct shutdown shutdown;
+    struct reloads reloads;
     struct sweep sweep;
     struct copies copies;
     struct intakes intakes;

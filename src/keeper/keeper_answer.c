@@ -32,7 +32,7 @@ static const struct answer {
     [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH }, [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },   [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
     [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },           [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
-    [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },
+    [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },           [MSG_RELOAD] = { answer_reload, PHASE_SERVING },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */

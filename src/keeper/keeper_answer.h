@@ -29,3 +29,6 @@ void answer_cancel(struct keeper *keeper, const struct request *request, const s
 void answer_signal(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message);
+
+/* reload.c */
+void answer_reload(struct keeper *keeper, const struct request *request, const struct message *message);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "authorize.h"
 #include "keeper.h"
 #include "own_submit.h"
 #include "records.h"
@@ -107,4 +108,13 @@ void request_distrust(struct keeper *keeper, const struct request *request, cons
         peer_break(&keeper->front, why);
     else
         request_refuse(keeper, request, &(struct refusal){ .status = 422, .code = "params-invalid" }, "%s", why);
+}
+
+bool request_is_for_admin(struct keeper *keeper, const struct request *request)
+{
+    if (may_administer(request->who))
+        return true;
+    request_refuse(keeper, request, &(struct refusal){ .status = 403, .code = "forbidden" },
+                   "this needs the scope admin");
+    return false;
 }

@@ -44,4 +44,7 @@ void request_distrust(struct keeper *keeper, const struct request *request, cons
 bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
                    struct job_record *ret_record);
 
+/* What only an administrator may ask for. False for all others; then the refusal is on its way. */
+bool request_is_for_admin(struct keeper *keeper, const struct request *request);
+
 void request_answer(struct keeper *keeper, const struct request *request, enum msg_type type, const void *body);

@@ -14,7 +14,8 @@
 
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
 #define AUDIT_FITS                                                                                                     \
-    "unix_ms >= ?2 AND (?3 = '' OR actor = ?3) AND (?4 = 0 OR (?4 = 1 AND what IN ('submit', 'cancel', 'signal')) OR " \
+    "unix_ms >= ?2 AND (?3 = '' OR actor = ?3) AND (?4 = 0 OR (?4 = 1 AND what IN ('submit', 'cancel', 'signal', "     \
+    "'reload')) OR "                                                                                                   \
     "(?4 = 2 AND what = 'refused')) AND (length(?5) = 0 OR job_id = ?5)"
 
 /* The statements of jobs are missing here: they are written from the table of columns in jobs.c. */

@@ -245,6 +245,7 @@ enum audit_what {
     AUDIT_CANCEL,
     AUDIT_SIGNAL,
     AUDIT_CONFIG, /* a generation of the configuration took effect */
+    AUDIT_RELOAD, /* of the configuration; asked for by a caller */
     AUDIT_WHAT_COUNT,
 };
 

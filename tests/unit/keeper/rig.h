@@ -9,7 +9,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -37,6 +40,7 @@
 
 static char rig_directory[64], rig_database[96];
 static struct keeper *keeper;
+static int rig_doorbell = -1; /* the bootstrap's end; each keeper has its own */
 static struct channel front, launcher;
 static struct error err;
 static struct message got;
@@ -225,8 +229,11 @@ static inline void rig_start(void)
     struct rules rules = rig_rules(1);
     int state_fd = open(rig_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    cr_assert_eq(keeper_new(event_base_new(), state_fd, null_fd, -1, rig_database, &rules, &keeper, &err), 0, "%s",
-                 err.text);
+    fd_close(&rig_doorbell);
+    rig_doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    cr_assert_eq(
+        keeper_new(event_base_new(), state_fd, null_fd, dup(rig_doorbell), rig_database, &rules, &keeper, &err), 0,
+        "%s", err.text);
     rig_pair(PROCESS_FRONT, &front);
     rig_turn();
 }
@@ -266,6 +273,22 @@ static inline void rig_teardown(void)
     rig_stop();
     snprintf(command, sizeof command, "rm -rf %s", rig_directory);
     cr_assert_eq(system(command), 0);
+}
+
+/* The largest size of a file stands in for a full disk: no commit succeeds. */
+static struct rlimit rig_file_limit;
+
+static inline void rig_disk_is_full(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &rig_file_limit), 0);
+    struct rlimit tight = { 4096, rig_file_limit.rlim_max };
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+}
+
+static inline void rig_disk_has_room(void)
+{
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &rig_file_limit), 0);
 }
 
 /* --- talking -------------------------------------------------------------------------------------------------------------- */
