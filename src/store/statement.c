@@ -15,7 +15,7 @@
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
 #define AUDIT_FITS                                                                                                     \
     "unix_ms >= ?2 AND (?3 = '' OR actor = ?3) AND (?4 = 0 OR (?4 = 1 AND what IN ('submit', 'cancel', 'signal', "     \
-    "'reload')) OR "                                                                                                   \
+    "'reload', 'drain')) OR "                                                                                          \
     "(?4 = 2 AND what = 'refused')) AND (length(?5) = 0 OR job_id = ?5)"
 
 /* The statements of jobs are missing here: they are written from the table of columns in jobs.c. */
@@ -56,6 +56,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_KEY_REMOVE] = "DELETE FROM idempotency_keys WHERE actor = ?1 AND via = ?2 AND command = ?3 AND key = ?4",
     [STATEMENT_KEYS_EXPIRE] = "DELETE FROM idempotency_keys WHERE rowid IN "
                               "(SELECT k.rowid FROM idempotency_keys k WHERE k.created_unix_ms < ?1 LIMIT ?2)",
+    [STATEMENT_MARK_SET] = "INSERT OR REPLACE INTO marks (name, number) VALUES (?1, ?2)",
+    [STATEMENT_MARK_READ] = "SELECT number FROM marks WHERE name = ?1",
     [STATEMENT_AUDIT_ADD] =
         "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",

@@ -234,6 +234,14 @@ int store_keys_expire(struct store *store, uint64_t now_unix_ms, unsigned most, 
 
 #define KEY_LIFE_MS (24ull * 3600 * 1000)
 
+/* --- marks ------------------------------------------------------------------------------------------------------ */
+
+/* Single numbers that outlive the process; one that was never set is 0. Setting needs an open transaction. */
+int store_mark_set(struct store *store, const char *name, uint64_t number, struct error *err);
+int store_mark_read(struct store *store, const char *name, uint64_t *ret_number, struct error *err);
+
+#define STORE_MARK_DRAINED "drained" /* the number of the start of the service that is drained; else 0 */
+
 /* --- audit ---------------------------------------------------------------------------------------------------- */
 
 enum audit_what {
@@ -246,6 +254,7 @@ enum audit_what {
     AUDIT_SIGNAL,
     AUDIT_CONFIG, /* a generation of the configuration took effect */
     AUDIT_RELOAD, /* of the configuration; asked for by a caller */
+    AUDIT_DRAIN,  /* on or off, asked for by a caller; or off because the service was started anew */
     AUDIT_WHAT_COUNT,
 };
 

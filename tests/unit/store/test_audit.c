@@ -224,3 +224,24 @@ Test(audit, tells_the_newest_that_fit_the_oldest_of_them_first)
         cr_expect_eq(told.last, cases[i].told.last, "case %zu", i);
     }
 }
+
+Test(audit, takes_for_accepted_what_a_caller_asked_for_and_got)
+{
+    static const struct {
+        enum audit_what what;
+        bool is_accepted;
+    } whats[] = {
+        { AUDIT_SUBMIT, true },  { AUDIT_REFUSED, false }, { AUDIT_START, false },
+        { AUDIT_END, false },    { AUDIT_CANCEL, true },   { AUDIT_SIGNAL, true },
+        { AUDIT_CONFIG, false }, { AUDIT_RELOAD, true },   { AUDIT_DRAIN, true },
+    };
+    const struct audit_filter accepted = { .verdict = AUDIT_WAS_ACCEPTED };
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
+        struct told told = { 0 };
+        tell(whats[i].what, NULL, "ops");
+        count += whats[i].is_accepted;
+        cr_assert_eq(audit_list(store, &accepted, hear, &told, &err), 0, "%s", err.text);
+        cr_expect_eq(told.count, count, "kind %d", whats[i].what);
+    }
+}

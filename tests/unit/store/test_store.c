@@ -311,6 +311,30 @@ Test(store, takes_nothing_of_a_transaction_that_was_given_up_in_its_middle)
     cr_expect_eq(entries, 2);
 }
 
+static uint64_t mark(const char *name)
+{
+    uint64_t number = 99;
+    cr_assert_eq(store_mark_read(store, name, &number, &err), 0, "%s", err.text);
+    return number;
+}
+
+Test(store, keeps_marks_through_a_restart_and_undoes_them_with_their_transaction)
+{
+    cr_expect_eq(mark("one"), 0);
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_mark_set(store, "one", UINT64_MAX, &err), 0, "%s", err.text);
+    cr_assert_eq(store_mark_set(store, "two", 2, &err), 0);
+    cr_assert_eq(store_commit(store, &err), 0);
+    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_mark_set(store, "one", 1, &err), 0);
+    cr_expect_eq(mark("one"), 1);
+    store_rollback(store);
+    store_close(store);
+    open_store();
+    cr_expect_eq(mark("one"), UINT64_MAX);
+    cr_expect_eq(mark("two"), 2);
+}
+
 TestSuite(keys, .init = setup, .fini = teardown);
 
 static const struct key_scope scope = { "ci", 1, "deploy", "key-1" };
