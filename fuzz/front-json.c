@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct submission submission;
     struct msg_cancel cancel;
     struct msg_signal signal;
+    struct msg_drain drain;
     struct problem problem;
     if (size > REQUEST_JSON_MAX_BYTES)
         return 0;
@@ -60,6 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (json_in_cancel(data, size, &cancel, &problem) < 0)
         check_problem(&problem);
     if (json_in_signal(data, size, &signal, &problem) < 0)
+        check_problem(&problem);
+    if (json_in_drain(data, size, &drain, &problem) < 0)
+        check_problem(&problem);
+    if (json_in_nothing(data, size, &problem) < 0)
         check_problem(&problem);
     return 0;
 }

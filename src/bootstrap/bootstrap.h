@@ -71,6 +71,7 @@ struct bootstrap {
     struct account *accounts; /* every account since the start: indexes stay what they were through reloads */
     uint32_t account_count;
     uint32_t generation;
+    uint64_t service;     /* of this start of ours: what is to end with it is marked so */
     uint64_t incarnation; /* of the world of cells */
 
     int state_fd, keeper_dir_fd, lock_fd;

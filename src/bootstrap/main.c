@@ -6,6 +6,7 @@
  * Exit status: 0 after an orderly stop, 78 for a configuration with faults (EX_CONFIG) or records that the keeper cannot use,
  * 64 for wrong usage, 70 when our own processes keep dying, 71 when the host refused something that we need.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -242,6 +244,9 @@ static void tell_parent(int *ready_fd, unsigned char status)
 static void bootstrap_init(struct bootstrap *bootstrap)
 {
     *bootstrap = (struct bootstrap){ .incarnation = clock_unix_us() };
+    ssize_t got = getrandom(&bootstrap->service, sizeof bootstrap->service, 0);
+    assert(got == (ssize_t)sizeof bootstrap->service); /* so few are never cut short (getrandom(2)) */
+    bootstrap->service |= 1;                           /* 0 is none */
     bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
         bootstrap->reaper_lifeline = -1;
     bootstrap->groups.jobs_fd = bootstrap->groups.supervisors_fd = -1;

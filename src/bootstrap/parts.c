@@ -64,6 +64,7 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
 {
     (void)bootstrap;
     struct setting_keeper keeper = {
+        .service = bootstrap->service,
         .slot_count = config->slot_count,
         .slots_per_account = config->slots_per_account,
         .syncs_fully = config->syncs_fully,

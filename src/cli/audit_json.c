@@ -10,11 +10,8 @@ static const struct {
     const char *what;
     const char *verdict;
 } verdicts[] = {
-    { "submit", "accepted" },
-    { "cancel", "accepted" },
-    { "signal", "accepted" },
-    { "reload", "accepted" },
-    { "refused", "refused" },
+    { "submit", "accepted" }, { "cancel", "accepted" }, { "signal", "accepted" },
+    { "reload", "accepted" }, { "drain", "accepted" },  { "refused", "refused" },
 };
 
 static json_t *verdict_of(const char *what)

@@ -32,7 +32,7 @@ void doctor_check_host(const struct host_facts *facts, struct findings *findings
 /* Clock, disk, and the configuration at path: modes, faults, exposure, tokens near their end. */
 void doctor_check_service(const struct host_facts *facts, const char *config_path, struct findings *findings);
 
-/* The database of the state directory at path, read as a whole; also while the service runs. */
+/* The database of the state directory at path, read as a whole; also while the service runs. Says if it is drained. */
 void doctor_check_state(const char *path, struct findings *findings);
 
 /*

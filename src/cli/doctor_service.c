@@ -16,6 +16,7 @@
 
 #define STATE_DIRECTORY "/var/lib/sallyport"
 #define DISK_LOW_BYTES  (1024ull * 1024 * 1024)
+#define ROOM_BEHIND     2 /* findings about the state directory */
 #define EXPIRY_NEAR_MS  (14ull * 24 * 3600 * 1000)
 
 #define TELL(finding, ...) snprintf((finding)->text, sizeof(finding)->text, __VA_ARGS__)
@@ -52,7 +53,7 @@ static void check_exposure(const struct config *config, struct findings *finding
         const struct config_listener *listener = &config->listeners[i];
         bool is_loopback =
             listener->is_unix || strncmp(listener->host, "127.", 4) == 0 || strcmp(listener->host, "::1") == 0;
-        if (is_loopback || findings->count + 2 >= DOCTOR_FINDINGS_MAX)
+        if (is_loopback || findings->count + ROOM_BEHIND + 1 >= DOCTOR_FINDINGS_MAX)
             continue;
         struct finding *finding = finding_add(findings, DOCTOR_WARN, "listener");
         TELL(finding, "%s takes connections from other hosts without TLS: tokens and output travel in the clear",
@@ -68,12 +69,13 @@ static void check_tokens(const struct config *config, struct findings *findings)
         const struct setting_identity *identity = &config->identities[i].setting;
         char when[CLOCK_TEXT_BYTES];
         if (identity->expires_unix_ms == 0 || identity->expires_unix_ms > now_ms + EXPIRY_NEAR_MS ||
-            findings->count + 1 >= DOCTOR_FINDINGS_MAX)
+            findings->count + ROOM_BEHIND >= DOCTOR_FINDINGS_MAX)
             continue;
         struct finding *finding = finding_add(findings, DOCTOR_WARN, "token");
         TELL(finding, "'%s' %s on %.10s", identity->name, identity->expires_unix_ms <= now_ms ? "expired" : "expires",
              clock_text(identity->expires_unix_ms, when));
-        MEND(finding, "sallyport token create --name %s; then replace its lines and reload", identity->name);
+        MEND(finding, "sallyport token create --name %s; then replace its lines and reload: sallyport config reload",
+             identity->name);
     }
 }
 

@@ -29,8 +29,8 @@ static const struct {
     { "manage", { &cmd_ls, &cmd_show, &cmd_cancel, &cmd_signal } },
     { "discover", { &cmd_commands, &cmd_describe } },
     { "administer",
-      { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload, &cmd_config_reference, &cmd_audit_ls,
-        &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
+      { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload, &cmd_config_reference, &cmd_drain,
+        &cmd_audit_ls, &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

@@ -65,6 +65,14 @@ static int option_store(const struct option_row *row, void *values, const char *
         if (!text_duration_ms(value, (uint64_t *)at))
             return fail_plain(err, EINVAL, "--%s takes a duration such as 30s, 5m or 2h, not '%s'", row->name, value);
         return 0;
+    case OPTION_PATIENCE_MS:
+        *(uint64_t *)at = PATIENCE_ENDLESS;
+        if (value != NULL && !text_duration_ms(value, (uint64_t *)at))
+            return fail_plain(err, EINVAL, "--%s takes no value, or a duration: --%s=30s, not '%s'", row->name,
+                              row->name, value);
+        if (*(uint64_t *)at == 0)
+            *(uint64_t *)at = 1;
+        return 0;
     case OPTION_NUMBER:
         if (!text_u64(value, UINT32_MAX, (uint64_t *)at))
             return fail_plain(err, EINVAL, "--%s takes a number, not '%s'", row->name, value);
@@ -100,6 +108,12 @@ static int fail_unknown(const struct option_set *sets, size_t set_count, const c
     return fail_plain(err, EINVAL, "there is no option '--%.*s'; --help lists them", (int)length, name);
 }
 
+/* Its value is never the next word. */
+static bool may_stand_alone(const struct option_row *row)
+{
+    return row->kind == OPTION_FLAG || row->kind == OPTION_PATIENCE_MS;
+}
+
 struct option_reader {
     int argc, at;
     char **argv;
@@ -119,7 +133,7 @@ static int read_long(struct option_reader *reader, struct error *err)
         const char *value = name[length] == '=' ? name + length + 1 : NULL;
         if (row->kind == OPTION_FLAG && value != NULL)
             return fail_plain(err, EINVAL, "--%s takes no value", row->name);
-        if (row->kind != OPTION_FLAG && value == NULL) {
+        if (!may_stand_alone(row) && value == NULL) {
             if (reader->at + 1 >= reader->argc)
                 return fail_plain(err, EINVAL, "--%s needs a value: --%s %s", row->name, row->name, row->argument);
             value = reader->argv[++reader->at];
@@ -141,7 +155,7 @@ static int read_short(struct option_reader *reader, struct error *err)
         if (row == NULL)
             return fail_plain(err, EINVAL, "there is no option '-%c'; --help lists them", *letter);
         void *values = reader->sets[s - 1].values;
-        if (row->kind == OPTION_FLAG) {
+        if (may_stand_alone(row)) {
             if (option_store(row, values, NULL, err) < 0)
                 return -err->code;
             continue;
@@ -197,8 +211,12 @@ void options_print(FILE *to, const struct option_row *rows, size_t count)
         char letter[8] = "    ";
         if (rows[i].letter != '\0')
             snprintf(letter, sizeof letter, "-%c, ", rows[i].letter);
-        snprintf(left, sizeof left, "  %s--%s%s%s", letter, rows[i].name, rows[i].argument == NULL ? "" : " ",
-                 rows[i].argument == NULL ? "" : rows[i].argument);
+        bool may_lack = rows[i].kind == OPTION_PATIENCE_MS;
+        snprintf(left, sizeof left, "  %s--%s%s%s%s", letter, rows[i].name,
+                 may_lack                   ? "[="
+                 : rows[i].argument == NULL ? ""
+                                            : " ",
+                 rows[i].argument == NULL ? "" : rows[i].argument, may_lack ? "]" : "");
         fprintf(to, "%-*s", COLUMN, left);
         if (strlen(left) >= COLUMN)
             fprintf(to, "\n%*s", COLUMN, "");

@@ -16,9 +16,12 @@ enum option_kind {
     OPTION_TEXT,        /* const char * */
     OPTION_TEXTS,       /* struct words: may be given again */
     OPTION_DURATION_MS, /* uint64_t, from "30s" */
+    OPTION_PATIENCE_MS, /* uint64_t: "--wait" is PATIENCE_ENDLESS, "--wait=30s" at most so long, at least 1 ms */
     OPTION_NUMBER,      /* uint64_t */
     OPTION_CHOICE,      /* unsigned: the index into choices */
 };
+
+#define PATIENCE_ENDLESS UINT64_MAX
 
 struct option_row {
     char letter; /* '\0' for none */

@@ -418,6 +418,22 @@ int json_in_nothing(const void *body, size_t size, struct problem *problem)
     return parse_members(body, size, NULL, 0, NULL, problem);
 }
 
+static void take_on(json_t *value, void *target, struct problem *problem)
+{
+    struct msg_drain *drain = target;
+    if (json_is_boolean(value))
+        drain->is_on = json_is_true(value);
+    else
+        fault(problem, "/on", NULL, "type", "must be true or false");
+}
+
+int json_in_drain(const void *body, size_t size, struct msg_drain *ret_drain, struct problem *problem)
+{
+    static const struct member members[] = { { "on", take_on } };
+    *ret_drain = (struct msg_drain){ .is_on = true };
+    return parse_members(body, size, members, sizeof members / sizeof members[0], ret_drain, problem);
+}
+
 static void take_signal(json_t *value, void *target, struct problem *problem)
 {
     struct msg_signal *signal = target;

@@ -29,6 +29,7 @@ int json_in_submit(const void *body, size_t size, struct submission *ret_submiss
 int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
 int json_in_cancel(const void *body, size_t size, struct msg_cancel *ret_cancel, struct problem *problem);
 int json_in_nothing(const void *body, size_t size, struct problem *problem); /* {} */
+int json_in_drain(const void *body, size_t size, struct msg_drain *ret_drain, struct problem *problem);
 int json_in_signal(const void *body, size_t size, struct msg_signal *ret_signal, struct problem *problem);
 
 void submission_done(struct submission *submission);

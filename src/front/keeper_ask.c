@@ -258,3 +258,17 @@ bool ask_reload(struct request *request, ask_answered answered)
     request_set_timer(request, RELOAD_WAIT_MS + ANSWER_MAX_MS, on_no_answer); /* the keeper itself waits so long */
     return true;
 }
+
+bool ask_drain(struct request *request, struct msg_drain *drain, ask_answered answered)
+{
+    drain->evidence = request->evidence;
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_DRAIN, drain, -1, false, BIT(MSG_DRAIN_STATE), answered });
+}
+
+bool ask_read_drain(struct request *request, ask_answered answered)
+{
+    struct msg_whoami read = { .evidence = request->evidence };
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_READ_DRAIN, &read, -1, false, BIT(MSG_DRAIN_STATE), answered });
+}

@@ -59,6 +59,8 @@ bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered
 bool ask_read_metrics(struct request *request, ask_answered answered);
 bool ask_follow(struct request *request, struct msg_follow *follow, ask_answered answered);
 bool ask_reload(struct request *request, ask_answered answered);
+bool ask_drain(struct request *request, struct msg_drain *drain, ask_answered answered);
+bool ask_read_drain(struct request *request, ask_answered answered);
 
 /* After one part of an answer in parts: the keeper's time for the next part starts now. */
 void ask_expect_more(struct request *request);

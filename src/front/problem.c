@@ -52,7 +52,7 @@ static const struct kind {
     { "method-not-implemented", 501, "The method is not known" },
     { "version-not-supported", 505, "The version of HTTP is not spoken here" },
     { "queue-full", 503, "The queue is full" },
-    { "draining", 503, "The service is stopping" },
+    { "draining", 503, "The service takes no new jobs" },
     { "store-full", 503, "There is no room for another record" },
     { "launcher-down", 503, "The launcher is not there" },
     { "keeper-down", 503, "The keeper is not there" },

@@ -44,6 +44,8 @@ static const struct route routes[] = {
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
     { POST, .path = "/v1/config/reload", .run = route_config_reload },
+    { GET, .path = "/v1/drain", .run = route_drain_read },
+    { POST, .path = "/v1/drain", .run = route_drain },
 };
 
 /* All that the listener of metrics has. */

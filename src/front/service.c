@@ -16,7 +16,7 @@ void route_readyz(struct request *request)
 {
     const struct front *front = request->front;
     bool is_ready = front->keeper.fd >= 0 && front->has_status && front->status.is_launcher_up &&
-                    !front->status.is_stopping && !front->is_stopping;
+                    !front->status.is_stopping && !front->status.is_drained && !front->is_stopping;
     request_reply_text(request, is_ready ? 200 : 503, is_ready ? "ready" : "unready");
 }
 

@@ -75,3 +75,18 @@ void jobs_each(struct keeper *keeper, void (*visit)(struct keeper *keeper, struc
         }
     }
 }
+
+bool job_is_under_way(const struct job *job)
+{
+    return job->has_slot && !job->is_over;
+}
+
+unsigned jobs_under_way(const struct keeper *keeper)
+{
+    unsigned count = 0;
+    const struct job *job;
+    for (unsigned i = 0; i < JOB_TABLE_BUCKETS; i++)
+        LIST_FOREACH(job, &keeper->jobs.buckets[i], in_table)
+    count += job_is_under_way(job);
+    return count;
+}

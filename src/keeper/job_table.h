@@ -67,5 +67,9 @@ void job_forget(struct keeper *keeper, struct job *job);
 /* Calls for every job in no particular order; the visitor may forget the job it is given. */
 void jobs_each(struct keeper *keeper, void (*visit)(struct keeper *keeper, struct job *job));
 
+/* Whether it has a slot and has not ended; and how many do. */
+bool job_is_under_way(const struct job *job);
+unsigned jobs_under_way(const struct keeper *keeper);
+
 /* Secrets are overwritten before their memory is given back. */
 void job_forget_secrets(struct job *job);

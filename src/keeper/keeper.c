@@ -69,6 +69,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
         done = records_check(state_fd, err);
     if (done == 0)
         done = store_open(database_path, keeper->rules.settings.syncs_fully, &keeper->store, err);
+    if (done == 0)
+        done = drain_load(keeper, err);
     if (done == 0) {
         queue_renew(keeper);
         done = recover_jobs(keeper, err);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "copies.h"
+#include "drain.h"
 #include "feed.h"
 #include "intake.h"
 #include "job_table.h"
@@ -50,6 +51,7 @@ struct keeper {
     struct refusals refusals;
     struct shutdown shutdown;
     struct reloads reloads;
+    struct drain drain;
     struct sweep sweep;
     struct copies copies;
     struct intakes intakes;

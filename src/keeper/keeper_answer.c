@@ -18,6 +18,7 @@ void front_tell_status(struct keeper *keeper)
 {
     struct msg_status status = { .is_launcher_up = launcher_is_up(keeper),
                                  .is_stopping = keeper->shutdown.is_on,
+                                 .is_drained = keeper->drain.is_on,
                                  .generation = keeper->rules.generation };
     if (keeper->front.is_connected)
         peer_send(&keeper->front, MSG_STATUS, 0, &status, NULL, 0);
@@ -33,13 +34,15 @@ static const struct answer {
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },   [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
     [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },           [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
     [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },           [MSG_RELOAD] = { answer_reload, PHASE_SERVING },
+    [MSG_DRAIN] = { answer_drain, PHASE_SERVING },          [MSG_READ_DRAIN] = { answer_read_drain, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
 static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_submit, evidence) == 0 &&
                   offsetof(struct msg_read_job, evidence) == 0 && offsetof(struct msg_list_jobs, evidence) == 0 &&
                   offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0 &&
-                  offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0,
+                  offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0 &&
+                  offsetof(struct msg_drain, evidence) == 0,
               "evidence comes first");
 
 /* The descriptors must be the ones that the message speaks of: a connection, then standard input. */

@@ -30,5 +30,7 @@ void answer_signal(struct keeper *keeper, const struct request *request, const s
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message);
 
-/* reload.c */
+/* reload.c, drain.c */
 void answer_reload(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_drain(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_read_drain(struct keeper *keeper, const struct request *request, const struct message *message);

@@ -233,6 +233,8 @@ const char *queue_reason(const struct keeper *keeper, const struct job *job)
         return "";
     if (keeper->shutdown.is_on)
         return "the service is stopping; the job starts when it is back";
+    if (keeper->drain.is_on)
+        return "the service is drained; the job starts when that is taken back";
     if (!launcher_is_up(keeper))
         return "waiting for the launcher";
     if (job->kind->used >= job->kind->slots)

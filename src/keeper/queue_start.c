@@ -93,7 +93,8 @@ static enum start start_kind(struct keeper *keeper, struct slot_kind *kind)
 
 void queue_start_next(struct keeper *keeper)
 {
-    if (keeper->shutdown.is_on || !launcher_is_up(keeper) || clock_monotonic_ms() < keeper->queue.not_before_ms)
+    if (keeper->shutdown.is_on || keeper->drain.is_on || !launcher_is_up(keeper) ||
+        clock_monotonic_ms() < keeper->queue.not_before_ms)
         return;
     for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
         if (start_kind(keeper, kind) == START_NOTHING)

@@ -38,24 +38,9 @@ void shutdown_begin(struct keeper *keeper, uint32_t grace_ms)
     turn_schedule(keeper);
 }
 
-static bool is_under_way(const struct job *job)
-{
-    return job->has_slot && !job->is_over;
-}
-
-static unsigned count_under_way(const struct keeper *keeper)
-{
-    unsigned count = 0;
-    const struct job *job;
-    for (unsigned i = 0; i < JOB_TABLE_BUCKETS; i++)
-        LIST_FOREACH(job, &keeper->jobs.buckets[i], in_table)
-    count += is_under_way(job);
-    return count;
-}
-
 static void stop_job(struct keeper *keeper, struct job *job)
 {
-    if (is_under_way(job))
+    if (job_is_under_way(job))
         job_stop(keeper, job, JOB_REASON_CANCELLED, "shutdown", false, 0);
 }
 
@@ -75,7 +60,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (keeper->shutdown.has_stopped_jobs) {
-        log_error("stopping: %u jobs are still not gone; they will be found as lost", count_under_way(keeper));
+        log_error("stopping: %u jobs are still not gone; they will be found as lost", jobs_under_way(keeper));
         keeper_stop(keeper, 0);
         return;
     }
@@ -86,7 +71,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void shutdown_check(struct keeper *keeper)
 {
-    if (keeper->shutdown.is_on && !keeper->turn.is_scheduled && count_under_way(keeper) == 0 &&
+    if (keeper->shutdown.is_on && !keeper->turn.is_scheduled && jobs_under_way(keeper) == 0 &&
         TAILQ_EMPTY(&keeper->turn.changed))
         keeper_stop(keeper, 0);
 }

@@ -19,6 +19,7 @@
 #define LABEL_TEXT_MAX      128 /* name or value of a label, bytes */
 #define QUEUE_RETRY_AFTER_S 5
 #define STORE_RETRY_AFTER_S 30
+#define DRAIN_RETRY_AFTER_S 30
 
 void submit_answer(struct keeper *keeper, const struct request *request, const struct msg_submitted *submitted)
 {
@@ -173,6 +174,18 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     return false;
 }
 
+static bool check_drain(struct keeper *keeper, const struct submit *submit)
+{
+    if (!keeper->drain.is_on)
+        return true;
+    request_refuse(
+        keeper, submit->request,
+        &(struct refusal){
+            .status = 503, .code = "draining", .retry_after_s = DRAIN_RETRY_AFTER_S, .command = submit->command->name },
+        "the service is drained and takes no new jobs");
+    return false;
+}
+
 static bool check_room(struct keeper *keeper, const struct submit *submit)
 {
     const char *why = retention_refusal(keeper);
@@ -262,6 +275,6 @@ bool submit_check(struct keeper *keeper, struct submit *submit)
 {
     if (!check_command(keeper, submit) || !check_stdin(keeper, submit) || !redact(keeper, submit))
         return false;
-    return is_known_later(submit) ||
-           (check_key(keeper, submit) && check_request(keeper, submit) && check_room(keeper, submit));
+    return is_known_later(submit) || (check_key(keeper, submit) && check_request(keeper, submit) &&
+                                      check_drain(keeper, submit) && check_room(keeper, submit));
 }

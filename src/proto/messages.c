@@ -120,9 +120,15 @@ static const struct field follow_fields[] = {
     U64(struct msg_follow, sequence),
 };
 
+static const struct field drain_fields[] = {
+    EVIDENCE(struct msg_drain),
+    BOOL(struct msg_drain, is_on),
+};
+
 static const struct field status_fields[] = {
     BOOL(struct msg_status, is_launcher_up),
     BOOL(struct msg_status, is_stopping),
+    BOOL(struct msg_status, is_drained),
     U32(struct msg_status, generation, UINT32_MAX),
 };
 
@@ -251,6 +257,12 @@ static const struct field reload_taken_fields[] = {
     BYTES(struct msg_reload_taken, warnings, RELOAD_LINES_MAX_BYTES),
 };
 
+static const struct field drain_state_fields[] = {
+    BOOL(struct msg_drain_state, is_on),
+    U32(struct msg_drain_state, running, UINT32_MAX),
+    U32(struct msg_drain_state, queued, UINT32_MAX),
+};
+
 static const struct field refused_fields[] = {
     U32(struct msg_refused, status, 599),
     TEXT(struct msg_refused, code),
@@ -349,6 +361,8 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_FOLLOW] = RECORD("follow", struct msg_follow, follow_fields),
     [MSG_READ_METRICS] = RECORD("read-metrics", struct msg_read_metrics, read_metrics_fields),
     [MSG_RELOAD] = RECORD("reload", struct msg_whoami, whoami_fields),
+    [MSG_DRAIN] = RECORD("drain", struct msg_drain, drain_fields),
+    [MSG_READ_DRAIN] = RECORD("read-drain", struct msg_whoami, whoami_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
     [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
     [MSG_COMMANDS] = RECORD("commands", struct msg_commands, commands_fields),
@@ -364,6 +378,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_CHANGE] = RECORD("change", struct msg_change, change_fields),
     [MSG_METRICS] = RECORD("metrics", struct msg_empty, empty_fields),
     [MSG_RELOAD_TAKEN] = RECORD("reload-taken", struct msg_reload_taken, reload_taken_fields),
+    [MSG_DRAIN_STATE] = RECORD("drain-state", struct msg_drain_state, drain_state_fields),
     [MSG_REFUSED] = RECORD("refused", struct msg_refused, refused_fields),
     [MSG_LAUNCH] = RECORD("launch", struct msg_launch, launch_fields),
     [MSG_STOP] = RECORD("stop", struct msg_stop, stop_fields),
@@ -377,13 +392,14 @@ const struct record_def message_defs[MSG_COUNT] = {
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
-    [MSG_SIGNAL] = { 0, 1 },    [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
-    [MSG_LAUNCHED] = { 2, 2 },  [MSG_READ_METRICS] = { 0, 1 }, [MSG_METRICS] = { 1, 1 },
-    [MSG_FOLLOW] = { 0, 1 },    [MSG_RELOAD] = { 0, 1 },
+    [MSG_STATE_DIR] = { 1, 1 },  [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },     [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 },  [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },       [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },     [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 },  [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
+    [MSG_SIGNAL] = { 0, 1 },     [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
+    [MSG_LAUNCHED] = { 2, 2 },   [MSG_READ_METRICS] = { 0, 1 }, [MSG_METRICS] = { 1, 1 },
+    [MSG_FOLLOW] = { 0, 1 },     [MSG_RELOAD] = { 0, 1 },       [MSG_DRAIN] = { 0, 1 },
+    [MSG_READ_DRAIN] = { 0, 1 },
 };

@@ -12,6 +12,7 @@ static const struct field public_command_fields[] = {
 };
 
 static const struct field keeper_fields[] = {
+    U64(struct setting_keeper, service),
     U32(struct setting_keeper, slot_count, SLOT_COUNT_MAX),
     U32(struct setting_keeper, slots_per_account, SLOT_COUNT_MAX),
     BOOL(struct setting_keeper, syncs_fully),

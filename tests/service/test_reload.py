@@ -312,6 +312,7 @@ class ReloadByRequest(ReloadCase):
     # --- who may ---
 
     def test_only_an_administrator_may_ask_and_all_of_it_is_recorded(self):
+        harness.needs_root(self)        # who looks into the state directory
         self.instance.config["commands"]["hello"]["tiemout"] = "3s"
         self.instance.write_config()
         self.assertEqual(self.ask(token=None).status, 401)

@@ -50,6 +50,8 @@ enum msg_type {
     MSG_READ_METRICS,
     MSG_FOLLOW,
     MSG_RELOAD,
+    MSG_DRAIN,
+    MSG_READ_DRAIN,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -67,6 +69,7 @@ enum msg_type {
     MSG_CHANGE,
     MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
     MSG_RELOAD_TAKEN,
+    MSG_DRAIN_STATE,
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -153,7 +156,7 @@ struct evidence {
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 
-struct msg_whoami { /* also MSG_LIST_COMMANDS, MSG_RELOAD */
+struct msg_whoami { /* also MSG_LIST_COMMANDS, MSG_RELOAD, MSG_READ_DRAIN */
     struct evidence evidence;
 };
 
@@ -220,10 +223,15 @@ struct msg_follow { /* goes on under the same number until MSG_UNWATCH: MSG_FEED
     uint64_t life, sequence; /* of the last change that was seen */
 };
 
+struct msg_drain { /* no end of the service: that is MSG_SHUTDOWN */
+    struct evidence evidence;
+    bool is_on;
+};
+
 /* --- keeper -> front ---------------------------------------------------------------------------------------- */
 
 struct msg_status {
-    bool is_launcher_up, is_stopping;
+    bool is_launcher_up, is_stopping, is_drained;
     uint32_t generation;
 };
 
@@ -340,6 +348,11 @@ struct msg_reload_taken { /* of a reload that began after it was asked for */
     struct span warnings; /* entries, as MSG_RELOADED has them */
 };
 
+struct msg_drain_state {
+    bool is_on;
+    uint32_t running, queued; /* jobs */
+};
+
 struct msg_refused {
     uint32_t status; /* of HTTP */
     char code[32];   /* of API problems: "params-invalid" */
@@ -437,6 +450,7 @@ union any_message {
     struct msg_signal signal;
     struct msg_read_metrics read_metrics;
     struct msg_follow follow;
+    struct msg_drain drain;
     struct msg_status status;
     struct msg_identity identity;
     struct msg_commands commands;
@@ -450,6 +464,7 @@ union any_message {
     struct msg_change change;
     struct msg_cancelled cancelled;
     struct msg_reload_taken reload_taken;
+    struct msg_drain_state drain_state;
     struct msg_refused refused;
     struct msg_launch launch;
     struct msg_stop stop;

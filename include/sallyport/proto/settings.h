@@ -33,6 +33,7 @@ struct setting_public_command {
 };
 
 struct setting_keeper {
+    uint64_t service;           /* another number for each start of the service; 0: none */
     uint32_t slot_count;        /* jobs at once with ids of their own */
     uint32_t slots_per_account; /* and for each account */
     bool syncs_fully;           /* fsync before an answer */

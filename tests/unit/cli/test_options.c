@@ -9,7 +9,7 @@ struct values {
     bool is_quiet, follows;
     const char *name;
     struct words params;
-    uint64_t timeout_ms, count;
+    uint64_t timeout_ms, count, wait_ms;
     unsigned form;
 };
 
@@ -20,6 +20,7 @@ static const struct option_row rows[] = {
     { 'n', OPTION_TEXT, "name", offsetof(struct values, name), "NAME", "", NULL },
     { 'p', OPTION_TEXTS, "param", offsetof(struct values, params), "P", "", NULL },
     { '\0', OPTION_DURATION_MS, "timeout", offsetof(struct values, timeout_ms), "TIME", "", NULL },
+    { '\0', OPTION_PATIENCE_MS, "wait", offsetof(struct values, wait_ms), "TIME", "", NULL },
     { '\0', OPTION_NUMBER, "count", offsetof(struct values, count), "N", "", NULL },
     { 'o', OPTION_CHOICE, "form", offsetof(struct values, form), "FORM", "", forms },
 };
@@ -58,6 +59,30 @@ Test(options, stand_anywhere_and_in_every_spelling)
     words_done(&values.params);
 }
 
+Test(options, that_may_lack_their_value_do_not_take_the_next_word_for_it)
+{
+    static const struct {
+        const char *words[3];
+        uint64_t wait_ms;
+        size_t others;
+    } cases[] = {
+        { { "30s" }, 0, 1 },
+        { { "--wait", "30s" }, PATIENCE_ENDLESS, 1 },
+        { { "--wait" }, PATIENCE_ENDLESS, 0 },
+        { { "--wait=30s" }, 30000, 0 },
+        { { "--wait=0s", "x" }, 1, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct values values = { .form = 0 };
+        struct words others = { 0 };
+        struct error err = { 0 };
+        cr_assert_eq(parse(cases[i].words, &values, &others, &err), 0, "%s", err.text);
+        cr_expect_eq(values.wait_ms, cases[i].wait_ms, "case %zu", i);
+        cr_expect_eq(others.count, cases[i].others, "case %zu", i);
+        words_done(&others);
+    }
+}
+
 Test(options, that_are_wrong_are_named_with_what_would_be_right)
 {
     static const struct {
@@ -71,6 +96,7 @@ Test(options, that_are_wrong_are_named_with_what_would_be_right)
         { { "-n" }, "needs a value" },
         { { "--quiet=1" }, "takes no value" },
         { { "--timeout", "5" }, "such as 30s" },
+        { { "--wait=5" }, "--wait=30s, not '5'" },
         { { "--count", "x" }, "takes a number" },
         { { "-o", "xml" }, "table, json" },
     };

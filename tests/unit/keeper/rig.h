@@ -39,6 +39,7 @@
 #define SLOTS       2
 
 static char rig_directory[64], rig_database[96];
+static uint64_t rig_service = 77; /* the number of this start of the service */
 static struct keeper *keeper;
 static int rig_doorbell = -1; /* the bootstrap's end; each keeper has its own */
 static struct channel front, launcher;
@@ -185,7 +186,8 @@ static inline struct rules rig_rules(uint32_t generation)
 {
     struct rules rules = { .generation = generation,
                            .policy = rig_policy(),
-                           .settings = { .slot_count = SLOTS,
+                           .settings = { .service = rig_service,
+                                         .slot_count = SLOTS,
                                          .slots_per_account = 1,
                                          .budget_bytes = UINT64_MAX / 2,
                                          .retention = rig_retention } };

@@ -83,6 +83,17 @@ Test(intake, hands_large_input_to_the_launcher_whole)
     cr_expect_eq(last, 'c');
 }
 
+Test(intake, is_for_nothing_when_the_service_is_drained_meanwhile)
+{
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    struct msg_drain drain = { .evidence = rig_token(OPS_TOKEN), .is_on = true };
+    uint32_t request = submit_with(&submit, sealed('f', LARGE_BYTES));
+    rig_expect(rig_say(&front, MSG_DRAIN, &drain), MSG_DRAIN_STATE);
+    rig_expect_refusal(request, 503, "draining");
+    cr_expect_eq(keeper->jobs.count, 0);
+    cr_expect_eq(stored_files(), 0);
+}
+
 Test(intake, of_the_same_request_twice_makes_one_job)
 {
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
