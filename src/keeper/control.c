@@ -37,6 +37,8 @@ static void take_shutdown(struct keeper *keeper, struct message *message)
 
 static void take_reloaded(struct keeper *keeper, struct message *message)
 {
+    if (!message->body.reloaded.is_taken)
+        metrics_note_reload(keeper, false); /* a success is noted where the rules change */
     reloads_take(keeper, &message->body.reloaded);
 }
 

@@ -20,7 +20,7 @@ static void forget(struct keeper *keeper)
         done = audit_record(keeper->store, &entry, &err);
     if (done < 0) {
         log_warn("the mark of a drain that is over cannot be taken away: %s; the next start tries again", err.text);
-        turn_spoil(keeper);
+        turn_spoil(keeper, &err);
         return;
     }
     log_info("the service was drained when it ended; it takes jobs again");
@@ -86,7 +86,7 @@ void answer_drain(struct keeper *keeper, const struct request *request, const st
     if (done == 0)
         done = store_mark_set(keeper->store, STORE_MARK_DRAINED, deed.is_on ? keeper->rules.settings.service : 0, &err);
     if (done < 0) {
-        turn_spoil(keeper);
+        turn_spoil(keeper, &err);
         request_fail(keeper, request, &err);
         return;
     }

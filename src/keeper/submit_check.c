@@ -174,9 +174,10 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     return false;
 }
 
+/* What follows from accepted work is no new work: a step or a chain's next job waits in the queue like all others. */
 static bool check_drain(struct keeper *keeper, const struct submit *submit)
 {
-    if (!keeper->drain.is_on)
+    if (!keeper->drain.is_on || submit->request->own != NULL)
         return true;
     request_refuse(
         keeper, submit->request,

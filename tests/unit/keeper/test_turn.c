@@ -101,12 +101,12 @@ Test(turn, tells_a_twin_of_a_submit_that_could_not_be_stored_no_job)
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
     uint32_t ids[5];
     strcpy(submit.idempotency_key, "once");
-    disk_is_full();
+    rig_disk_is_full();
     for (int i = 0; i < 5; i++) /* in one turn: the twins find the first one's key in the open transaction */
         ids[i] = rig_say(&front, MSG_SUBMIT, &submit);
     for (int i = 0; i < 5; i++)
         rig_expect_refusal(ids[i], 503, "store-full");
-    disk_has_room();
+    rig_disk_has_room();
     rig_run(1100);
     rig_expect(rig_say(&front, MSG_SUBMIT, &submit), MSG_SUBMITTED);
     cr_expect(!got.body.submitted.was_replayed);
@@ -117,10 +117,10 @@ Test(turn, leaves_no_files_of_a_submit_that_could_not_be_stored)
 {
     char command[160];
     rig_hello(7, 0);
-    disk_is_full();
+    rig_disk_is_full();
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
     rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &submit), 503, "store-full");
-    disk_has_room();
+    rig_disk_has_room();
     snprintf(command, sizeof command, "test -z \"$(find %s/output -name '*.log' -o -name '*.idx')\"", rig_directory);
     cr_expect_eq(system(command), 0);
 }
@@ -138,7 +138,7 @@ Test(turn, tells_what_is_stored_of_a_job_while_the_disk_is_full)
     uint64_t entries;
     rig_hello(7, 0);
     struct job_id id = rig_running("echo", fds);
-    disk_is_full();
+    rig_disk_is_full();
     fd_close(&fds[0]);
     fd_close(&fds[1]);
     rig_exited(&id, JOB_REASON_EXITED, 5);
@@ -148,7 +148,7 @@ Test(turn, tells_what_is_stored_of_a_job_while_the_disk_is_full)
     cr_expect_eq(first_of_list().state, JOB_RUNNING);
     struct msg_cancel cancel = { .evidence = rig_token(CI_TOKEN), .job_id = id };
     rig_expect_refusal(rig_say(&front, MSG_CANCEL, &cancel), 503, "store-full");
-    disk_has_room();
+    rig_disk_has_room();
     cr_assert(rig_wait(&launcher, MSG_EXITED_SEEN));
     cr_expect(!keeper->turn.is_behind);
     cr_expect_eq(rig_report(&id).exit_code, 5);
@@ -159,13 +159,13 @@ Test(turn, tells_what_is_stored_of_a_job_while_the_disk_is_full)
 Test(turn, answers_other_requests_while_the_disk_is_full)
 {
     struct job_id id = rig_job("echo");
-    disk_is_full();
+    rig_disk_is_full();
     struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
     rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &submit), 503, "store-full");
     cr_assert(keeper->turn.is_behind);
     rig_say(&front, MSG_SUBMIT, &submit);
     cr_expect_eq(rig_report(&id).state, JOB_QUEUED, "in one turn with a submit: that is refused without a try");
-    disk_has_room();
+    rig_disk_has_room();
     rig_run(1100);
     rig_accept(&submit);
 }
