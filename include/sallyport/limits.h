@@ -51,6 +51,10 @@
 #define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
 #define API_LISTENER_COUNT_MAX 16
 #define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
+#define SCHEDULE_COUNT_MAX     1024
+#define SCHEDULE_TEXT_BYTES    512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */
+#define ZONE_COUNT_MAX         64  /* time zones that schedules name, one table for each */
+#define ZONE_PERIOD_COUNT_MAX  256 /* of one table: two a year, and some more in a few countries */
 #define SLOT_COUNT_MAX         1024
 #define SLOT_COUNT_DEFAULT     64
 #define SLOT_PER_USER_DEFAULT  4
