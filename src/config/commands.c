@@ -6,6 +6,7 @@
 #include "accounts.h"
 #include "env_names.h"
 #include "follows.h"
+#include "keys.h"
 #include "paths.h"
 #include "placeholders.h"
 #include "reading.h"
@@ -250,4 +251,14 @@ void command_close(struct reading *reading)
 #if SALLYPORT_TEST_SWITCHES
     command->test_layers_off = (uint32_t)draft->test_layers_off;
 #endif
+}
+
+const char *command_nearest(const struct policy *policy, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned best = UINT32_MAX;
+    for (uint32_t i = 0; i < policy->command_count; i++)
+        if (is_near(name, policy->commands[i].name, &best))
+            nearest = policy->commands[i].name;
+    return nearest;
 }

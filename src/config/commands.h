@@ -4,6 +4,7 @@
 #include "sallyport/job/retention.h"
 
 struct limits_draft;
+struct policy;
 struct reading;
 
 #define NAME_RULE "lower-case letters, digits and '-', starting with a letter, at most 63"
@@ -14,3 +15,6 @@ void command_close(struct reading *reading);
 
 /* The four keys below `retention`. */
 struct retention retention_of(const struct limits_draft *limits);
+
+/* The command whose name is nearest to a misspelt one, or NULL when none is near. */
+const char *command_nearest(const struct policy *policy, const char *name);

@@ -28,6 +28,12 @@ void config_free(struct config *config)
     free(config->public_commands);
     free(config->command_modes);
     free(config->identities);
+    for (uint32_t i = 0; i < config->zone_count; i++)
+        zone_done(&config->zones[i]);
+    free(config->zones);
+    for (uint32_t i = 0; i < config->schedule_count; i++)
+        free(config->schedules[i].params);
+    free(config->schedules);
     policy_free(config->policy);
     free(config);
 }

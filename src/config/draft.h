@@ -79,3 +79,11 @@ struct command_draft {
     uint64_t test_layers_off; /* enum cell_layer */
 #endif
 };
+
+struct schedule_draft {
+    const char *command, *cron, *every, *at, *zone;
+    const json_t *params; /* name: a scalar or a list of scalars, as written */
+    uint64_t jitter_ms;
+    uint64_t missed; /* enum missed_policy */
+    bool is_enabled;
+};

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "commands.h"
 #include "dates.h"
 #include "hash_files.h"
-#include "keys.h"
 #include "reading.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/hash.h"
@@ -165,16 +165,6 @@ static bool is_any_command(const struct policy *policy, const char *glob)
     return strchr(glob, '*') != NULL;
 }
 
-static const char *nearest_command(const struct policy *policy, const char *name)
-{
-    const char *nearest = NULL;
-    unsigned best = UINT32_MAX;
-    for (uint32_t i = 0; i < policy->command_count; i++)
-        if (is_near(name, policy->commands[i].name, &best))
-            nearest = policy->commands[i].name;
-    return nearest;
-}
-
 void identities_check(struct reading *reading)
 {
     const struct config *config = reading->config;
@@ -186,7 +176,7 @@ void identities_check(struct reading *reading)
             const struct setting_scope *scope = &identity->scopes[j];
             if (scope->kind != SCOPE_RUN || is_any_command(config->policy, scope->glob))
                 continue;
-            const char *nearest = nearest_command(config->policy, scope->glob);
+            const char *nearest = command_nearest(config->policy, scope->glob);
             warning_below(reading, "allow", -1, "there is no command '%s'%s%s%s", scope->glob,
                           nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
                           nearest != NULL ? "'?" : "");

@@ -10,10 +10,12 @@
 #include "follows.h"
 #include "identities.h"
 #include "params.h"
+#include "schedules.h"
 #include "words.h"
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 #include "sallyport/policy/policy.h"
+#include "sallyport/schedule/timing.h"
 
 /* Where a row's value goes; a member of another type than the row's does not compile. */
 #define AT(type, member, ctype)                                                                                        \
@@ -46,6 +48,8 @@ static const struct entry_life step_life = { NULL, NULL, step_open, NULL };
 static const struct entry_life then_life = { NULL, NULL, then_open, NULL };
 static const struct entry_life on_failure_life = { NULL, NULL, on_failure_open, NULL };
 static const struct entry_life always_life = { NULL, NULL, always_open, NULL };
+static const struct entry_life schedule_life = { text_is_name, NAME_RULE, schedule_open, schedule_close };
+static const struct entry_life schedule_param_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
 static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
 
 /* Other commands that a command has run. */
@@ -318,9 +322,44 @@ const struct key keys[] = {
     LATER("commands.*.confirm"),
     LATER("commands.*.danger"),
 
+    { "schedules", KEY_ENTRIES, .most = SCHEDULE_COUNT_MAX, .entries = &schedule_life,
+      .hint = "{nightly: {command: hello, cron: \"30 3 * * *\"}}",
+      .help = "What runs by the clock, without a caller. A schedule has one of `cron`, `every` and `at`. "
+              "[schedules.md](schedules.md) explains zones, jumps of the clock and missed runs." },
+    { "schedules.*", KEY_GROUP, .hint = "{command: hello, cron: \"30 3 * * *\"}", .help = "The name in records." },
+    { "schedules.*.command", KEY_TEXT, TEXT_AT(struct schedule_draft, command), .least = 1, .most = NAME_MAX_BYTES - 1,
+      .is_required = true, .help = "Which command runs." },
+    { "schedules.*.params", KEY_ENTRIES, NODE_AT(struct schedule_draft, params), .most = PARAM_COUNT_MAX,
+      .entries = &schedule_param_life, .hint = "{env: staging}", .help = "What a caller would say." },
+    { "schedules.*.params.*", KEY_VALUE,
+      .help = "The parameter's value. The command's own rules judge it when the configuration is read. A secret cannot "
+              "be given here." },
+    { "schedules.*.cron", KEY_TEXT, TEXT_AT(struct schedule_draft, cron), .least = 1, .most = SCHEDULE_TEXT_BYTES - 1,
+      .help =
+          "A cron entry: minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily`, `@weekly`, "
+          "`@monthly`, `@yearly`. Quote it." },
+    { "schedules.*.every", KEY_TEXT, TEXT_AT(struct schedule_draft, every), .least = 1, .most = SCHEDULE_TEXT_BYTES - 1,
+      .help = "A duration, 1s to 366d: at all multiples of it since 1970-01-01T00:00:00Z." },
+    { "schedules.*.at", KEY_TEXT, TEXT_AT(struct schedule_draft, at), .least = 1, .most = SCHEDULE_TEXT_BYTES - 1,
+      .help =
+          "Once: `2027-01-31T18:00:00+01:00`, `2027-01-31T17:00:00Z`, or without an offset a local time of `zone`." },
+    { "schedules.*.zone", KEY_TEXT, TEXT_AT(struct schedule_draft, zone), .least = 1, .most = NAME_MAX_BYTES - 1,
+      .fallback = "UTC",
+      .help = "The time zone of `cron` and `at`, such as `Europe/Berlin`: a name of /usr/share/zoneinfo." },
+    { "schedules.*.jitter", KEY_DURATION, NUMBER_AT(struct schedule_draft, jitter_ms), .most = JITTER_MAX_MS,
+      .fallback = "0s",
+      .help = "A run starts up to this much later, so that not all start at once. How much depends on the schedule's "
+              "name and the time: it is the same after a restart." },
+    { "schedules.*.missed", KEY_WORD, NUMBER_AT(struct schedule_draft, missed), .word = word_missed, .fallback = "skip",
+      .help =
+          "What becomes of runs that fell into a time in which the service was stopped: `skip` leaves them out, "
+          "`run-once` starts the latest, `run-all` starts all, at most the latest 100. A run that is not more than a "
+          "minute late is started in any case." },
+    { "schedules.*.enabled", KEY_BOOL, BOOL_AT(struct schedule_draft, is_enabled), .fallback = "true",
+      .help = "`false`: it is checked and does not run." },
+
     LATER("groups"),
     LATER("hooks"),
-    LATER("schedules"),
     LATER("callbacks"),
     LATER("nodes"),
 };

@@ -1,6 +1,6 @@
 /*
  * One pass of the validator: the tree is walked along the table of keys (validate.c), values land in drafts, and drafts
- * become the model at the end of each entry (commands.c, params.c, identities.c). It never stops at a fault: all of them
+ * become the model at the end of each entry (commands.c, params.c, identities.c, schedules.c). It never stops at a fault: all of them
  * are told at once, and the model is thrown away if there was one.
  */
 #pragma once
@@ -33,9 +33,10 @@ struct reading {
     json_t *texts;         /* keeps alive what was spelled anew: 5 in a list of texts is "5" */
 
     struct server_draft server;
-    struct identity_draft identity; /* of the entry that is being read, as the next three */
+    struct identity_draft identity; /* of the entry that is being read, as the next four */
     struct command_draft command_draft;
     struct param_draft param_draft;
+    struct schedule_draft schedule;
     struct command *command;
     unsigned faults_before; /* the parameter that is being read */
     unsigned faults_before_command;

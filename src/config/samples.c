@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "reading.h"
+#include "values.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
-#include "sallyport/policy/policy_follow.h"
 #include "sallyport/policy/policy_match.h"
 #include "sallyport/proto/entries.h"
 
@@ -36,36 +36,16 @@ static void alone_init(struct alone *alone, const struct command *command, const
     alone->policy = (struct policy){ .commands = &alone->command, .command_count = 1 };
 }
 
-/* The value as a caller would send it. */
-static bool write_entries(struct reading *reading, const struct param *param, const json_t *value, struct writer *out)
-{
-    uint8_t kind = param_entry_kind(param->rule.type);
-    if (kind != ENTRY_LIST)
-        return entries_add_text(out, kind, param->name, scalar_text(reading, value), "");
-    bool done = entries_add_text(out, kind, param->name, "", "");
-    for (size_t i = 0; done && i < json_array_size(value); i++)
-        done = entries_add_text(out, ENTRY_ITEM + param_entry_kind(param->item.type), param->name,
-                                scalar_text(reading, json_array_get(value, i)), "");
-    return done;
-}
-
-/* "/params/NAME/3" -> 3; -1 for the parameter itself. */
-static int item_index(struct span pointer)
-{
-    char text[NAME_MAX_BYTES * 2] = { 0 };
-    if (pointer.size >= sizeof text)
-        return -1;
-    memcpy(text, pointer.data, pointer.size);
-    const char *name = strncmp(text, "/params/", 8) == 0 ? strchr(text + 8, '/') : NULL;
-    return name != NULL ? (int)strtol(name + 1, NULL, 10) : -1;
-}
-
 static void tell_errors(struct reading *reading, const char *key, struct reader in)
 {
     struct entry entry;
-    while (entries_next(&in, &entry) == 1)
-        fault_below(reading, key, item_index(entry.name), "breaks the parameter's own rules: it %.*s",
-                    (int)entry.extra.size, (const char *)entry.extra.data);
+    while (entries_next(&in, &entry) == 1) {
+        char name[NAME_MAX_BYTES];
+        int index = -1;
+        value_place(entry.name, name, &index);
+        fault_below(reading, key, index, "breaks the parameter's own rules: it %.*s", (int)entry.extra.size,
+                    (const char *)entry.extra.data);
+    }
 }
 
 static void try_value(struct reading *reading, const struct matcher *matcher, const struct param *param,
@@ -77,7 +57,7 @@ static void try_value(struct reading *reading, const struct matcher *matcher, co
         return;
     }
     struct writer params = { room, PARAMS_MAX_BYTES };
-    if (!write_entries(reading, param, value, &params)) {
+    if (!value_add(reading, param, value, &params)) {
         fault_below(reading, key, -1, "is too long: all parameters of one job have at most 48 KiB");
         return;
     }

@@ -6,6 +6,7 @@
 #include "sallyport/filter/filter.h"
 #include "sallyport/job/job.h"
 #include "sallyport/policy/policy.h"
+#include "sallyport/schedule/timing.h"
 
 #define WORDS(function, ...)                                                                                           \
     const char *function(unsigned index)                                                                               \
@@ -20,6 +21,7 @@ WORDS(word_mode, "async", "sync")
 WORDS(word_stdin, "none", "body")
 WORDS(word_record, "full", "metadata-only")
 WORDS(word_when_full, [OUTPUT_KILL] = "kill", [OUTPUT_DISCARD] = "discard")
+WORDS(word_missed, [MISSED_SKIP] = "skip", [MISSED_RUN_ONCE] = "run-once", [MISSED_RUN_ALL] = "run-all")
 WORDS(word_param_type, [PARAM_NONE] = "", [PARAM_STRING] = "string", [PARAM_INT] = "int", [PARAM_NUMBER] = "number",
       [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret")
 

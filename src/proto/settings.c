@@ -1,5 +1,7 @@
 #include "sallyport/proto/settings.h"
 
+#include "sallyport/schedule/timing.h"
+
 static const struct field front_fields[] = {
     U32(struct setting_front, max_wait_ms, TIMEOUT_MAX_MS),
     TEXT(struct setting_front, version),
@@ -38,6 +40,27 @@ static const struct field scope_fields[] = {
     TEXT(struct setting_scope, glob),
 };
 
+static const struct field zone_fields[] = {
+    TEXT(struct setting_zone, name),
+};
+
+static const struct field zone_period_fields[] = {
+    I64(struct setting_zone_period, from_unix_s),
+    I64(struct setting_zone_period, offset_s),
+};
+
+static const struct field schedule_fields[] = {
+    TEXT(struct setting_schedule, name),
+    TEXT(struct setting_schedule, command),
+    BYTES(struct setting_schedule, params, PARAMS_MAX_BYTES),
+    U8(struct setting_schedule, form, SCHEDULE_FORM_COUNT - 1),
+    TEXT(struct setting_schedule, text),
+    U32(struct setting_schedule, zone, ZONE_COUNT_MAX - 1),
+    U32(struct setting_schedule, jitter_ms, JITTER_MAX_MS),
+    U8(struct setting_schedule, missed, MISSED_POLICY_COUNT - 1),
+    BOOL(struct setting_schedule, is_enabled),
+};
+
 static const struct field launcher_fields[] = {
     U64(struct setting_launcher, incarnation),     BOOL(struct setting_launcher, has_cgroup),
     U32(struct setting_launcher, controllers, 15), U32(struct setting_launcher, landlock_abi, 1000),
@@ -51,5 +74,8 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_KEEPER] = RECORD("keeper", struct setting_keeper, keeper_fields),
     [SETTING_IDENTITY] = RECORD("identity", struct setting_identity, identity_fields),
     [SETTING_SCOPE] = RECORD("scope", struct setting_scope, scope_fields),
+    [SETTING_ZONE] = RECORD("zone", struct setting_zone, zone_fields),
+    [SETTING_ZONE_PERIOD] = RECORD("zone-period", struct setting_zone_period, zone_period_fields),
+    [SETTING_SCHEDULE] = RECORD("schedule", struct setting_schedule, schedule_fields),
     [SETTING_LAUNCHER] = RECORD("launcher", struct setting_launcher, launcher_fields),
 };

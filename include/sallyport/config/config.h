@@ -14,6 +14,7 @@
 
 #include "sallyport/limits.h"
 #include "sallyport/proto/settings.h"
+#include "sallyport/schedule/zone.h"
 
 struct error;
 struct policy;
@@ -34,6 +35,11 @@ struct config_identity {
     uint32_t scope_count;
 };
 
+struct config_schedule {
+    struct setting_schedule setting;
+    uint8_t *params; /* what setting.params points to */
+};
+
 struct config {
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
@@ -44,6 +50,10 @@ struct config {
     struct retention retention;         /* of `defaults`: for jobs of commands that are not listed any more */
     struct config_identity *identities; /* tokens and peers */
     uint32_t identity_count;
+    struct zone *zones; /* that schedules name, as the host has them now */
+    uint32_t zone_count;
+    struct config_schedule *schedules;
+    uint32_t schedule_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */
@@ -61,15 +71,15 @@ enum config_owner_check {
  * them), or -errno with err when the file itself could not be read or could be changed by others (-EPERM, with the command
  * that mends it; which ownership is asked for stands in src/config/owner.h). Frees with config_free().
  *
- * Accounts are looked up in the user database, and files of token hashes are read, here and now; nothing else of the host
- * is asked: whether programs and paths exist is the bootstrap's to find out.
+ * Accounts are looked up in the user database, and files of token hashes and time zones are read, here and now; nothing
+ * else of the host is asked: whether programs and paths exist is the bootstrap's to find out.
  */
 int config_load(const char *path, enum config_owner_check check, FILE *report, struct config **ret_config,
                 struct error *err);
 
 /*
  * The same from memory, without ownership and drop-ins: for tests and the fuzzer. `path` only names it in messages. No file
- * is read: a token with `hash: file:PATH` is a fault here.
+ * is read: a token with `hash: file:PATH` is a fault here, and so is a schedule with a `zone` other than UTC.
  */
 int config_parse(const char *path, const uint8_t *data, size_t size, FILE *report, struct config **ret_config,
                  struct error *err);

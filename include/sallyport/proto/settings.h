@@ -17,6 +17,9 @@ enum setting_type {
     SETTING_KEEPER,         /* keeper */
     SETTING_IDENTITY,       /* keeper, one for each token and each peer */
     SETTING_SCOPE,          /* keeper, behind the identity that it belongs to */
+    SETTING_ZONE,           /* keeper, one for each time zone that schedules name */
+    SETTING_ZONE_PERIOD,    /* keeper, behind the zone that it belongs to */
+    SETTING_SCHEDULE,       /* keeper, behind all zones */
     SETTING_LAUNCHER,       /* launcher */
     SETTING_COUNT,
 };
@@ -75,6 +78,28 @@ struct setting_scope {
     char glob[NAME_MAX_BYTES]; /* SCOPE_RUN: which commands; "" for the others */
 };
 
+struct setting_zone {
+    char name[NAME_MAX_BYTES]; /* "Europe/Berlin" */
+};
+
+/* From this second on, local time is unix time and this offset; rising, the first holds for all time before it too. */
+struct setting_zone_period {
+    int64_t from_unix_s;
+    int64_t offset_s;
+};
+
+struct setting_schedule {
+    char name[NAME_MAX_BYTES];
+    char command[NAME_MAX_BYTES];   /* of the policy of the same generation */
+    struct span params;             /* entries, as a caller would send them (entries.h) */
+    uint8_t form;                   /* enum schedule_form */
+    char text[SCHEDULE_TEXT_BYTES]; /* what schedule_parse() takes, as it was written */
+    uint32_t zone;                  /* index of its SETTING_ZONE */
+    uint32_t jitter_ms;
+    uint8_t missed; /* enum missed_policy */
+    bool is_enabled;
+};
+
 /* Controllers of cgroup v2 that jobs' groups really have: bits. */
 enum controller { CONTROLLER_MEMORY = 1, CONTROLLER_PIDS = 2, CONTROLLER_CPU = 4, CONTROLLER_IO = 8 };
 
@@ -94,6 +119,9 @@ union any_setting {
     struct setting_keeper keeper;
     struct setting_identity identity;
     struct setting_scope scope;
+    struct setting_zone zone;
+    struct setting_zone_period zone_period;
+    struct setting_schedule schedule;
     struct setting_launcher launcher;
 };
 
