@@ -59,10 +59,47 @@ static bool has_metrics_listener(const struct config *config)
     return config->listener_count > 0 && config->listeners[config->listener_count - 1].is_for_metrics;
 }
 
+static int write_identities(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
+                            struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < config->identity_count && done == 0; i++) {
+        const struct config_identity *identity = &config->identities[i];
+        struct setting_identity setting = identity->setting;
+        if (!settle_peer(bootstrap, &setting))
+            continue;
+        done = add(file, SETTING_IDENTITY, &setting, err);
+        for (uint32_t k = 0; k < identity->scope_count && done == 0; k++)
+            done = add(file, SETTING_SCOPE, &identity->scopes[k], err);
+    }
+    return done;
+}
+
+static int write_zone(const struct zone *zone, struct record_file *file, struct error *err)
+{
+    struct setting_zone setting = { 0 };
+    memcpy(setting.name, zone->name, sizeof setting.name);
+    int done = add(file, SETTING_ZONE, &setting, err);
+    for (uint32_t i = 0; i < zone->period_count && done == 0; i++) {
+        struct setting_zone_period period = { zone->periods[i].from_unix_s, zone->periods[i].offset_s };
+        done = add(file, SETTING_ZONE_PERIOD, &period, err);
+    }
+    return done;
+}
+
+static int write_schedules(const struct config *config, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < config->zone_count && done == 0; i++)
+        done = write_zone(&config->zones[i], file, err);
+    for (uint32_t i = 0; i < config->schedule_count && done == 0; i++)
+        done = add(file, SETTING_SCHEDULE, &config->schedules[i].setting, err);
+    return done;
+}
+
 static int write_keeper(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
                         struct error *err)
 {
-    (void)bootstrap;
     struct setting_keeper keeper = {
         .service = bootstrap->service,
         .slot_count = config->slot_count,
@@ -74,16 +111,9 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         .has_metrics_listener = has_metrics_listener(config),
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);
-    for (uint32_t i = 0; i < config->identity_count && done == 0; i++) {
-        const struct config_identity *identity = &config->identities[i];
-        struct setting_identity setting = identity->setting;
-        if (!settle_peer(bootstrap, &setting))
-            continue;
-        done = add(file, SETTING_IDENTITY, &setting, err);
-        for (uint32_t k = 0; k < identity->scope_count && done == 0; k++)
-            done = add(file, SETTING_SCOPE, &identity->scopes[k], err);
-    }
-    return done;
+    if (done == 0)
+        done = write_identities(bootstrap, config, file, err);
+    return done < 0 ? done : write_schedules(config, file, err);
 }
 
 static int write_launcher(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,

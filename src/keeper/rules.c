@@ -75,6 +75,12 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return add_caller(draft, &setting->identity, err);
     case SETTING_SCOPE:
         return add_scope(draft, &setting->scope, err);
+    case SETTING_ZONE:
+        return rule_zone_add(draft, &setting->zone, err);
+    case SETTING_ZONE_PERIOD:
+        return rule_zone_period_add(draft, &setting->zone_period, err);
+    case SETTING_SCHEDULE:
+        return rule_schedule_add(draft, &setting->schedule, err);
     default:
         return fail_plain(err, EBADMSG, "a record that is not for the keeper: %s", setting_defs[type].name);
     }
@@ -95,7 +101,7 @@ int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct
     while ((got = record_file_next(&in, setting_defs, SETTING_COUNT, &type, &setting, sizeof setting, err)) > 0)
         if (add_setting(draft, type, &setting, err) < 0)
             return fail_in(err, "settings of generation %u", generation);
-    if (got < 0)
+    if (got < 0 || rule_schedules_finish(draft, err) < 0)
         return fail_in(err, "settings of generation %u", generation);
     if (draft->settings.slot_count == 0)
         return fail_plain(err, EBADMSG, "settings of generation %u name no slots", generation);
@@ -114,6 +120,7 @@ void rules_free(struct rules *rules)
     for (uint32_t i = 0; i < rules->caller_count; i++)
         free(rules->callers[i].scopes);
     free(rules->callers);
+    rule_schedules_free(&rules->schedules);
     *rules = (struct rules){ 0 };
 }
 

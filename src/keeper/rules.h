@@ -1,12 +1,13 @@
 /*
- * The keeper's copy of the configuration: what may run (policy and matcher), and who may do what (callers). A draft is
- * read from two sealed files of the same generation, and replaces the old rules as a whole.
+ * The keeper's copy of the configuration: what may run (policy and matcher), who may do what (callers), and what runs by
+ * the clock (schedules). A draft is read from two sealed files of the same generation, and replaces the old rules as a whole.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rule_schedules.h"
 #include "sallyport/base/hash.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
@@ -31,6 +32,7 @@ struct rules {
     struct setting_keeper settings;
     struct caller *callers;
     uint32_t caller_count;
+    struct rule_schedules schedules;
 };
 
 /* Each takes one sealed file into the draft; the descriptor stays the caller's. -EBADMSG for what does not fit. */
