@@ -1,13 +1,10 @@
 #include "schedule_params.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "keys.h"
 #include "reading.h"
 #include "values.h"
-#include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 #include "sallyport/proto/entries.h"
@@ -115,7 +112,7 @@ static void check_params(struct reading *reading, const struct command *command,
 void schedule_params_take(struct reading *reading, const struct command *command, const json_t *params,
                           struct config_schedule *schedule)
 {
-    auto_free uint8_t *room = malloc(PARAMS_MAX_BYTES);
+    uint8_t *room = malloc(PARAMS_MAX_BYTES);
     if (room == NULL) {
         reading->report->is_out_of_memory = true;
         return;
@@ -124,11 +121,7 @@ void schedule_params_take(struct reading *reading, const struct command *command
     add_params(reading, command, params, &out);
     struct span entries = { room, (uint32_t)(PARAMS_MAX_BYTES - out.left) };
     check_params(reading, command, params, entries);
-    schedule->params = malloc(entries.size + 1);
-    if (schedule->params == NULL) {
-        reading->report->is_out_of_memory = true;
-        return;
-    }
-    memcpy(schedule->params, entries.data, entries.size);
+    uint8_t *smaller = realloc(room, entries.size + 1);
+    schedule->params = smaller != NULL ? smaller : room;
     schedule->setting.params = (struct span){ schedule->params, entries.size };
 }

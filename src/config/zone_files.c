@@ -117,17 +117,20 @@ static int read_by_libc(const struct zone_wish *wish, const char *real, struct z
 {
     char setting[PATH_MAX + 1];
     const char *old = getenv("TZ");
-    auto_free char *copy = old != NULL ? strdup(old) : NULL;
+    char *copy = old != NULL ? strdup(old) : NULL;
     snprintf(setting, sizeof setting, ":%s", real);
-    if ((old != NULL && copy == NULL) || setenv("TZ", setting, 1) < 0)
+    if (old != NULL && copy == NULL)
         return fail(err, ENOMEM, "read time zone '%s'", wish->name);
+    int done = setenv("TZ", setting, 1) == 0 ? 0 : fail(err, ENOMEM, "read time zone '%s'", wish->name);
     tzset();
-    int done = read_table(wish, zone, err);
+    if (done == 0)
+        done = read_table(wish, zone, err);
     if (copy == NULL)
         unsetenv("TZ");
     else if (setenv("TZ", copy, 1) < 0 && done == 0)
         done = fail(err, ENOMEM, "go back to time zone '%s'", copy);
     tzset();
+    free(copy);
     return done;
 }
 

@@ -94,7 +94,7 @@ static int copy_params(const struct rules *draft, struct span params, struct rul
 int rule_schedule_add(struct rules *draft, const struct setting_schedule *setting, struct error *err)
 {
     struct rule_schedules *schedules = &draft->schedules;
-    struct rule_schedule schedule;
+    struct rule_schedule schedule = { 0 };
     if (schedules->count >= SCHEDULE_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d schedules", SCHEDULE_COUNT_MAX);
     struct rule_schedule *larger = realloc(schedules->list, (schedules->count + 1) * sizeof *larger);

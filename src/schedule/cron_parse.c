@@ -164,7 +164,7 @@ static int read_step(struct cursor *cursor, unsigned first, unsigned last, bool 
 
 static int read_item(struct cursor *cursor, const struct field_rule *rule, struct field_bits *field)
 {
-    unsigned first, last, step;
+    unsigned first = 0, last = 0, step = 1;
     bool is_star = cursor->at[0] == '*';
     const char *begin = cursor->at;
     int done = read_range(cursor, rule, &first, &last);
@@ -250,7 +250,7 @@ int cron_parse(const char *text, struct cron *ret_cron, struct error *err)
     if (macro == NULL && text[0] == '@')
         return fail_plain(err, EINVAL, "'%.40s' is no time; there are @hourly, @daily, @weekly, @monthly and @yearly",
                           text);
-    struct field_bits fields[FIELD_COUNT];
+    struct field_bits fields[FIELD_COUNT] = { 0 };
     struct cursor cursor = { macro != NULL ? macro : text, macro != NULL ? macro : text, err };
     int done = read_fields(&cursor, fields);
     if (done < 0)
