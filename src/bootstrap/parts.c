@@ -109,6 +109,10 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         .free_min_bytes = config->store_free_min_bytes,
         .retention = config->retention,
         .has_metrics_listener = has_metrics_listener(config),
+#if SALLYPORT_TEST_SWITCHES
+        .test_clock_unix_ms = config->test_clock_unix_ms,
+        .test_clock_speed = config->test_clock_speed,
+#endif
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);
     if (done == 0)

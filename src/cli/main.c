@@ -30,7 +30,7 @@ static const struct {
     { "discover", { &cmd_commands, &cmd_describe } },
     { "administer",
       { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload, &cmd_config_reference, &cmd_drain,
-        &cmd_audit_ls, &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
+        &cmd_schedule_ls, &cmd_audit_ls, &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

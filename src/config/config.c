@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "dates.h"
 #include "follows.h"
 #include "identities.h"
 #include "listeners.h"
@@ -56,6 +57,11 @@ static void take_server(struct reading *reading)
     struct config *config = reading->config;
     config->max_wait_ms = (uint32_t)draft->max_wait_ms;
     config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
+#if SALLYPORT_TEST_SWITCHES
+    config->test_clock_speed = (uint32_t)draft->test_clock_speed;
+    if (draft->test_clock != NULL && !date_unix_ms(draft->test_clock, &config->test_clock_unix_ms))
+        fault_below(reading, "server", -1, "test_clock is no time");
+#endif
     config->syncs_fully = draft->sync == 0;
     config->store_budget_bytes = draft->budget_bytes;
     config->store_free_min_bytes = draft->free_min_bytes;

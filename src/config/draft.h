@@ -28,6 +28,10 @@ struct server_draft {
     uint64_t budget_bytes, free_min_bytes;
     uint64_t slot_count, slots_per_user, first_uid;
     struct limits_draft limits;
+#if SALLYPORT_TEST_SWITCHES
+    const char *test_clock;
+    uint64_t test_clock_speed;
+#endif
 };
 
 struct identity_draft {

@@ -15,6 +15,7 @@
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 #include "sallyport/policy/policy.h"
+#include "sallyport/proto/settings.h"
 #include "sallyport/schedule/timing.h"
 
 /* Where a row's value goes; a member of another type than the row's does not compile. */
@@ -163,6 +164,12 @@ const struct key keys[] = {
     LATER("server.tls"),
     LATER("server.trusted_proxies"),
     LATER("server.max_body_total"),
+
+#if SALLYPORT_TEST_SWITCHES
+    { "server.test_clock", KEY_TEXT, TEXT_AT(struct server_draft, test_clock), .least = 1, .most = 64, .help = NULL },
+    { "server.test_clock_speed", KEY_INT, NUMBER_AT(struct server_draft, test_clock_speed), .least = 1,
+      .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
+#endif
 
     { "store", KEY_GROUP, .hint = "{sync: full}", .help = "Where jobs are recorded." },
     { "store.sync", KEY_WORD, NUMBER_AT(struct server_draft, sync), .word = word_sync, .fallback = "full",

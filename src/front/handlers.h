@@ -14,11 +14,12 @@ void route_command_list(struct request *request); /* commands.c */
 void route_command_read(struct request *request);
 void route_job_create(struct request *request); /* job_create.c */
 void route_sequence_create(struct request *request);
-void route_step_list(struct request *request);   /* step_list.c */
-void route_job_list(struct request *request);    /* job_list.c */
-void route_job_read(struct request *request);    /* wait.c */
-void route_output_read(struct request *request); /* output_read.c */
-void route_job_cancel(struct request *request);  /* job_stop.c */
+void route_schedule_list(struct request *request); /* schedule_list.c */
+void route_step_list(struct request *request);     /* step_list.c */
+void route_job_list(struct request *request);      /* job_list.c */
+void route_job_read(struct request *request);      /* wait.c */
+void route_output_read(struct request *request);   /* output_read.c */
+void route_job_cancel(struct request *request);    /* job_stop.c */
 void route_job_signal(struct request *request);
 void route_config_reload(struct request *request); /* reload.c */
 void route_drain(struct request *request);         /* drain.c */

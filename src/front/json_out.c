@@ -147,19 +147,48 @@ json_t *json_step(const struct msg_step *step)
     return json;
 }
 
-json_t *json_identity(const struct msg_identity *identity)
+static json_t *json_words(const char *text)
 {
-    json_t *scopes = json_array();
-    for (const char *at = identity->scopes; *at != '\0';) {
+    json_t *words = json_array();
+    for (const char *at = text; *at != '\0';) {
         size_t size = strcspn(at, " ");
         if (size > 0)
-            json_array_append_new(scopes, json_text_span((struct span){ (const uint8_t *)at, (uint32_t)size }));
+            json_array_append_new(words, json_text_span((struct span){ (const uint8_t *)at, (uint32_t)size }));
         at += size + (at[size] == ' ');
     }
+    return words;
+}
+
+json_t *json_schedule(const struct msg_schedule *schedule)
+{
+    static const char *const forms[] = { "none", "cron", "every", "at" };
+    static const char *const policies[] = { "skip", "run-once", "run-all" };
+    char id[JOB_ID_TEXT_BYTES];
+    json_t *json = json_object();
+    json_object_set_new(json, "name", json_text(schedule->name));
+    json_object_set_new(json, "command", json_text(schedule->command));
+    json_object_set_new(json, "params", json_entries(schedule->params));
+    json_object_set_new(json, forms[schedule->form], json_text(schedule->text));
+    json_object_set_new(json, "zone", json_text(schedule->zone));
+    json_object_set_new(json, "jitter", seconds((uint64_t)schedule->jitter_ms * 1000));
+    json_object_set_new(json, "missed", json_string(policies[schedule->missed]));
+    json_object_set_new(json, "enabled", json_boolean(schedule->is_enabled));
+    json_object_set_new(json, "next", json_words(schedule->next));
+    json_t *last = schedule->has_job ? json_object() : json_null();
+    if (schedule->has_job) {
+        json_object_set_new(last, "id", json_string(job_id_text(&schedule->job_id, id)));
+        json_object_set_new(last, "state", json_string(job_state_text(schedule->job_state)));
+    }
+    json_object_set_new(json, "last", last);
+    return json;
+}
+
+json_t *json_identity(const struct msg_identity *identity)
+{
     json_t *json = json_object();
     json_object_set_new(json, "id", json_text(identity->actor));
     json_object_set_new(json, "via", json_string(via_text(identity->via)));
-    json_object_set_new(json, "scopes", scopes);
+    json_object_set_new(json, "scopes", json_words(identity->scopes));
     json_object_set_new(json, "expires_at", time_or_null(identity->expires_unix_ms));
     return json;
 }

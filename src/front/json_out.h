@@ -12,6 +12,7 @@
 
 struct msg_change;
 struct msg_identity;
+struct msg_schedule;
 struct msg_step;
 struct msg_job;
 
@@ -19,6 +20,7 @@ struct msg_job;
 json_t *json_text(const char *text);
 json_t *json_text_span(struct span text);
 
+json_t *json_schedule(const struct msg_schedule *schedule);
 json_t *json_step(const struct msg_step *step); /* of GET /v1/jobs/{id}/steps */
 json_t *json_identity(const struct msg_identity *identity);
 

@@ -202,6 +202,14 @@ bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answ
                &(struct question){ MSG_LIST_JOBS, list, -1, false, expects, answered });
 }
 
+bool ask_list_schedules(struct request *request, ask_answered answered)
+{
+    struct msg_whoami list = { .evidence = request->evidence };
+    uint64_t expects = BIT(MSG_SCHEDULE) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_SCHEDULES, &list, -1, false, expects, answered });
+}
+
 bool ask_list_steps(struct request *request, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id };

@@ -52,6 +52,7 @@ bool ask_list_commands(struct request *request, ask_answered answered);
 bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered);
 bool ask_read_job(struct request *request, bool watch, ask_answered answered);
 bool ask_read_output(struct request *request, bool watch, ask_answered answered);
+bool ask_list_schedules(struct request *request, ask_answered answered);
 bool ask_list_steps(struct request *request, ask_answered answered);
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered);
 bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered);

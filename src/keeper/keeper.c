@@ -28,7 +28,8 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     static const struct timeval every = { .tv_sec = 1 };
     int (*const steps[])(struct keeper *, struct error *) = { turn_init,   queue_init,        watches_init,
                                                               feeds_init,  shutdown_init,     retention_init,
-                                                              copies_init, output_syncs_init, metrics_init };
+                                                              copies_init, output_syncs_init, metrics_init,
+                                                              alarms_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -75,6 +76,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
         queue_renew(keeper);
         done = recover_jobs(keeper, err);
         retention_tick(keeper);
+        alarms_renew(keeper);
     }
     if (done < 0) {
         keeper_free(keeper);
@@ -99,6 +101,7 @@ void keeper_free(struct keeper *keeper)
     feeds_done(keeper);
     shutdown_done(keeper);
     reloads_done(keeper);
+    alarms_done(keeper);
     retention_done(keeper);
     intakes_done(keeper);
     copies_done(keeper);
@@ -145,6 +148,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     record_rules(keeper);
     metrics_note_reload(keeper, true);
     queue_renew(keeper);
+    alarms_renew(keeper);
     watches_check(keeper);
     feeds_check(keeper);
     front_tell_status(keeper);
@@ -197,6 +201,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     feeds_tick(keeper);
     refusals_flush(keeper);
     sequences_tick(keeper);
+    alarms_check(keeper);
     reloads_check(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)
         expire_keys(keeper);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alarms.h"
 #include "copies.h"
 #include "drain.h"
 #include "feed.h"
@@ -45,6 +46,7 @@ struct keeper {
     struct turn turn;
     struct job_table jobs;
     struct queue queue;
+    struct alarms alarms;
     TAILQ_HEAD(, job) sequences_due; /* sequence.h */
     struct watches watches;
     struct feeds feeds;

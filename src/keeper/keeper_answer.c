@@ -28,13 +28,21 @@ static const struct answer {
     void (*run)(struct keeper *keeper, const struct request *request, const struct message *message);
     unsigned phases;
 } answers[MSG_COUNT] = {
-    [MSG_WHOAMI] = { answer_whoami, PHASE_BOTH },           [MSG_LIST_COMMANDS] = { answer_list_commands, PHASE_BOTH },
-    [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },        [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
-    [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH }, [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
-    [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },   [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
-    [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },           [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
-    [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },           [MSG_RELOAD] = { answer_reload, PHASE_SERVING },
-    [MSG_DRAIN] = { answer_drain, PHASE_SERVING },          [MSG_READ_DRAIN] = { answer_read_drain, PHASE_BOTH },
+    [MSG_WHOAMI] = { answer_whoami, PHASE_BOTH },
+    [MSG_LIST_COMMANDS] = { answer_list_commands, PHASE_BOTH },
+    [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },
+    [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
+    [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH },
+    [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
+    [MSG_LIST_SCHEDULES] = { answer_list_schedules, PHASE_BOTH },
+    [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },
+    [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
+    [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
+    [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
+    [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },
+    [MSG_RELOAD] = { answer_reload, PHASE_SERVING },
+    [MSG_DRAIN] = { answer_drain, PHASE_SERVING },
+    [MSG_READ_DRAIN] = { answer_read_drain, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */

@@ -4,6 +4,7 @@
 #include "sallyport/proto/messages.h"
 
 #include "sallyport/job/job.h"
+#include "sallyport/schedule/timing.h"
 
 #define EVIDENCE(type)                                                                                                 \
     U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
@@ -243,6 +244,22 @@ static const struct field change_fields[] = {
     TEXT(struct msg_change, stopped_by),
 };
 
+static const struct field schedule_fields[] = {
+    TEXT(struct msg_schedule, name),
+    TEXT(struct msg_schedule, command),
+    TEXT(struct msg_schedule, zone),
+    U8(struct msg_schedule, form, SCHEDULE_FORM_COUNT - 1),
+    TEXT(struct msg_schedule, text),
+    U32(struct msg_schedule, jitter_ms, JITTER_MAX_MS),
+    U8(struct msg_schedule, missed, MISSED_POLICY_COUNT - 1),
+    BOOL(struct msg_schedule, is_enabled),
+    BYTES(struct msg_schedule, params, PARAMS_MAX_BYTES),
+    TEXT(struct msg_schedule, next),
+    BOOL(struct msg_schedule, has_job),
+    ID(struct msg_schedule, job_id),
+    U8(struct msg_schedule, job_state, JOB_STATE_COUNT - 1),
+};
+
 static const struct field jobs_end_fields[] = {
     BOOL(struct msg_jobs_end, has_more),
 };
@@ -370,6 +387,8 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_JOB] = RECORD("job", struct msg_job, job_fields),
     [MSG_OUTPUT] = RECORD("output", struct msg_output, output_fields),
     [MSG_GROWN] = RECORD("grown", struct msg_grown, grown_fields),
+    [MSG_LIST_SCHEDULES] = RECORD("list-schedules", struct msg_whoami, whoami_fields),
+    [MSG_SCHEDULE] = RECORD("schedule", struct msg_schedule, schedule_fields),
     [MSG_STEP] = RECORD("step", struct msg_step, step_fields),
     [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),
     [MSG_CANCELLED] = RECORD("cancelled", struct msg_cancelled, cancelled_fields),
@@ -392,14 +411,14 @@ const struct record_def message_defs[MSG_COUNT] = {
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 },  [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },     [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 },  [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },       [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },     [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 },  [MSG_LIST_STEPS] = { 0, 1 },   [MSG_CANCEL] = { 0, 1 },
-    [MSG_SIGNAL] = { 0, 1 },     [MSG_OUTPUT] = { 2, 2 },       [MSG_LAUNCH] = { 0, 1 },
-    [MSG_LAUNCHED] = { 2, 2 },   [MSG_READ_METRICS] = { 0, 1 }, [MSG_METRICS] = { 1, 1 },
-    [MSG_FOLLOW] = { 0, 1 },     [MSG_RELOAD] = { 0, 1 },       [MSG_DRAIN] = { 0, 1 },
-    [MSG_READ_DRAIN] = { 0, 1 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_LIST_SCHEDULES] = { 0, 1 },
+    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
+    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },     [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
+    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },
 };

@@ -25,6 +25,10 @@ static const struct field keeper_fields[] = {
     U64(struct setting_keeper, retention.bytes),
     U64(struct setting_keeper, retention.records_age_ms),
     BOOL(struct setting_keeper, has_metrics_listener),
+#if SALLYPORT_TEST_SWITCHES
+    U64(struct setting_keeper, test_clock_unix_ms),
+    U32(struct setting_keeper, test_clock_speed, TEST_CLOCK_SPEED_MAX),
+#endif
 };
 
 static const struct field identity_fields[] = {

@@ -98,6 +98,8 @@ static const struct migration {
                    "CREATE TRIGGER steps_go_with_their_sequence AFTER DELETE ON jobs WHEN old.step_count > 0 BEGIN"
                    "  DELETE FROM job_steps WHERE parent = old.id; END;" },
     { "marks", "CREATE TABLE marks (name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;" },
+    { "schedules", "CREATE TABLE schedules (name TEXT PRIMARY KEY, digest BLOB NOT NULL, seen_unix_ms INTEGER NOT NULL)"
+                   "  STRICT, WITHOUT ROWID;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -56,6 +56,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_KEY_REMOVE] = "DELETE FROM idempotency_keys WHERE actor = ?1 AND via = ?2 AND command = ?3 AND key = ?4",
     [STATEMENT_KEYS_EXPIRE] = "DELETE FROM idempotency_keys WHERE rowid IN "
                               "(SELECT k.rowid FROM idempotency_keys k WHERE k.created_unix_ms < ?1 LIMIT ?2)",
+    [STATEMENT_SCHEDULE_SET] = "INSERT OR REPLACE INTO schedules (name, digest, seen_unix_ms) VALUES (?1, ?2, ?3)",
+    [STATEMENT_SCHEDULE_READ] = "SELECT digest, seen_unix_ms FROM schedules WHERE name = ?1",
+    [STATEMENT_SCHEDULE_NEXT] = "SELECT name FROM schedules WHERE name > ?1 ORDER BY name LIMIT 1",
+    [STATEMENT_SCHEDULE_REMOVE] = "DELETE FROM schedules WHERE name = ?1",
     [STATEMENT_MARK_SET] = "INSERT OR REPLACE INTO marks (name, number) VALUES (?1, ?2)",
     [STATEMENT_MARK_READ] = "SELECT number FROM marks WHERE name = ?1",
     [STATEMENT_AUDIT_ADD] =

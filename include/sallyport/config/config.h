@@ -54,6 +54,10 @@ struct config {
     uint32_t zone_count;
     struct config_schedule *schedules;
     uint32_t schedule_count;
+#if SALLYPORT_TEST_SWITCHES
+    uint64_t test_clock_unix_ms;
+    uint32_t test_clock_speed;
+#endif
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */

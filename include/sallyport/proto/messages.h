@@ -45,6 +45,7 @@ enum msg_type {
     MSG_UNWATCH,
     MSG_LIST_JOBS,
     MSG_LIST_STEPS,
+    MSG_LIST_SCHEDULES,
     MSG_CANCEL,
     MSG_SIGNAL,
     MSG_READ_METRICS,
@@ -62,6 +63,7 @@ enum msg_type {
     MSG_OUTPUT,
     MSG_GROWN,
     MSG_STEP,
+    MSG_SCHEDULE,
     MSG_JOBS_END,
     MSG_CANCELLED,
     MSG_SIGNALLED,
@@ -156,7 +158,7 @@ struct evidence {
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 
-struct msg_whoami { /* also MSG_LIST_COMMANDS, MSG_RELOAD, MSG_READ_DRAIN */
+struct msg_whoami { /* also MSG_LIST_COMMANDS, MSG_LIST_SCHEDULES, MSG_RELOAD, MSG_READ_DRAIN */
     struct evidence evidence;
 };
 
@@ -334,6 +336,23 @@ struct msg_change {
     char stopped_by[NAME_MAX_BYTES];
 };
 
+#define SCHEDULE_NEXT_COUNT 5
+#define SCHEDULE_NEXT_BYTES (SCHEDULE_NEXT_COUNT * 40)
+
+struct msg_schedule { /* answers MSG_LIST_SCHEDULES, one for each; then MSG_JOBS_END */
+    char name[NAME_MAX_BYTES], command[NAME_MAX_BYTES], zone[NAME_MAX_BYTES];
+    uint8_t form;                   /* enum schedule_form */
+    char text[SCHEDULE_TEXT_BYTES]; /* as it was written */
+    uint32_t jitter_ms;
+    uint8_t missed; /* enum missed_policy */
+    bool is_enabled;
+    struct span params;
+    char next[SCHEDULE_NEXT_BYTES]; /* its next nominal times in its zone, RFC 3339, separated by blanks */
+    bool has_job;
+    struct job_id job_id; /* the latest */
+    uint8_t job_state;    /* enum job_state */
+};
+
 struct msg_jobs_end {
     bool has_more;
 };
@@ -459,6 +478,7 @@ union any_message {
     struct msg_output output;
     struct msg_grown grown;
     struct msg_step step;
+    struct msg_schedule schedule;
     struct msg_jobs_end jobs_end;
     struct msg_feed feed;
     struct msg_change change;

@@ -44,7 +44,15 @@ struct setting_keeper {
     uint64_t free_min_bytes;    /* of the file system; below it no new jobs */
     struct retention retention; /* for jobs whose command is not listed any more */
     bool has_metrics_listener;  /* where the front shows metrics to whoever asks */
+#if SALLYPORT_TEST_SWITCHES
+    uint64_t test_clock_unix_ms; /* where the schedules' clock stands at the start; 0: where the real one does */
+    uint32_t test_clock_speed;   /* and how much faster it goes */
+#endif
 };
+
+#if SALLYPORT_TEST_SWITCHES
+#define TEST_CLOCK_SPEED_MAX 1000000
+#endif
 
 enum identity_kind {
     IDENTITY_NONE,

@@ -234,6 +234,24 @@ int store_keys_expire(struct store *store, uint64_t now_unix_ms, unsigned most, 
 
 #define KEY_LIFE_MS (24ull * 3600 * 1000)
 
+/* --- schedules ---------------------------------------------------------------------------------------------------- */
+
+/* How far a schedule was settled: runs up to this nominal time were started or left out. */
+struct schedule_mark {
+    uint8_t digest[HASH_BYTES]; /* of what the schedule said then */
+    uint64_t seen_unix_ms;
+};
+
+/* 1 when found, 0 when there is none. */
+int store_schedule_read(struct store *store, const char *name, struct schedule_mark *ret_mark, struct error *err);
+
+/* The next name after `after`, in their order. 1, or 0 at the end. */
+int store_schedule_next(struct store *store, const char *after, char ret_name[NAME_MAX_BYTES], struct error *err);
+
+/* Writes need an open transaction. */
+int store_schedule_set(struct store *store, const char *name, const struct schedule_mark *mark, struct error *err);
+int store_schedule_remove(struct store *store, const char *name, struct error *err);
+
 /* --- marks ------------------------------------------------------------------------------------------------------ */
 
 /* Single numbers that outlive the process; one that was never set is 0. Setting needs an open transaction. */
