@@ -153,7 +153,7 @@ static void print_state(const struct cli *cli, const json_t *answer, const struc
 static int drain(struct cli *cli, void *values, const struct words *words)
 {
     const struct drain_options *options = values;
-    struct state state;
+    struct state state = { .is_on = false };
     struct error err;
     bool may_pass;
     json_t *answer = NULL;
