@@ -246,7 +246,17 @@ class Instance:
                         os.kill(process.pid, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(5)
+            self.remove_groups()
         self.clean()
+
+    def remove_groups(self):
+        """The control groups of an instance that was killed, from the leaves on: nobody else will know whose they were."""
+        def is_removed(path):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+            return not os.path.isdir(path)
+        for path in sorted(cgroups_of(self.state), key=len, reverse=True):
+            wait_until(lambda path=path: is_removed(path), 2)
 
     def clean(self):
         self.process = None
