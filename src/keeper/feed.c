@@ -129,9 +129,12 @@ void feed_remove(struct keeper *keeper, uint32_t request_id)
 
 void feeds_clear(struct keeper *keeper)
 {
-    struct feed *feed;
-    while ((feed = TAILQ_FIRST(&keeper->feeds.list)) != NULL)
+    struct feed *feed = TAILQ_FIRST(&keeper->feeds.list);
+    while (feed != NULL) {
+        struct feed *next = TAILQ_NEXT(feed, in_list);
         feed_free(keeper, feed);
+        feed = next;
+    }
 }
 
 static bool is_named(const struct feed *feed, const struct job_id *id)

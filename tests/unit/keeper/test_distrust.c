@@ -22,9 +22,11 @@ Test(distrust, answers_every_request_without_a_credential_alike)
         { .list_jobs.limit = 10 },
         { .cancel.job_id = id },
         { .signal.job_id = id, .signal.signal = 1 },
+        { .read_metrics.is_open = true },
+        { .follow.kinds = FEED_ALL },
     };
-    const enum msg_type types[] = { MSG_WHOAMI,      MSG_LIST_COMMANDS, MSG_SUBMIT, MSG_READ_JOB,
-                                    MSG_READ_OUTPUT, MSG_LIST_JOBS,     MSG_CANCEL, MSG_SIGNAL };
+    const enum msg_type types[] = { MSG_WHOAMI,    MSG_LIST_COMMANDS, MSG_SUBMIT, MSG_READ_JOB,     MSG_READ_OUTPUT,
+                                    MSG_LIST_JOBS, MSG_CANCEL,        MSG_SIGNAL, MSG_READ_METRICS, MSG_FOLLOW };
     const char *const tokens[] = { "", "sp_wrong", OLD_TOKEN };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         for (size_t j = 0; j < sizeof tokens / sizeof tokens[0]; j++) {

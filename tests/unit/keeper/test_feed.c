@@ -393,6 +393,24 @@ Test(feed, is_cut_when_a_reload_withdraws_the_credential)
     cr_expect(job_id_equal(&got.body.change.job_id, &own), "and nothing of others any more");
 }
 
+/* What a front asks for while its client is slow. */
+Test(feed, that_wants_nothing_hears_nothing_but_its_end)
+{
+    struct msg_follow asked = wish(CI_TOKEN);
+    asked.kinds = 0;
+    uint32_t request = rig_say(&front, MSG_FOLLOW, &asked);
+    rig_expect(request, MSG_FEED);
+    evtimer_del(keeper->tick);
+    rig_job("echo");
+    feeds_tick(keeper);
+    expect_silence(request);
+    struct rules rules = rig_rules(2);
+    rules.callers[0].token_sha256[0] ^= 1;
+    keeper_change_rules(keeper, &rules);
+    rig_expect_refusal(request, 401, "unauthenticated");
+    cr_expect_eq(keeper->feeds.count, 0);
+}
+
 Test(feed, is_cut_when_its_token_expires)
 {
     keeper->rules.callers[0].expires_unix_ms = clock_unix_ms() + 300;
