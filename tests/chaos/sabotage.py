@@ -124,7 +124,7 @@ def survive(run):
 def cut_output(run):
     path = _dice(run).choice(_logs(run))
     os.truncate(path, os.path.getsize(path) - 1)
-    yield "bytes"
+    yield "its output cannot be read"
 
 
 def change_output(run):
