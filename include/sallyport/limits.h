@@ -82,5 +82,5 @@
 #define QUEUE_MAX                10000       /* jobs waiting at once; above it 503 queue-full */
 #define PRIORITY_MAX             9           /* starts before all others of its kind */
 #define PRIORITY_DEFAULT         5
-#define STEP_COUNT_MAX           256 /* steps of one sequence */
+#define STEP_COUNT_MAX           256        /* steps of one sequence */
 #define SEQUENCE_NAME            "sequence" /* the command of sequences that callers put together */
