@@ -32,11 +32,12 @@
 #include "sallyport/proto/entries.h"
 #include "sallyport/store/store.h"
 
-#define CI_TOKEN    "sp_ci"    /* may run echo and loud, and see its own */
-#define OPS_TOKEN   "sp_ops"   /* admin */
-#define GUEST_TOKEN "sp_guest" /* may look at everything, and do nothing */
-#define OLD_TOKEN   "sp_old"   /* expired */
-#define SLOTS       2
+#define CI_TOKEN     "sp_ci"    /* may run echo and loud, and see its own */
+#define OPS_TOKEN    "sp_ops"   /* admin */
+#define GUEST_TOKEN  "sp_guest" /* may look at everything, and do nothing */
+#define OLD_TOKEN    "sp_old"   /* expired */
+#define SLOTS        2
+#define RIG_COMMANDS 6 /* of rig_policy() */
 
 static char rig_directory[64], rig_database[96];
 static uint64_t rig_service = 77; /* the number of this start of the service */

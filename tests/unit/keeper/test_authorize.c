@@ -83,7 +83,7 @@ Test(authorize, tells_scopes_as_they_were_configured)
 {
     char text[200], small[12];
     caller_scopes_text(who_has(CI_TOKEN), text, sizeof text);
-    cr_expect_str_eq(text, "run:echo run:l* run:head run:deploy read:own cancel:own");
+    cr_expect_str_eq(text, "run:echo run:l* run:head run:deploy run:both run:first read:own cancel:own");
     caller_scopes_text(who_has(CI_TOKEN), small, sizeof small);
     cr_expect_str_eq(small, "run:echo");
 }
