@@ -53,6 +53,8 @@
 #define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
 #define SCHEDULE_COUNT_MAX     1024
 #define SCHEDULE_TEXT_BYTES    512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */
+#define SCHEDULE_NEXT_COUNT    5   /* times to come that a listing tells */
+#define SCHEDULE_NEXT_BYTES    (SCHEDULE_NEXT_COUNT * 40)
 #define ZONE_COUNT_MAX         64  /* time zones that schedules name, one table for each */
 #define ZONE_PERIOD_COUNT_MAX  256 /* of one table: two a year, and some more in a few countries */
 #define SLOT_COUNT_MAX         1024

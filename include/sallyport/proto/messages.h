@@ -128,10 +128,9 @@ struct msg_shutdown {
 };
 
 struct msg_reloaded {
-    uint64_t rings;      /* of this keeper's doorbell, that were heard before it began */
-    uint32_t generation; /* in effect now */
-    bool is_taken;
-    bool has_changed; /* what was taken says something else than what was in effect */
+    uint64_t rings;             /* of this keeper's doorbell, that were heard before it began */
+    uint32_t generation;        /* in effect now */
+    bool is_taken, has_changed; /* changed: what was taken says something else than what was in effect */
     char why[ERROR_TEXT_MAX_BYTES];
     struct span lines; /* entries of ENTRY_ERROR without a pointer: faults, or the warnings of what was taken */
 };
@@ -266,11 +265,10 @@ struct msg_job {
     char actor[NAME_MAX_BYTES];
     uint8_t via;
     char address[ADDRESS_MAX_BYTES];
-    uint8_t source;              /* enum job_source */
-    char origin[NAME_MAX_BYTES]; /* the schedule that asked; else "" */
-    struct job_id parent;        /* the job that it follows, or is a step of; all zero: none */
-    uint32_t step_index;         /* among the steps of its parent, from 1; 0: no step */
-    uint32_t step_count;         /* of a sequence; 0: an ordinary job */
+    uint8_t source;                  /* enum job_source */
+    char origin[NAME_MAX_BYTES];     /* the schedule that asked; else "" */
+    struct job_id parent;            /* the job that it follows, or is a step of; all zero: none */
+    uint32_t step_index, step_count; /* among its parent's, from 1, or 0; of a sequence, or 0 */
     uint8_t priority;
     char why[REASON_MAX_BYTES];                                  /* the caller's reason */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
@@ -304,20 +302,18 @@ struct msg_grown {
 struct msg_step {   /* answers MSG_LIST_STEPS, one for each step; then MSG_JOBS_END */
     uint32_t index; /* from 1 */
     char command[NAME_MAX_BYTES];
-    bool continues;
-    bool is_skipped;      /* there is no job, and there will be none */
-    struct job_id job_id; /* all zero: none */
-    uint8_t state;        /* enum job_state of that job */
+    bool continues, is_skipped; /* skipped: there is no job, and there will be none */
+    struct job_id job_id;       /* all zero: none */
+    uint8_t state;              /* enum job_state of that job */
     struct span params;
     char message[ERROR_TEXT_MAX_BYTES]; /* of its end, or why it was refused */
 };
 
 /* Where a feed stands, and how we are: the first answer, and again when that changes. */
 struct msg_feed {
-    uint64_t life;     /* of the keeper; the sequence begins anew with each */
-    uint64_t sequence; /* all changes up to this one were told, or are not for this feed */
-    bool has_reset;    /* what came before is not known any more */
-    bool is_launcher_up;
+    uint64_t life;                  /* of the keeper; the sequence begins anew with each */
+    uint64_t sequence;              /* all changes up to this one were told, or are not for this feed */
+    bool has_reset, is_launcher_up; /* reset: what came before is not known any more */
     uint32_t generation;
     uint32_t waiting, running; /* jobs: as of the last second */
 };
@@ -335,9 +331,6 @@ struct msg_change {
     char message[ERROR_TEXT_MAX_BYTES];
     char stopped_by[NAME_MAX_BYTES];
 };
-
-#define SCHEDULE_NEXT_COUNT 5
-#define SCHEDULE_NEXT_BYTES (SCHEDULE_NEXT_COUNT * 40)
 
 struct msg_schedule { /* answers MSG_LIST_SCHEDULES, one for each; then MSG_JOBS_END */
     char name[NAME_MAX_BYTES], command[NAME_MAX_BYTES], zone[NAME_MAX_BYTES];
