@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Sequences and chains in real processes: every step once, in its turn, and none behind a failure or a cancel."""
 
 import os
