@@ -130,11 +130,13 @@ struct command {
     struct template *arguments; /* the first is the program: one literal piece, an absolute path */
     uint32_t argument_count;
     struct env_entry *env;
-    uint32_t env_count;
-    char workdir[PATH_MAX_BYTES]; /* inside the job's root; "" for /tmp */
-    uint32_t account;             /* index into accounts, or ACCOUNT_NONE */
-    uint32_t root;                /* index into roots */
-    uint32_t filter;              /* index into filters */
+    uint32_t env_count, follow_count;
+    struct follow *follows;        /* steps first, in their order */
+    uint32_t step_count, parallel; /* parallel: steps at once */
+    char workdir[PATH_MAX_BYTES];  /* inside the job's root; "" for /tmp */
+    uint32_t account;              /* index into accounts, or ACCOUNT_NONE */
+    uint32_t root;                 /* index into roots */
+    uint32_t filter;               /* index into filters */
     bool has_host_network;
     uint32_t timeout_ms, grace_ms;
     uint64_t memory_max_bytes, tmp_max_bytes, output_max_bytes;
@@ -147,9 +149,6 @@ struct command {
     uint64_t stdin_max_bytes;
     struct retention retention;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
-    struct follow *follows;   /* steps first, in their order */
-    uint32_t follow_count, step_count;
-    uint32_t parallel; /* steps at once */
 #if SALLYPORT_TEST_SWITCHES
     uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */
 #endif
