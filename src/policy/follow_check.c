@@ -106,9 +106,12 @@ static int check_circles(const struct policy *policy, struct error *err)
     struct walk walk = { .policy = policy };
     walk.colours = calloc(policy->command_count + 1, sizeof *walk.colours);
     walk.way = calloc(policy->command_count + 1, sizeof *walk.way);
-    int done = walk.colours != NULL && walk.way != NULL ? 0 : fail(err, ENOMEM, "look for circles");
-    for (uint32_t i = 0; i < policy->command_count && done == 0; i++)
-        done = walk_from(&walk, i, err);
+    int done = 0;
+    if (walk.colours == NULL || walk.way == NULL)
+        done = fail(err, ENOMEM, "look for circles");
+    else
+        for (uint32_t i = 0; i < policy->command_count && done == 0; i++)
+            done = walk_from(&walk, i, err);
     free(walk.colours);
     free(walk.way);
     return done;

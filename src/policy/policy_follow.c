@@ -11,7 +11,6 @@
 #include "faults.h"
 #include "request.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/proto/entries.h"
 
@@ -157,11 +156,12 @@ int follow_expand(const struct policy *policy, const struct command *from, const
     int done = request_read(from, params, &request, &faults, err);
     if (done < 0)
         return done;
-    auto_free char *text = malloc(VALUE_MAX_BYTES);
+    char *text = malloc(VALUE_MAX_BYTES);
     if (text == NULL)
         return fail(err, ENOMEM, "pass values on");
     struct expansion expansion = { .from = from, .request = &request, .facts = facts, .out = out, .text = text };
     for (uint32_t i = 0; i < follow->pass_count && done == 0; i++)
         done = put_pass(&expansion, &policy->commands[follow->command], &follow->passes[i], err);
+    free(text);
     return done < 0 ? fail_in(err, "parameters for '%s'", policy->commands[follow->command].name) : 0;
 }
