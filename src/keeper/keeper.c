@@ -41,8 +41,8 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     return 0;
 }
 
-int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path,
-               struct rules *rules, struct keeper **ret_keeper, struct error *err)
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, struct unlinker *unlinker,
+               const char *database_path, struct rules *rules, struct keeper **ret_keeper, struct error *err)
 {
     struct keeper *keeper = calloc(1, sizeof *keeper);
     if (keeper == NULL)
@@ -51,6 +51,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     keeper->state_fd = state_fd;
     keeper->null_fd = null_fd;
     keeper->doorbell_fd = doorbell_fd;
+    keeper->unlinker = *unlinker;
+    *unlinker = (struct unlinker){ .is_there = false };
     keeper->rules = *rules;
     *rules = (struct rules){ 0 };
     STAILQ_INIT(&keeper->turn.items);
@@ -103,6 +105,7 @@ void keeper_free(struct keeper *keeper)
     reloads_done(keeper);
     alarms_done(keeper);
     retention_done(keeper);
+    unlinker_stop(&keeper->unlinker);
     intakes_done(keeper);
     copies_done(keeper);
     output_syncs_done(keeper);

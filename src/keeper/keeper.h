@@ -1,5 +1,6 @@
 /*
- * The keeper: decides who may do what, and keeps every record and every byte of output. One struct, one loop, one thread.
+ * The keeper: decides who may do what, and keeps every record and every byte of output. One struct, one loop, one thread;
+ * beside it one that only unlinks (unlinker.h).
  */
 #pragma once
 
@@ -19,10 +20,12 @@
 #include "queue.h"
 #include "refusals.h"
 #include "reload.h"
+#include "removals.h"
 #include "retention.h"
 #include "rules.h"
 #include "shutdown.h"
 #include "turn.h"
+#include "unlinker.h"
 #include "watch.h"
 
 struct error;
@@ -55,6 +58,8 @@ struct keeper {
     struct reloads reloads;
     struct drain drain;
     struct sweep sweep;
+    struct removals removals;
+    struct unlinker unlinker;
     struct copies copies;
     struct intakes intakes;
     struct output_syncs output_syncs;
@@ -63,13 +68,13 @@ struct keeper {
 };
 
 /*
- * Everything but the peers. Takes over the three descriptors (doorbell_fd may be -1) and the rules.
+ * Everything but the peers. Takes over the three descriptors (doorbell_fd may be -1), the unlinker and the rules.
  *
  *   base            taken over; made before the lockdown, because making one needs a socket pair
  *   database_path   "/jobs.db" when locked down
  */
-int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, const char *database_path,
-               struct rules *rules, struct keeper **ret_keeper, struct error *err);
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, struct unlinker *unlinker,
+               const char *database_path, struct rules *rules, struct keeper **ret_keeper, struct error *err);
 void keeper_free(struct keeper *keeper);
 
 /* New rules take the place of the old: effective for the next request, and for every open watch. */

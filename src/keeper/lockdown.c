@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "unlinker.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -19,6 +20,9 @@ static const char *const keeper_calls[] = {
     "pwritev",     "preadv",       "fallocate", "sync_file_range", NULL,
 };
 
+static const char *const unlinker_calls[] = { "unlinkat", NULL };
+
+static const char *const *unlinker_groups[] = { confine_calls_base, unlinker_calls };
 static const char *const *call_groups[] = { confine_calls_base, confine_calls_loop, confine_calls_files, keeper_calls };
 
 /* Before the ids change: only root may raise the hard limit. */
@@ -36,7 +40,16 @@ static void raise_open_files(void)
                  (unsigned long long)limit.rlim_cur);
 }
 
-int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct error *err)
+/* It has our ids, our empty sets and our Landlock rules from its birth. */
+static int confine_unlinker(const void *arg, struct error *err)
+{
+    const struct msg_become *become = arg;
+    int done = confine_syscalls(unlinker_groups, sizeof unlinker_groups / sizeof unlinker_groups[0], err);
+    return done < 0 ? done : confine_verify(become->uid, become->gid, become->keeps_ids, err);
+}
+
+int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct unlinker *ret_unlinker,
+                    struct error *err)
 {
     uint32_t landlock_abi = 0;
     raise_open_files();
@@ -50,12 +63,18 @@ int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root
         return fail(err, errno, "open the state directory as '/'");
     done =
         confine_landlock(root_fd, &landlock_abi, err); /* files there, and nothing else: no network, no other process */
+    struct unlinker unlinker = { .is_there = false };
+    if (done == 0) /* the last thread: our filter makes no other */
+        done = unlinker_start(root_fd, confine_unlinker, become, &unlinker, err);
     if (done == 0)
         done = confine_syscalls(call_groups, sizeof call_groups / sizeof call_groups[0], err);
     if (done == 0)
         done = confine_verify(become->uid, become->gid, become->keeps_ids, err);
-    if (done < 0)
+    if (done < 0) {
+        unlinker_stop(&unlinker);
         return done;
+    }
+    *ret_unlinker = unlinker;
     *ret_root_fd = fd_take(&root_fd);
     return 0;
 }

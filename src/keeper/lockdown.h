@@ -3,10 +3,13 @@
 
 struct error;
 struct msg_become;
+struct unlinker;
 
 /*
  * After it "/" is the state directory, and nothing else of the file system exists.
  *
  *   ret_root_fd   that directory, opened anew beneath the new root
+ *   ret_unlinker  the one other thread, confined as we are and to fewer calls
  */
-int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct error *err);
+int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct unlinker *ret_unlinker,
+                    struct error *err);

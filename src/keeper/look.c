@@ -188,7 +188,7 @@ void answer_read_output(struct keeper *keeper, const struct request *request, co
     int done = is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);
     if (done == 0)
         done = check_stored(&record, &output, &err);
-    if (done == -ENOENT && record.output_fate == OUTPUT_KEPT)
+    if (done == -ENOENT && record.output_fate == OUTPUT_KEPT && !removals_have(&keeper->removals, &record.id))
         note_missing(&record);
     if (done == -ENOENT)
         request_refuse(

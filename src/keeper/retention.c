@@ -5,7 +5,6 @@
 #include <sys/statvfs.h>
 
 #include "keeper.h"
-#include "output_files.h"
 #include "timer.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -14,33 +13,37 @@
 
 #define SWEEP_EVERY_MS     60000 /* ages are met without any event */
 #define SWEEP_AFTER_END_MS 5000  /* a burst of ends is one sweep */
-#define BATCH_MAX          64
-#define RIDE_FOR_EACH_END  2                     /* more goes than comes, and little more than comes */
-#define RIDE_BUDGET_US     2000                  /* an unlink can wait for the file system's journal */
-#define BUSY_MS            1000                  /* since a request waited for a commit */
-#define FREE_AT_ONCE_BYTES (64ull * 1024 * 1024) /* freeing blocks takes time too */
-#define COMMANDS_AT_ONCE   16                    /* that are looked at when there is nothing to remove */
+#define DUE_FOR_EACH_END   1     /* as much goes as comes, and with the time a little more */
+#define NOTES_AT_ONCE      16    /* in a commit that others wait for: together they touch hardly more pages than one */
+#define BUSY_MS            1000  /* since a request waited for a commit */
+#define COMMANDS_AT_ONCE   16    /* that are looked at when there is nothing to remove */
 
-/* The sweep's own steps: how many removals, for how long at most, and how long until the next. */
+/* The sweep's own steps: how many removals more are due with each, and how long until the next. */
 static const struct pace {
-    int most;
-    unsigned budget_us, pause_ms;
-} pace_busy = { 4, RIDE_BUDGET_US, 250 }, pace_quiet = { 32, 20000, 50 };
+    unsigned most, pause_ms;
+} pace_busy = { 8, 250 }, pace_quiet = { 32, 50 };
 
-static void on_step(evutil_socket_t fd, short what, void *arg);
+static void on_step(evutil_socket_t fd, short what, void *arg);     /* removals become due and are ordered, */
+static void on_unlinked(evutil_socket_t fd, short what, void *arg); /* and their files are gone */
 
 int retention_init(struct keeper *keeper, struct error *err)
 {
-    keeper->sweep.step = evtimer_new(keeper->base, on_step, keeper);
-    keeper->sweep.is_due = true;
-    return keeper->sweep.step != NULL ? 0 : fail(err, ENOMEM, "prepare retention");
+    struct sweep *sweep = &keeper->sweep;
+    sweep->step = evtimer_new(keeper->base, on_step, keeper);
+    sweep->unlinked = event_new(keeper->base, keeper->unlinker.results_fd, EV_READ | EV_PERSIST, on_unlinked, keeper);
+    sweep->is_due = true;
+    if (sweep->step == NULL || sweep->unlinked == NULL || event_add(sweep->unlinked, NULL) < 0)
+        return fail(err, ENOMEM, "prepare retention");
+    return 0;
 }
 
 void retention_done(struct keeper *keeper)
 {
-    if (keeper->sweep.step != NULL)
-        event_free(keeper->sweep.step);
-    keeper->sweep.step = NULL;
+    struct event *events[] = { keeper->sweep.step, keeper->sweep.unlinked };
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (events[i] != NULL)
+            event_free(events[i]);
+    keeper->sweep.step = keeper->sweep.unlinked = NULL;
 }
 
 /* --- is there room ----------------------------------------------------------------------------------------------------- */
@@ -108,135 +111,112 @@ static uint64_t before(uint64_t now_unix_ms, uint64_t age_ms)
     return now_unix_ms > age_ms ? now_unix_ms - age_ms : 0;
 }
 
-/* A removal that was noted in part is not noted at all. */
-static int or_spoil(struct keeper *keeper, int done, const struct error *err)
-{
-    if (done < 0)
-        turn_spoil(keeper, err);
-    return done;
-}
-
-static int remove_output(struct keeper *keeper, const struct remains *remains, struct error *err)
-{
-    int done = output_files_remove(keeper->state_fd, &remains->id, err);
-    return done < 0 ? done : or_spoil(keeper, store_output_removed(keeper->store, &remains->id, err), err);
-}
-
-static int remove_job(struct keeper *keeper, const struct remains *remains, struct error *err)
-{
-    int done = remains->has_output ? output_files_remove(keeper->state_fd, &remains->id, err) : 0;
-    return done < 0 ? done : or_spoil(keeper, store_job_remove(keeper->store, &remains->id, err), err);
-}
-
 bool retention_is_over(uint64_t finished_unix_ms)
 {
     uint64_t now_unix_ms = clock_unix_ms();
     return now_unix_ms > finished_unix_ms && now_unix_ms - finished_unix_ms > METADATA_ONLY_MS;
 }
 
-/* After each removal: whether this batch has had its time, or has freed its blocks. */
-static bool is_enough(struct keeper *keeper, uint64_t freed_bytes)
-{
-    struct sweep *sweep = &keeper->sweep;
-    sweep->freed_bytes += freed_bytes;
-    return sweep->freed_bytes > FREE_AT_ONCE_BYTES || clock_monotonic_us() > sweep->until_us;
-}
+/* Each returns how many it chose; 0 when nothing is left to do. */
 
-/* Each returns how many it removed: `most` when there may be more. */
-
-static int remove_unwanted(struct keeper *keeper, int most, struct error *err)
+static int choose_unwanted(struct keeper *keeper, struct error *err)
 {
-    struct remains found[BATCH_MAX];
-    int count = store_outputs_unwanted(keeper->store, found, (uint32_t)most, err);
+    struct remains found[REMOVALS_MAX];
+    int count = store_outputs_unwanted(keeper->store, found, REMOVALS_MAX, err);
     for (int i = 0; i < count; i++) {
         if (!retention_is_over(found[i].finished_unix_ms)) {
             keeper->sweep.is_due = true; /* again soon */
             return i;
         }
-        int done = remove_output(keeper, &found[i], err);
-        if (done < 0)
-            return done;
+        removals_add(&keeper->removals, &found[i], false);
     }
     return count;
 }
 
-static int remove_records(struct keeper *keeper, const struct retention *limits, int most, struct error *err)
+static int choose_records(struct keeper *keeper, const struct retention *limits, struct error *err)
 {
-    struct remains found[BATCH_MAX];
+    struct remains found[REMOVALS_MAX];
     int count = store_jobs_oldest(keeper->store, keeper->sweep.command, before(clock_unix_ms(), limits->records_age_ms),
-                                  found, (uint32_t)most, err);
-    for (int i = 0; i < count; i++) {
-        int done = remove_job(keeper, &found[i], err);
-        if (done < 0)
-            return done;
-        if (is_enough(keeper, found[i].stored_bytes))
-            return most;
-    }
+                                  found, REMOVALS_MAX, err);
+    for (int i = 0; i < count; i++)
+        removals_add(&keeper->removals, &found[i], true);
     return count;
 }
 
-static int remove_outputs(struct keeper *keeper, const struct retention *limits, int most, struct error *err)
+static int choose_outputs(struct keeper *keeper, const struct retention *limits, struct error *err)
 {
-    struct remains found[BATCH_MAX];
+    struct remains found[REMOVALS_MAX];
     uint64_t outputs, bytes, oldest_unix_ms = before(clock_unix_ms(), limits->age_ms);
     int done = store_outputs_total(keeper->store, keeper->sweep.command, &outputs, &bytes, err);
-    int count =
-        done < 0 ? done : store_outputs_oldest(keeper->store, keeper->sweep.command, found, (uint32_t)most, err);
+    int count = done < 0 ? done : store_outputs_oldest(keeper->store, keeper->sweep.command, found, REMOVALS_MAX, err);
     for (int i = 0; i < count; i++) {
         if (outputs <= limits->count && bytes <= limits->bytes && found[i].finished_unix_ms >= oldest_unix_ms)
             return i;
-        done = remove_output(keeper, &found[i], err);
-        if (done < 0)
-            return done;
+        removals_add(&keeper->removals, &found[i], false);
         outputs--;
         bytes -= found[i].stored_bytes;
-        if (is_enough(keeper, found[i].stored_bytes))
-            return most;
     }
     return count;
 }
 
-static int sweep_all(struct keeper *keeper, int most, struct error *err)
+static int choose_of_all(struct keeper *keeper, struct error *err)
 {
     uint64_t budget_bytes = keeper->rules.settings.budget_bytes, live_bytes = keeper->sweep.live_bytes;
     struct retention limits = { .age_ms = UINT64_MAX,
                                 .count = UINT32_MAX,
                                 .bytes = budget_bytes > live_bytes ? budget_bytes - live_bytes : 0 };
-    int removed = remove_unwanted(keeper, most, err);
-    if (removed < 0 || removed == most)
-        return removed;
-    int more = remove_outputs(keeper, &limits, most - removed, err);
-    return more < 0 ? more : removed + more;
+    int chosen = choose_unwanted(keeper, err);
+    return chosen != 0 ? chosen : choose_outputs(keeper, &limits, err);
 }
 
-static int sweep_command(struct keeper *keeper, int most, struct error *err)
+static int choose_of_command(struct keeper *keeper, struct error *err)
 {
     const struct retention *limits = limits_of(keeper, keeper->sweep.command);
-    int removed = remove_records(keeper, limits, most, err);
-    if (removed < 0 || removed == most)
-        return removed;
-    int more = remove_outputs(keeper, limits, most - removed, err);
-    return more < 0 ? more : removed + more;
+    int chosen = choose_records(keeper, limits, err);
+    return chosen != 0 ? chosen : choose_outputs(keeper, limits, err);
 }
 
-/* Removes up to `most`, and goes on to the next command when nothing is left to do for one. Needs a transaction. */
-static int sweep_on(struct keeper *keeper, int most, struct error *err)
+/* Chooses, and goes on to the next command when nothing is left to do for one. */
+static int choose(struct keeper *keeper, struct error *err)
 {
     struct sweep *sweep = &keeper->sweep;
-    for (int i = 0; i < COMMANDS_AT_ONCE && most > 0; i++) {
-        int removed = sweep->command[0] == '\0' ? sweep_all(keeper, most, err) : sweep_command(keeper, most, err);
-        if (removed < 0)
-            return removed;
-        most -= removed;
-        if (most == 0)
-            return 0; /* there may be more of it */
+    for (int i = 0; i < COMMANDS_AT_ONCE; i++) {
+        int chosen = sweep->command[0] == '\0' ? choose_of_all(keeper, err) : choose_of_command(keeper, err);
+        if (chosen != 0)
+            return chosen; /* there may be more of it */
         int found = store_command_next(keeper->store, sweep->command, sweep->command, err);
-        if (found < 0)
-            return found;
-        if (found == 0) {
+        if (found <= 0) {
             sweep->is_on = false;
-            return 0;
+            return found;
         }
+    }
+    return 0;
+}
+
+static void sweep_stop(struct keeper *keeper, const struct error *err)
+{
+    log_warn("old output and records cannot be removed: %s; trying again in a minute", err->text);
+    keeper->sweep.is_on = false;
+    removals_forget(&keeper->removals);
+}
+
+static void owe(struct keeper *keeper, unsigned more)
+{
+    keeper->sweep.due = keeper->sweep.due + more < REMOVALS_MAX ? keeper->sweep.due + more : REMOVALS_MAX;
+}
+
+/* Orders what is due, and chooses more when all that was chosen before is noted. */
+static int order_some(struct keeper *keeper, struct error *err)
+{
+    struct sweep *sweep = &keeper->sweep;
+    while (sweep->due > 0) {
+        if (removals_order(keeper)) {
+            sweep->due--;
+            continue;
+        }
+        int chosen = sweep->is_on && removals_are_done(&keeper->removals) ? choose(keeper, err) : 0;
+        if (chosen <= 0)
+            return chosen;
     }
     return 0;
 }
@@ -251,44 +231,77 @@ static void sweep_begin(struct keeper *keeper)
     timer_start(sweep->step, pace_quiet.pause_ms);
 }
 
-/* What was removed so far may be undone with the turn: then the files are gone, and the next sweep notes that again. */
-static void sweep_some(struct keeper *keeper, int most, unsigned budget_us)
+static bool is_at_work(const struct keeper *keeper)
 {
-    struct error err = { 0 };
-    keeper->sweep.freed_bytes = 0;
-    keeper->sweep.until_us = clock_monotonic_us() + budget_us;
-    int done = store_begin(keeper->store, &err);
-    if (done == 0)
-        done = sweep_on(keeper, most < BATCH_MAX ? most : BATCH_MAX, &err);
-    if (done < 0) {
-        log_warn("old output and records cannot be removed: %s; trying again in a minute", err.text);
-        keeper->sweep.is_on = false;
-    }
+    return keeper->sweep.is_on || !removals_are_done(&keeper->removals);
 }
 
-void retention_ride(struct keeper *keeper)
+void retention_before_commit(struct keeper *keeper)
 {
-    unsigned ends = keeper->turn.ends;
-    if (!keeper->sweep.is_on || ends == 0)
+    struct error err = { 0 };
+    const struct removals *removals = &keeper->removals;
+    unsigned ready = removals->unlinked - removals->noted;
+    if (ready < NOTES_AT_ONCE && (ready == 0 || removals->unlinked < removals->count))
         return;
-    keeper->sweep.ridden_ms = clock_monotonic_ms();
-    sweep_some(keeper, ends < BATCH_MAX ? (int)ends * RIDE_FOR_EACH_END : BATCH_MAX, RIDE_BUDGET_US);
+    int done = store_begin(keeper->store, &err);
+    if (done == 0)
+        done = removals_note(keeper, NOTES_AT_ONCE, &err);
+    if (done < 0)
+        sweep_stop(keeper, &err);
+}
+
+void retention_undone(struct keeper *keeper)
+{
+    keeper->sweep.is_on = false;
+    removals_forget(&keeper->removals);
+}
+
+void retention_after_turn(struct keeper *keeper, unsigned ends)
+{
+    struct error err = { 0 };
+    if (!is_at_work(keeper) || ends == 0)
+        return;
+    owe(keeper, ends * DUE_FOR_EACH_END);
+    if (order_some(keeper, &err) < 0)
+        sweep_stop(keeper, &err);
+}
+
+static void on_unlinked(evutil_socket_t fd, short what, void *arg)
+{
+    struct keeper *keeper = arg;
+    struct error err = { 0 };
+    (void)fd;
+    (void)what;
+    if (removals_hear(keeper, &err) < 0)
+        sweep_stop(keeper, &err);
+}
+
+/* In quiet times nobody else makes the commit that notes what has gone. */
+static int note_all(struct keeper *keeper, struct error *err)
+{
+    if (keeper->removals.noted == keeper->removals.unlinked)
+        return 0;
+    int done = turn_write(keeper, err);
+    return done < 0 ? done : removals_note(keeper, REMOVALS_MAX, err);
 }
 
 static void on_step(evutil_socket_t fd, short what, void *arg)
 {
     struct keeper *keeper = arg;
     struct sweep *sweep = &keeper->sweep;
-    uint64_t now_ms = clock_monotonic_ms();
-    const struct pace *pace = now_ms - keeper->turn.asked_ms < BUSY_MS ? &pace_busy : &pace_quiet;
+    struct error err = { 0 };
+    bool is_busy = clock_monotonic_ms() - keeper->turn.asked_ms < BUSY_MS;
+    const struct pace *pace = is_busy ? &pace_busy : &pace_quiet;
     (void)fd;
     (void)what;
-    if (!sweep->is_on)
+    if (!is_at_work(keeper))
         return;
-    if (now_ms - sweep->ridden_ms >= pace->pause_ms) {
-        turn_schedule(keeper);
-        sweep_some(keeper, pace->most, pace->budget_us);
-    }
+    owe(keeper, pace->most);
+    int done = is_busy ? 0 : note_all(keeper, &err);
+    if (done == 0)
+        done = order_some(keeper, &err);
+    if (done < 0)
+        sweep_stop(keeper, &err);
     timer_start(sweep->step, pace->pause_ms);
 }
 

@@ -245,6 +245,7 @@ static void turn_failed(struct keeper *keeper, const struct error *err)
     turn->is_behind = true;
     turn->failure = *err;
     store_rollback(keeper->store);
+    retention_undone(keeper);
     if (err->code == EBADMSG) {
         log_error("what this turn brought could not be stored (%s); ending%s", err->text, records_advice(err->code));
         keeper_stop(keeper, EXIT_RECORDS);
@@ -311,7 +312,8 @@ void turn_end(struct keeper *keeper)
     queue_start_next(keeper);
     bool has_started_more = follow_up(keeper); /* of those that could not start, or are sequences */
     if (store_is_open(keeper->store) || !TAILQ_EMPTY(&keeper->turn.changed))
-        retention_ride(keeper);
+        retention_before_commit(keeper);
+    unsigned ends = keeper->turn.ends;
     keeper->turn.ends = 0;
     keeper->turn.is_scheduled = false; /* what the deeds below bring belongs to the next turn */
     if (has_started_more)
@@ -325,4 +327,5 @@ void turn_end(struct keeper *keeper)
     watches_tell(keeper);
     feeds_tell(keeper);
     shutdown_check(keeper);
+    retention_after_turn(keeper, ends);
 }

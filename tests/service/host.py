@@ -105,10 +105,13 @@ class Process:
         except OSError:
             return "gone"
 
-    def status(self):
-        """/proc/PID/status as a dictionary."""
-        with open(f"/proc/{self.pid}/status", encoding="utf-8", errors="replace") as file:
+    def status(self, thread=None):
+        """/proc/PID/status as a dictionary, of its first thread or of another."""
+        with open(f"/proc/{self.pid}/task/{thread or self.pid}/status", encoding="utf-8", errors="replace") as file:
             return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+    def threads(self):
+        return sorted(int(name) for name in os.listdir(f"/proc/{self.pid}/task"))
 
     def uid(self):
         return int(self.status()["Uid"].split()[0])

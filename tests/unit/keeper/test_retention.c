@@ -182,23 +182,106 @@ Test(retention, refuses_new_jobs_while_the_disk_is_too_full_and_no_longer)
     rig_accept(&submit);
 }
 
-Test(retention, rides_along_with_the_ends_of_jobs)
+/* Sixty jobs whose output is to go, and a sweep that has begun. */
+static void begin_sweep_of_sixty(struct job_id ids[60])
 {
-    struct job_id ids[6];
     rig_hello(7, 0);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 60; i++)
         ids[i] = ended("echo", "some");
     limits_of("echo")->count = 0;
     keeper->sweep.begun_ms = 0;
     keeper->sweep.is_due = true;
     retention_tick(keeper);
-    for (int i = 0; i < 2; i++)
+    cr_assert(keeper->sweep.is_on);
+}
+
+static unsigned files_gone(const struct job_id ids[60])
+{
+    unsigned gone = 0;
+    for (int i = 0; i < 60; i++)
+        gone += !output_files_are_there(keeper->state_fd, &ids[i]);
+    return gone;
+}
+
+/* The unlinker has done all that it was told, and the loop has not heard of it. */
+static void wait_for_unlinker(const struct job_id ids[60])
+{
+    uint64_t until = clock_monotonic_ms() + 5000;
+    while (files_gone(ids) < keeper->removals.ordered && clock_monotonic_ms() < until)
+        usleep(1000);
+    cr_assert_eq(files_gone(ids), keeper->removals.ordered);
+}
+
+Test(retention, removes_as_much_as_comes)
+{
+    struct job_id ids[60];
+    begin_sweep_of_sixty(ids);
+    keeper->sweep.due = 0;
+    retention_after_turn(keeper, 6);
+    cr_expect_eq(keeper->removals.ordered, 6);
+    wait_for_unlinker(ids);
+    cr_expect_eq(keeper->removals.noted, 0, "no record says so before its files are gone");
+    rig_turn();
+    cr_expect_eq(keeper->removals.unlinked, 6);
+    rig_expect_refusal(ask_output(&ids[0]), 410, "output-expired"); /* whatever its record says */
+    sweep();
+    for (int i = 0; i < 60; i++)
+        expect_expired(&ids[i]);
+}
+
+Test(retention, notes_again_what_was_undone_with_a_turn)
+{
+    struct job_id ids[60];
+    struct job_record record;
+    begin_sweep_of_sixty(ids);
+    keeper->sweep.due = 0;
+    retention_after_turn(keeper, 20);
+    wait_for_unlinker(ids);
+    cr_assert_eq(removals_hear(keeper, &err), 0);
+    cr_assert_eq(turn_write(keeper, &err), 0);
+    turn_spoil(keeper, &(struct error){ .code = EIO, .text = "for a test" });
+    turn_end(keeper);
+    cr_expect(removals_are_done(&keeper->removals) && !keeper->sweep.is_on);
+    cr_assert_eq(store_job_read(keeper->store, &ids[0], &record, &err), 1);
+    cr_expect_eq(record.output_fate, OUTPUT_KEPT);
+    sweep();
+    for (int i = 0; i < 60; i++) {
+        cr_assert_eq(store_job_read(keeper->store, &ids[i], &record, &err), 1);
+        cr_expect_eq(record.output_fate, OUTPUT_REMOVED);
+        expect_expired(&ids[i]);
+    }
+    uint64_t outputs, bytes;
+    cr_assert_eq(store_outputs_total(keeper->store, "", &outputs, &bytes, &err), 0);
+    cr_expect(outputs == 0 && bytes == 0);
+}
+
+Test(retention, ignores_results_of_what_it_has_forgotten)
+{
+    struct job_id ids[60];
+    begin_sweep_of_sixty(ids);
+    keeper->sweep.due = 0;
+    retention_after_turn(keeper, 5);
+    removals_forget(&keeper->removals);
+    retention_after_turn(keeper, 2); /* the same ones, chosen again */
+    cr_expect_eq(keeper->removals.ordered, 2);
+    rig_run(50);
+    cr_expect_leq(keeper->removals.unlinked, keeper->removals.ordered);
+    sweep();
+    for (int i = 0; i < 60; i++)
+        expect_expired(&ids[i]);
+}
+
+Test(retention, rides_along_with_the_ends_of_jobs)
+{
+    struct job_id ids[60];
+    begin_sweep_of_sixty(ids);
+    for (int i = 0; i < 30; i++)
         ended("echo", "more");
     uint64_t outputs, bytes;
     cr_assert_eq(store_outputs_total(keeper->store, "", &outputs, &bytes, &err), 0);
-    cr_expect_leq(outputs, 6, "%llu are left", (unsigned long long)outputs);
+    cr_expect_leq(outputs, 60 + 30 - 16, "%llu are left", (unsigned long long)outputs);
     sweep();
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 60; i++)
         expect_expired(&ids[i]);
 }
 
