@@ -123,6 +123,12 @@ void keeper_free(struct keeper *keeper)
     free(keeper);
 }
 
+static void rules_recorded(struct keeper *keeper, void *arg, bool is_stored)
+{
+    (void)arg;
+    keeper->is_rules_entry_due = !is_stored; /* a full disk: the next tick tries again */
+}
+
 static void record_rules(struct keeper *keeper)
 {
     struct error err = { 0 };
@@ -133,9 +139,10 @@ static void record_rules(struct keeper *keeper)
         done = audit_record(keeper->store, &(struct audit_entry){ .what = AUDIT_CONFIG, .detail = detail, .count = 1 },
                             &err);
     if (done < 0) {
-        log_error("a change of the configuration could not be recorded: %s", err.text);
+        log_error("a change of the configuration could not be recorded: %s; trying again", err.text);
         turn_spoil(keeper, &err);
     }
+    turn_then(keeper, rules_recorded, NULL);
 }
 
 void keeper_change_rules(struct keeper *keeper, struct rules *draft)
@@ -206,6 +213,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     sequences_tick(keeper);
     alarms_check(keeper);
     reloads_check(keeper);
+    if (keeper->is_rules_entry_due && !keeper->turn.is_behind)
+        record_rules(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)
         expire_keys(keeper);
     retention_tick(keeper);

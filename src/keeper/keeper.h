@@ -38,6 +38,7 @@ struct keeper {
     int null_fd;  /* where output beyond the limit goes: there is no /dev in our root */
     int doorbell_fd;
     struct rules rules, draft; /* draft: a new policy whose settings have not come yet */
+    bool is_rules_entry_due;   /* the audit trail does not say yet that they took effect */
     struct channel control;
     struct event *control_readable;
     struct event *tick; /* once a second: expiry, held back refusals, old keys */

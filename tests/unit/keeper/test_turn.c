@@ -5,17 +5,22 @@
 
 TestSuite(turn, .init = rig_setup, .fini = rig_teardown, .timeout = 30);
 
-static int commits(void)
+static int count(const char *sql)
 {
     sqlite3 *db;
     sqlite3_stmt *statement;
     cr_assert_eq(sqlite3_open(rig_database, &db), SQLITE_OK);
-    cr_assert_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM jobs", -1, &statement, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
     cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
-    int count = sqlite3_column_int(statement, 0);
+    int number = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     sqlite3_close(db);
-    return count;
+    return number;
+}
+
+static int commits(void)
+{
+    return count("SELECT count(*) FROM jobs");
 }
 
 Test(turn, answers_a_submit_only_when_it_is_on_the_disk)
@@ -168,6 +173,20 @@ Test(turn, answers_other_requests_while_the_disk_is_full)
     rig_disk_has_room();
     rig_run(1100);
     rig_accept(&submit);
+}
+
+Test(turn, records_a_change_of_the_rules_when_there_is_room_again)
+{
+    struct rules rules = rig_rules(2);
+    rig_job("echo"); /* so that the log is larger than what a full disk lets it be */
+    rig_disk_is_full();
+    keeper_change_rules(keeper, &rules);
+    rig_run(20);
+    cr_expect_eq(count("SELECT count(*) FROM audit WHERE what = 'config'"), 0);
+    rig_disk_has_room();
+    rig_run(2500);
+    cr_expect_eq(count("SELECT count(*) FROM audit WHERE what = 'config'"), 1);
+    cr_expect(!keeper->is_rules_entry_due);
 }
 
 Test(turn, ends_with_a_database_that_is_damaged)
