@@ -99,7 +99,7 @@ int unlinker_start(int state_fd, int (*confine)(const void *arg, struct error *e
         int code = pthread_create(&unlinker.thread, NULL, work_run, work);
         done = code != 0 ? fail(err, code, "make a thread") : 0;
     }
-    if (done < 0) {
+    if (done != 0) {
         work_free(work);
         fd_close(&unlinker.orders_fd);
         fd_close(&unlinker.results_fd);
