@@ -77,6 +77,9 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     if (done == 0) {
         queue_renew(keeper);
         done = recover_jobs(keeper, err);
+    }
+    if (done == 0) {
+        store_settle_at_close(keeper->store);
         retention_tick(keeper);
         alarms_renew(keeper);
     }

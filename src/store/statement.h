@@ -60,7 +60,6 @@ struct store {
     sqlite3_stmt *statements[STATEMENT_COUNT];
     bool is_open;  /* a transaction */
     int lost_code; /* why the database gave it up, as it does when the disk is full in the middle of one */
-    bool has_committed;
     uint64_t audit_sequence, audit_sequence_committed;
     uint8_t audit_head[HASH_BYTES], audit_head_committed[HASH_BYTES];
     uint8_t *input; /* what store_job_input() lends out */

@@ -46,7 +46,7 @@ static int store_prepare(struct store *store, const char *path, bool syncs_fully
     if (result != SQLITE_OK)
         return store_fail(store->db, result, err, "open");
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* What we cannot use is left as it was: until something is committed, letting go does not move its log into it. */
+    /* What cannot be used is left as it was: letting go does not move its log into it (store_settle_at_close()). */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_busy_timeout(store->db, BUSY_WAIT_MS);
     done = store_execute(store->db, store_reading_sql, err);
@@ -108,9 +108,7 @@ int store_commit(struct store *store, struct error *err)
     if (done < 0)
         return done;
     store->is_open = false;
-    if (!store->has_committed)
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    store->has_committed = true;
+    store_settle_at_close(store);
     store->audit_sequence_committed = store->audit_sequence;
     memcpy(store->audit_head_committed, store->audit_head, HASH_BYTES);
     return 0;
@@ -125,6 +123,11 @@ void store_rollback(struct store *store)
     store->is_open = false;
     store->audit_sequence = store->audit_sequence_committed;
     memcpy(store->audit_head, store->audit_head_committed, HASH_BYTES);
+}
+
+void store_settle_at_close(struct store *store)
+{
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 }
 
 bool store_is_open(const struct store *store)

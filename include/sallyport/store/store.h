@@ -39,6 +39,13 @@ int store_open(const char *path, bool syncs_fully, struct store **ret_store, str
 int store_open_to_read(const char *path, struct store **ret_store, struct error *err);
 
 void store_close(struct store *store);
+
+/*
+ * What was found can be used: store_close() moves the write-ahead log into the database, which is then whole without it. So it
+ * does after any commit.
+ */
+void store_settle_at_close(struct store *store);
+
 int store_set_sync(struct store *store, bool syncs_fully, struct error *err);
 
 /*

@@ -79,8 +79,7 @@ Test(place, is_taken_with_what_its_log_has)
     store_close(other);
     cr_expect_eq(access(copy_wal, F_OK), 0, "who only looked leaves it");
     cr_assert_eq(store_open(copy, true, &other, &err), 0);
-    cr_assert_eq(store_begin(other, &err), 0);
-    cr_assert_eq(store_commit(other, &err), 0);
+    store_settle_at_close(other);
     store_close(other);
     cr_expect_lt(access(copy_wal, F_OK), 0, "an orderly end moves the log into the database");
 }
@@ -147,8 +146,7 @@ Test(place, that_is_damaged_is_called_so)
     /* Without a log all pages come from the database. */
     struct store *other = NULL;
     cr_assert_eq(store_open(copy, true, &other, &err), 0);
-    cr_assert_eq(store_begin(other, &err), 0);
-    cr_assert_eq(store_commit(other, &err), 0);
+    store_settle_at_close(other);
     store_close(other);
     cr_assert_eq(stat(copy, &st), 0);
     cr_assert_eq(close(open(copy_wal, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
