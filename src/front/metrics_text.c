@@ -21,6 +21,8 @@ static void write_numbers(const struct metric_keeper *keeper, struct evbuffer *t
         { "sallyport_jobs_queued", "gauge", "Jobs that wait for a slot.", keeper->queued },
         { "sallyport_output_bytes_total", "counter", "Bytes of output that were taken from jobs.",
           keeper->output_bytes },
+        { "sallyport_schedule_missed_total", "counter",
+          "Runs of schedules that were left out, for nobody could start them.", keeper->schedule_missed },
         { "sallyport_store_bytes", "gauge", "Bytes of output and its index that are kept; what store.budget bounds.",
           keeper->store_bytes },
         { "sallyport_store_free_bytes", "gauge", "Bytes that the file system of the state directory has left.",
@@ -52,17 +54,36 @@ static void write_times(const struct metric_keeper *keeper, struct evbuffer *tex
     }
 }
 
-/* A way of ending that a command never had is told as 0, so that its first time shows in a rate. */
+static bool has_ended(const struct metric_command *command, unsigned source)
+{
+    uint64_t sum = 0;
+    for (unsigned end = 0; end < METRIC_END_COUNT; end++)
+        sum += command->ended[source][end];
+    return sum > 0;
+}
+
+static void write_ends_of(const struct metric_command *command, unsigned source, const char *name,
+                          struct evbuffer *text)
+{
+    for (unsigned end = 0; end < METRIC_END_COUNT; end++)
+        exposition_number(text, name,
+                          LABELS({ "command", command->command }, { "state", job_state_text(JOB_SUCCEEDED + end) },
+                                 { "source", job_source_text(source) }),
+                          command->ended[source][end]);
+}
+
+/*
+ * A way of ending that a command never had is told as 0, so that its first time shows in a rate. Ways of asking other than a
+ * caller's are told once they were used.
+ */
 static void write_ends(const struct keeper_metrics *metrics, struct evbuffer *text)
 {
     static const char name[] = "sallyport_jobs_total";
     exposition_family(text, name, "counter", "Jobs that have ended, by how.");
     for (uint32_t i = 0; i < metrics->command_count; i++)
-        for (unsigned end = 0; end < METRIC_END_COUNT; end++)
-            exposition_number(text, name,
-                              LABELS({ "command", metrics->commands[i].command },
-                                     { "state", job_state_text(JOB_SUCCEEDED + end) }, { "source", "api" }),
-                              metrics->commands[i].ended[end]);
+        for (unsigned source = 0; source < JOB_SOURCE_COUNT; source++)
+            if (source == JOB_SOURCE_API || has_ended(&metrics->commands[i], source))
+                write_ends_of(&metrics->commands[i], source, name, text);
 }
 
 /* Where nothing was measured there is no histogram: a thousand commands would be many lines of zeros. */

@@ -73,7 +73,7 @@ void metrics_note_stored(struct keeper *keeper, struct job *job, bool has_ended)
     if (!has_ended)
         return;
     struct metric_command *row = row_of(&keeper->metrics, record->command);
-    row->ended[record->state - JOB_SUCCEEDED]++;
+    row->ended[record->source][record->state - JOB_SUCCEEDED]++;
     if (has_started)
         histogram_add(&row->duration, metric_job_bounds_us, record->wall_us);
 }
@@ -104,6 +104,7 @@ static int write_keeper(const struct keeper *keeper, struct record_file *file, s
         .queued = keeper->queue.waiting,
         .queue_oldest_ms = oldest_unix_ms > 0 ? since_us(oldest_unix_ms, clock_unix_ms()) / 1000 : 0,
         .output_bytes = metrics->output_bytes,
+        .schedule_missed = keeper->alarms.missed,
         .store_bytes = retention_stored_bytes(keeper),
         .store_free_bytes = keeper->sweep.disk_free_bytes,
         .is_launcher_up = launcher_is_up(keeper),
@@ -131,8 +132,9 @@ static int write_unused(const struct keeper *keeper, const bool *has_row, struct
 static bool is_used(const struct metric_command *row)
 {
     bool has_ends = false;
-    for (unsigned i = 0; i < METRIC_END_COUNT; i++)
-        has_ends |= row->ended[i] > 0;
+    for (unsigned source = 0; source < JOB_SOURCE_COUNT; source++)
+        for (unsigned i = 0; i < METRIC_END_COUNT; i++)
+            has_ends |= row->ended[source][i] > 0;
     return has_ends || histogram_count(&row->queue) > 0;
 }
 

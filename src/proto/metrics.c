@@ -10,6 +10,7 @@ static const struct field keeper_fields[] = {
     U64(struct metric_keeper, output_bytes),
     U64(struct metric_keeper, store_bytes),
     U64(struct metric_keeper, store_free_bytes),
+    U64(struct metric_keeper, schedule_missed),
     U64(struct metric_keeper, auth_failures[0]),
     U64(struct metric_keeper, auth_failures[1]),
     U64(struct metric_keeper, auth_failures[2]),
@@ -27,13 +28,20 @@ static_assert(HISTOGRAM_BOUNDS == 12, "HISTOGRAM lists each range");
         U64(type, member.counts[9]), U64(type, member.counts[10]), U64(type, member.counts[11]),                       \
         U64(type, member.counts[12]), U64(type, member.sum_us)
 
-static_assert(METRIC_END_COUNT == 7, "command_fields lists each");
+static_assert(METRIC_END_COUNT == 7 && JOB_SOURCE_COUNT == 4, "command_fields lists each");
+#define ENDS(type, source)                                                                                             \
+    U64(type, ended[source][0]), U64(type, ended[source][1]), U64(type, ended[source][2]),                             \
+        U64(type, ended[source][3]), U64(type, ended[source][4]), U64(type, ended[source][5]),                         \
+        U64(type, ended[source][6])
+
 static const struct field command_fields[] = {
-    TEXT(struct metric_command, command),       U64(struct metric_command, ended[0]),
-    U64(struct metric_command, ended[1]),       U64(struct metric_command, ended[2]),
-    U64(struct metric_command, ended[3]),       U64(struct metric_command, ended[4]),
-    U64(struct metric_command, ended[5]),       U64(struct metric_command, ended[6]),
-    HISTOGRAM(struct metric_command, duration), HISTOGRAM(struct metric_command, queue),
+    TEXT(struct metric_command, command),
+    ENDS(struct metric_command, JOB_SOURCE_API),
+    ENDS(struct metric_command, JOB_SOURCE_SCHEDULE),
+    ENDS(struct metric_command, JOB_SOURCE_CHAIN),
+    ENDS(struct metric_command, JOB_SOURCE_STEP),
+    HISTOGRAM(struct metric_command, duration),
+    HISTOGRAM(struct metric_command, queue),
 };
 
 static const struct field token_fields[] = {

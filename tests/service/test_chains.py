@@ -196,6 +196,14 @@ class Sequences(unittest.TestCase):
         for words in ("skipped", "fail", "say"):
             self.assertIn(words, shown if isinstance(shown, str) else shown.decode())
 
+    def test_metrics_tell_steps_and_chains_apart_from_requests(self):
+        self.instance.wait(self.instance.submit("stops")["id"])
+        self.wait_for_children(self.instance.submit("broken")["id"], 1)
+        text = self.instance.request("GET", "/metrics").body.decode()
+        for sample in ('command="fail",state="failed",source="step"', 'command="say",state="succeeded",source="chain"',
+                       'command="stops",state="failed",source="api"'):
+            self.assertRegex(text, "sallyport_jobs_total{" + sample + "} [1-9]")
+
     # --- chains ---
 
     def test_chains_follow_a_success_and_tell_of_it(self):

@@ -46,6 +46,7 @@ struct metric_keeper {
     uint64_t output_bytes;    /* taken from jobs */
     uint64_t store_bytes;     /* what counts against store.budget */
     uint64_t store_free_bytes;
+    uint64_t schedule_missed; /* runs that were left out */
     uint64_t auth_failures[AUTH_FAILURE_COUNT];
     bool is_launcher_up;
     bool has_reload_succeeded;         /* the last one */
@@ -57,7 +58,7 @@ struct metric_keeper {
 
 struct metric_command {
     char command[NAME_MAX_BYTES];
-    uint64_t ended[METRIC_END_COUNT];
+    uint64_t ended[JOB_SOURCE_COUNT][METRIC_END_COUNT]; /* by how they came to be asked for */
     struct histogram duration, queue;
 };
 

@@ -18,7 +18,7 @@ static int metrics_file(bool has_keeper, unsigned commands)
                                     .auth_failures = { 1, 2, 3, 4 },
                                     .is_launcher_up = true,
                                     .reload_succeeded_unix_ms = 1772359200120 };
-    struct metric_command command = { .command = "greet", .ended = { 5, 1 } };
+    struct metric_command command = { .command = "greet", .ended = { { 5, 1 }, [JOB_SOURCE_CHAIN] = { 0, 0, 3 } } };
     struct metric_token token = { .token = "ci", .expires_unix_ms = 1800000000000 };
     histogram_add(&command.duration, metric_job_bounds_us, 42000);
     if (has_keeper)
@@ -62,6 +62,7 @@ Test(front_metrics, asks_the_keeper_with_the_callers_evidence_and_makes_text)
         "\nsallyport_jobs_total{command=\"greet\",state=\"succeeded\",source=\"api\"} 5\n",
         "\nsallyport_jobs_total{command=\"greet\",state=\"failed\",source=\"api\"} 1\n",
         "\nsallyport_jobs_total{command=\"greet\",state=\"launch_failed\",source=\"api\"} 0\n",
+        "\nsallyport_jobs_total{command=\"greet\",state=\"timed_out\",source=\"chain\"} 3\n",
         "\nsallyport_job_duration_seconds_bucket{command=\"greet\",le=\"0.01\"} 0\n",
         "\nsallyport_job_duration_seconds_bucket{command=\"greet\",le=\"0.05\"} 1\n",
         "\nsallyport_job_duration_seconds_sum{command=\"greet\"} 0.042\n",

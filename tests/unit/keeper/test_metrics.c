@@ -51,14 +51,15 @@ static const struct metric_command *row(const char *command)
 
 static uint64_t ended(const char *command, enum job_state state)
 {
-    return row(command)->ended[state - JOB_SUCCEEDED];
+    return row(command)->ended[JOB_SOURCE_API][state - JOB_SUCCEEDED];
 }
 
 static uint64_t ends_of(const char *command)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < METRIC_END_COUNT; i++)
-        sum += row(command)->ended[i];
+        for (unsigned source = 0; source < JOB_SOURCE_COUNT; source++)
+            sum += row(command)->ended[source][i];
     return sum;
 }
 
@@ -148,7 +149,7 @@ Test(metrics, count_nothing_before_it_is_stored)
     fd_close(&fds[1]);
     rig_exited(&id, JOB_REASON_EXITED, 0);
     rig_run(50);
-    cr_expect_eq(keeper->metrics.commands[0].ended[0], 0);
+    cr_expect_eq(keeper->metrics.commands[0].ended[JOB_SOURCE_API][0], 0);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     cr_assert(rig_wait(&launcher, MSG_EXITED_SEEN));
     ask_metrics();
