@@ -49,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct msg_cancel cancel;
     struct msg_signal signal;
     struct msg_drain drain;
+    struct msg_pause pause;
     struct problem problem;
     if (size > REQUEST_JSON_MAX_BYTES)
         return 0;
@@ -58,6 +59,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check_problem(&problem);
     }
+    if (json_in_rerun(data, size, &submission, &problem) == 0) {
+        check_submit(&submission);
+        submission_done(&submission);
+    } else {
+        check_problem(&problem);
+    }
+    if (json_in_pause(data, size, &pause, &problem) < 0)
+        check_problem(&problem);
+    if (json_in_resume(data, size, &pause, &problem) < 0)
+        check_problem(&problem);
     if (json_in_cancel(data, size, &cancel, &problem) < 0)
         check_problem(&problem);
     if (json_in_signal(data, size, &signal, &problem) < 0)

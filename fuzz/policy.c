@@ -18,6 +18,9 @@ static void match_nothing(const struct policy *policy)
         uint32_t argc, envc;
         matcher_check(matcher, i, (struct span){ 0 }, NULL, NULL);
         matcher_expand(matcher, i, (struct span){ 0 }, &argv, &argc, &env, &envc, NULL);
+        struct writer key = { argv_room, sizeof argv_room };
+        for (enum queue_key which = QUEUE_KEY_CONCURRENCY; which <= QUEUE_KEY_DEDUPE; which++)
+            matcher_queue_key(matcher, i, which, (struct span){ 0 }, &key, NULL);
     }
     matcher_free(matcher);
 }

@@ -86,3 +86,6 @@
 #define PRIORITY_DEFAULT         5
 #define STEP_COUNT_MAX           256        /* steps of one sequence */
 #define SEQUENCE_NAME            "sequence" /* the command of sequences that callers put together */
+#define RATE_COUNT_MAX           10000      /* of one rate: so many times are kept */
+#define RATE_PERIOD_MAX_MS       (31ull * 24 * 3600 * 1000)
+#define QUEUE_TIME_MAX_MS        (7ull * 24 * 3600 * 1000) /* the longest max_wait, and window of a dedupe */

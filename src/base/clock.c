@@ -30,6 +30,12 @@ uint64_t clock_unix_ms(void)
     return clock_unix_us() / 1000u;
 }
 
+bool clock_is_near(uint64_t now_unix_ms, uint64_t then_unix_ms, uint64_t span_ms)
+{
+    uint64_t apart_ms = now_unix_ms > then_unix_ms ? now_unix_ms - then_unix_ms : then_unix_ms - now_unix_ms;
+    return apart_ms < span_ms;
+}
+
 const char *clock_text(uint64_t unix_ms, char text[CLOCK_TEXT_BYTES])
 {
     time_t seconds = (time_t)(unix_ms / 1000u);

@@ -108,6 +108,7 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         .budget_bytes = config->store_budget_bytes,
         .free_min_bytes = config->store_free_min_bytes,
         .retention = config->retention,
+        .quota = config->quota,
         .has_metrics_listener = has_metrics_listener(config),
 #if SALLYPORT_TEST_SWITCHES
         .test_clock_unix_ms = config->test_clock_unix_ms,

@@ -10,8 +10,8 @@ static const struct {
     const char *what;
     const char *verdict;
 } verdicts[] = {
-    { "submit", "accepted" }, { "cancel", "accepted" }, { "signal", "accepted" },
-    { "reload", "accepted" }, { "drain", "accepted" },  { "refused", "refused" },
+    { "submit", "accepted" }, { "cancel", "accepted" }, { "signal", "accepted" }, { "reload", "accepted" },
+    { "drain", "accepted" },  { "pause", "accepted" },  { "resume", "accepted" }, { "refused", "refused" },
 };
 
 static json_t *verdict_of(const char *what)

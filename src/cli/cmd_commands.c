@@ -178,6 +178,11 @@ static const struct column facts[] = {
     { .header = "network", .path = "network" },
     { .header = "stdin", .path = "stdin" },
     { .header = "signals", .path = "signals" },
+    { .header = "priority", .path = "priority" },
+    { .header = "at once", .path = "concurrency", .kind = COLUMN_PAIRS },
+    { .header = "rate", .path = "rate", .kind = COLUMN_PAIRS },
+    { .header = "the same", .path = "dedupe", .kind = COLUMN_PAIRS },
+    { .header = "paused", .path = "pause", .kind = COLUMN_PAIRS },
 };
 
 static int describe(struct cli *cli, void *values, const struct words *words)

@@ -52,19 +52,6 @@ static const struct column columns[] = {
     { .header = "REASON", .path = "reason", .is_wide = true },
 };
 
-/* Adds "&name=value" to the path unless value is NULL. */
-static int add_filter(char *path, size_t room, const char *name, const char *value, struct error *err)
-{
-    size_t used = 0;
-    if (value == NULL)
-        return 0;
-    while (path[used] != '\0')
-        used++;
-    if ((size_t)snprintf(path + used, room - used, "&%s=", name) >= room - used || !client_escape(path, room, value))
-        return fail_plain(err, EINVAL, "the filters are too long");
-    return 0;
-}
-
 /* The API takes points in time only. */
 static int add_time(char *path, size_t room, const char *name, const char *value, struct error *err)
 {
@@ -75,7 +62,7 @@ static int add_time(char *path, size_t room, const char *name, const char *value
     if (!when_parse_since(value, clock_unix_ms(), &unix_ms))
         return fail_plain(err, EINVAL, "--%s takes a time such as 2h, 2026-03-01 or 2026-03-01T10:00:00Z, not '%s'",
                           name, value);
-    return add_filter(path, room, name, clock_text(unix_ms, text), err);
+    return filter_add(path, room, name, clock_text(unix_ms, text), err);
 }
 
 static int check_state(const char *state, struct error *err)
@@ -96,10 +83,10 @@ static int ls(struct cli *cli, void *values, const struct words *words)
     (void)words;
     snprintf(path, sizeof path, "/v1/jobs?limit=%llu",
              (unsigned long long)(limit == 0 || limit > LIST_JOBS_MAX ? LIST_JOBS_MAX : limit));
-    if (check_state(options->state, &err) < 0 || add_filter(path, sizeof path, "command", options->command, &err) < 0 ||
-        add_filter(path, sizeof path, "state", options->state, &err) < 0 ||
-        add_filter(path, sizeof path, "actor", options->actor, &err) < 0 ||
-        add_filter(path, sizeof path, "label", options->label, &err) < 0 ||
+    if (check_state(options->state, &err) < 0 || filter_add(path, sizeof path, "command", options->command, &err) < 0 ||
+        filter_add(path, sizeof path, "state", options->state, &err) < 0 ||
+        filter_add(path, sizeof path, "actor", options->actor, &err) < 0 ||
+        filter_add(path, sizeof path, "label", options->label, &err) < 0 ||
         add_time(path, sizeof path, "since", options->since, &err) < 0 ||
         add_time(path, sizeof path, "until", options->until, &err) < 0 ||
         list_ask(cli->client, path, limit, &items, &err) < 0) {

@@ -54,6 +54,16 @@ int list_ask(struct client *client, const char *path, size_t limit, json_t **ret
     return -err->code;
 }
 
+int filter_add(char *path, size_t room, const char *name, const char *value, struct error *err)
+{
+    size_t used = strlen(path);
+    if (value == NULL)
+        return 0;
+    if ((size_t)snprintf(path + used, room - used, "&%s=", name) >= room - used || !client_escape(path, room, value))
+        return fail_plain(err, EINVAL, "the filters are too long");
+    return 0;
+}
+
 int commands_ask(struct client *client, json_t **ret_items, struct error *err)
 {
     return list_ask(client, "/v1/commands", 0, ret_items, err);

@@ -26,11 +26,12 @@ static const struct {
 } groups[] = {
     { "run", { &cmd_run } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
-    { "manage", { &cmd_ls, &cmd_show, &cmd_cancel, &cmd_signal } },
-    { "discover", { &cmd_commands, &cmd_describe } },
+    { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_rerun } },
+    { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
     { "administer",
-      { &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload, &cmd_config_reference, &cmd_drain,
-        &cmd_schedule_ls, &cmd_audit_ls, &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
+      { &cmd_pause, &cmd_resume, &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload,
+        &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_audit_ls, &cmd_audit_verify, &cmd_audit_export,
+        &cmd_backup, &cmd_doctor } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

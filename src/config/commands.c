@@ -9,6 +9,7 @@
 #include "keys.h"
 #include "paths.h"
 #include "placeholders.h"
+#include "queue.h"
 #include "reading.h"
 #include "roots.h"
 #include "scripts.h"
@@ -182,6 +183,7 @@ static void take_templates(struct reading *reading, struct command *command)
     take_arguments(reading, command);
     take_env(reading, command);
     follows_take(reading, command);
+    queue_rules_take(reading, command); /* a key uses a parameter as an argument does */
     warn_unused(reading, command);
     free(reading->params_used);
     reading->params_used = NULL;

@@ -20,6 +20,15 @@ struct limits_draft {
     uint64_t retention_age_ms, retention_count, retention_bytes, retention_records_ms;
 };
 
+struct rate_draft {
+    uint64_t count, period_ms; /* 0: none */
+};
+
+struct quota_draft {
+    uint64_t running, waiting;
+    struct rate_draft rate;
+};
+
 struct server_draft {
     const json_t *listen;       /* texts */
     const char *metrics_listen; /* NULL: none */
@@ -27,6 +36,7 @@ struct server_draft {
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;
     uint64_t slot_count, slots_per_user, first_uid;
+    struct quota_draft quota; /* of all callers together */
     struct limits_draft limits;
 #if SALLYPORT_TEST_SWITCHES
     const char *test_clock;
@@ -39,6 +49,7 @@ struct identity_draft {
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
     const json_t *allow; /* texts */
+    struct quota_draft quota;
 };
 
 struct rule_draft {
@@ -67,6 +78,17 @@ struct follow_draft {
     bool continues;
 };
 
+struct queue_draft {
+    uint64_t priority;
+    uint64_t limit;
+    const char *key;
+    uint64_t when_full; /* enum when_full */
+    uint64_t max_queue, max_wait_ms;
+    struct rate_draft rate;
+    const char *dedupe_key;
+    uint64_t dedupe_ms;
+};
+
 struct command_draft {
     const char *title, *description, *group, *workdir, *user;
     const json_t *exec;   /* texts */
@@ -79,6 +101,7 @@ struct command_draft {
     uint64_t signals;           /* bit n-1 for signal n */
     const json_t *read, *write; /* texts: paths */
     struct limits_draft limits;
+    struct queue_draft queue;
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_layers_off; /* enum cell_layer */
 #endif

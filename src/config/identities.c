@@ -5,6 +5,8 @@
 #include "commands.h"
 #include "dates.h"
 #include "hash_files.h"
+#include "keys.h"
+#include "queue.h"
 #include "reading.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/hash.h"
@@ -140,6 +142,7 @@ void token_close(struct reading *reading)
     check_hash_is_single(reading, identity);
     take_scopes(reading, identity);
     take_expiry(reading, identity);
+    identity->setting.quota = quota_of(&reading->identity.quota);
 }
 
 void peer_close(struct reading *reading)
@@ -147,6 +150,7 @@ void peer_close(struct reading *reading)
     struct config_identity *identity = latest(reading);
     uint64_t uid = reading->identity.uid;
     take_scopes(reading, identity);
+    identity->setting.quota = quota_of(&reading->identity.quota);
     if (uid == UINT64_MAX)
         return;
     identity->setting.uid = (uint32_t)uid;

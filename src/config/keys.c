@@ -1,10 +1,5 @@
 #include "keys.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "commands.h"
 #include "env_names.h"
 #include "follows.h"
@@ -25,6 +20,7 @@
 #define NODE_AT(draft, member)   AT(draft, member, const json_t *)
 #define NUMBER_AT(draft, member) AT(draft, member, uint64_t)
 #define BOOL_AT(draft, member)   AT(draft, member, bool)
+#define RATE_AT(draft, member)   AT(draft, member, struct rate_draft)
 
 #define SECOND_MS           1000ull
 #define MIB                 (1024ull * 1024)
@@ -116,6 +112,17 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
     LATER(prefix ".sandbox.cpu_time")
 /* clang-format on */
 
+/* What a caller, or all together, may have of the service. */
+/* clang-format off */
+#define QUOTA_KEYS(prefix, draft, whose)                                                                               \
+    { prefix ".running", KEY_INT, NUMBER_AT(draft, quota.running), .least = 1, .most = 2 * SLOT_COUNT_MAX,             \
+      .help = "Jobs of " whose " that run at once; more wait." },                                                      \
+    { prefix ".waiting", KEY_INT, NUMBER_AT(draft, quota.waiting), .least = 1, .most = QUEUE_MAX,                      \
+      .help = "Jobs of " whose " that wait; one more is refused with 503 `queue-full`." },                             \
+    { prefix ".rate", KEY_RATE, RATE_AT(draft, quota.rate), .hint = "100/1h",                                          \
+      .help = "Jobs of " whose " that are accepted in any such period; one more is refused with 429 `rate-limited`." }
+/* clang-format on */
+
 /* The rules for one value: of a parameter, and of a list's items. */
 /* clang-format off */
 #define RULE_KEYS(prefix, member)                                                                                      \
@@ -194,6 +201,9 @@ const struct key keys[] = {
     { "slots.first_uid", KEY_INT, NUMBER_AT(struct server_draft, first_uid), .least = 65536, .most = UINT32_MAX - 1,
       .fallback = "1879048192", .help = "The first of two ids for each slot. Nobody else may use this range." },
 
+    { "limits", KEY_GROUP, .hint = "{running: 100, rate: 1000/1h}", .help = "What all callers together may have." },
+    QUOTA_KEYS("limits", struct server_draft, "all callers"),
+
     { "defaults", KEY_GROUP, .hint = "{timeout: 10m}", .help = "What every command has unless it says otherwise." },
     LIMIT_KEYS("defaults", struct server_draft, OURS),
 
@@ -212,6 +222,8 @@ const struct key keys[] = {
     { "tokens.*.expires", KEY_TEXT, TEXT_AT(struct identity_draft, expires), .least = 1, .most = 64,
       .help = "A date (`2027-01-31`: to the end of that day, UTC) or a time (`2027-01-31T18:00:00Z`); never when "
               "absent." },
+    { "tokens.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
+    QUOTA_KEYS("tokens.*.limits", struct identity_draft, "this caller"),
     LATER("tokens.*.params"),
     LATER("tokens.*.from"),
 
@@ -224,6 +236,8 @@ const struct key keys[] = {
       .help = "The caller's uid." },
     { "peers.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[admin]", .help = "As for tokens." },
+    { "peers.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
+    QUOTA_KEYS("peers.*.limits", struct identity_draft, "this caller"),
 
     { "commands", KEY_ENTRIES, .most = COMMAND_COUNT_MAX, .entries = &command_life,
       .hint = "{hello: {exec: [/usr/bin/echo, hello]}}", .help = "What may run. Nothing else does." },
@@ -313,8 +327,39 @@ const struct key keys[] = {
     { "commands.*.test_layers_off", KEY_WORDS, NUMBER_AT(struct command_draft, test_layers_off), .word = word_layer,
       .fallback = "[]", .help = NULL },
 #endif
-    LATER("commands.*.concurrency"),
-    LATER("commands.*.rate"),
+    { "commands.*.priority", KEY_INT, NUMBER_AT(struct command_draft, queue.priority), .most = PRIORITY_MAX,
+      .fallback = "5",
+      .help =
+          "Which of the waiting jobs starts first: 9 before all others. A request may ask for less, never for more." },
+    { "commands.*.concurrency", KEY_GROUP, .hint = "{limit: 1, key: \"{env}\"}",
+      .help = "How many jobs of this command run at once, and what becomes of the others." },
+    { "commands.*.concurrency.limit", KEY_INT, NUMBER_AT(struct command_draft, queue.limit), .least = 1,
+      .most = SLOT_COUNT_MAX, .help = "Jobs of one key at once; without it slots alone are the limit." },
+    { "commands.*.concurrency.key", KEY_TEXT, TEXT_AT(struct command_draft, queue.key), .least = 1, .most = 1000,
+      .help =
+          "Jobs with the same key wait for each other: text with placeholders of parameters, but of no secret and no "
+          "list. Without it all jobs of the command do. The key is kept with the job, so a command with `record: "
+          "metadata-only` has none with placeholders." },
+    { "commands.*.concurrency.when_full", KEY_WORD, NUMBER_AT(struct command_draft, queue.when_full),
+      .word = word_when_busy, .fallback = "queue",
+      .help =
+          "When `limit` jobs of the key run or wait: `queue` lets one more wait, in the order of acceptance; "
+          "`reject` refuses it with 429 `concurrency-full`; `replace` cancels those of the key that wait, never one "
+          "that runs; `coalesce` makes no new job and answers with the one that waits." },
+    { "commands.*.concurrency.max_queue", KEY_INT, NUMBER_AT(struct command_draft, queue.max_queue), .least = 1,
+      .most = QUEUE_MAX, .help = "Jobs of one key that wait; one more is refused with 503 `queue-full`." },
+    { "commands.*.concurrency.max_wait", KEY_DURATION, NUMBER_AT(struct command_draft, queue.max_wait_ms), .least = 100,
+      .most = QUEUE_TIME_MAX_MS, .help = "How long a job waits, whatever it waits for. Then it is `rejected`." },
+    { "commands.*.rate", KEY_RATE, RATE_AT(struct command_draft, queue.rate), .hint = "10/1h",
+      .help =
+          "Jobs of the command that are accepted in any such period; one more is refused with 429 `rate-limited`." },
+    { "commands.*.dedupe", KEY_GROUP, .hint = "{key: \"{env}\", window: 30s}",
+      .help = "A request that comes soon after another is the same: it is answered with the job of the first." },
+    { "commands.*.dedupe.key", KEY_TEXT, TEXT_AT(struct command_draft, queue.dedupe_key), .least = 1, .most = 1000,
+      .help = "Which requests are the same; as `concurrency.key`." },
+    { "commands.*.dedupe.window", KEY_DURATION, NUMBER_AT(struct command_draft, queue.dedupe_ms), .least = 100,
+      .most = QUEUE_TIME_MAX_MS, .is_required = true, .hint = "30s",
+      .help = "For how long after the first was accepted." },
     LATER("commands.*.approval"),
     LATER("commands.*.allow"),
     LATER("commands.*.on"),
@@ -325,7 +370,6 @@ const struct key keys[] = {
     LATER("commands.*.image"),
     LATER("commands.*.files"),
     LATER("commands.*.rerun"),
-    LATER("commands.*.dedupe"),
     LATER("commands.*.confirm"),
     LATER("commands.*.danger"),
 
@@ -373,94 +417,3 @@ const struct key keys[] = {
 /* clang-format on */
 
 const size_t key_count = sizeof keys / sizeof keys[0];
-
-const char *key_name(const struct key *key)
-{
-    const char *dot = strrchr(key->path, '.');
-    return dot != NULL ? dot + 1 : key->path;
-}
-
-static bool is_child(const char *parent, const char *path)
-{
-    size_t length = strlen(parent);
-    if (length > 0) {
-        if (strncmp(path, parent, length) != 0 || path[length] != '.')
-            return false;
-        path += length + 1;
-    }
-    return strchr(path, '.') == NULL;
-}
-
-const struct key *key_next_child(const char *parent, const struct key *previous)
-{
-    for (const struct key *key = previous != NULL ? previous + 1 : keys; key < keys + key_count; key++)
-        if (is_child(parent, key->path))
-            return key;
-    return NULL;
-}
-
-const struct key *key_find_child(const char *parent, const char *name)
-{
-    const struct key *key = key_next_child(parent, NULL);
-    while (key != NULL && strcmp(key_name(key), name) != 0)
-        key = key_next_child(parent, key);
-    return key;
-}
-
-bool key_exists(const char *path)
-{
-    for (const struct key *key = keys; key < keys + key_count; key++)
-        if (strcmp(key->path, path) == 0)
-            return true;
-    return false;
-}
-
-const struct key *key_find(const char *path)
-{
-    const struct key *key = keys;
-    while (key < keys + key_count && strcmp(key->path, path) != 0)
-        key++;
-    assert(key < keys + key_count);
-    return key;
-}
-
-bool is_near(const char *wrong, const char *right, unsigned *best)
-{
-    unsigned length = (unsigned)strlen(wrong), limit = length < 3 ? 1 : length < 6 ? 2 : 3;
-    unsigned distance = text_distance(wrong, right);
-    if (distance > limit || distance >= length || distance >= *best)
-        return false;
-    *best = distance;
-    return true;
-}
-
-const char *key_nearest(const char *parent, const char *name)
-{
-    const char *nearest = NULL;
-    unsigned best = UINT32_MAX;
-    for (const struct key *key = key_next_child(parent, NULL); key != NULL; key = key_next_child(parent, key))
-        if (is_near(name, key_name(key), &best))
-            nearest = key_name(key);
-    return nearest;
-}
-
-struct unit {
-    uint64_t factor;
-    const char *name;
-};
-
-const char *key_bound_text(const struct key *key, uint64_t bound, char text[BOUND_TEXT_BYTES])
-{
-    static const struct unit times[] = {
-        { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" }
-    };
-    static const struct unit sizes[] = {
-        { 1ull << 40, "TiB" }, { 1ull << 30, "GiB" }, { 1ull << 20, "MiB" }, { 1024, "KiB" }, { 1, "B" },
-    };
-    static const struct unit plain[] = { { 1, "" } };
-    const struct unit *unit = key->type == KEY_DURATION ? times : key->type == KEY_SIZE ? sizes : plain;
-    while (bound % unit->factor != 0 || (bound == 0 && unit->factor > 1000))
-        unit++;
-    snprintf(text, BOUND_TEXT_BYTES, "%" PRIu64 "%s", bound / unit->factor, unit->name);
-    return text;
-}

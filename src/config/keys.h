@@ -24,6 +24,7 @@ enum key_type {
     KEY_BOOL,          /* bool */
     KEY_DURATION,      /* uint64_t in ms */
     KEY_SIZE,          /* uint64_t in bytes */
+    KEY_RATE,          /* struct rate_draft: "10/1h" */
     KEY_WORD,          /* uint64_t: index of one of the words */
     KEY_WORDS,         /* uint64_t: a list of words, as bits */
     KEY_PATH,          /* const char *: absolute, in its shortest form */

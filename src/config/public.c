@@ -8,9 +8,9 @@
 #include "words.h"
 #include "sallyport/policy/policy.h"
 
-static json_t *seconds(uint32_t ms)
+static json_t *seconds(uint64_t ms)
 {
-    return ms % 1000 == 0 ? json_integer(ms / 1000) : json_real(ms / 1000.0);
+    return ms % 1000 == 0 ? json_integer((json_int_t)(ms / 1000)) : json_real((double)ms / 1000.0);
 }
 
 /* The text of a value of this type as the JSON value that a caller would send. */
@@ -150,6 +150,65 @@ static json_t *signal_names(uint64_t signals)
     return names;
 }
 
+/* A template as people write it: "{env}"; null for none. */
+static json_t *template_text(const struct command *command, const struct template *template)
+{
+    json_t *text = template->piece_count > 0 ? json_string("") : json_null();
+    for (uint32_t i = 0; i < template->piece_count; i++) {
+        const struct template_piece *piece = &template->pieces[i];
+        json_t *longer = piece->literal != NULL
+                             ? json_sprintf("%s%s", json_string_value(text), piece->literal)
+                             : json_sprintf("%s{%s}", json_string_value(text), command->params[piece->param].name);
+        json_decref(text);
+        text = longer;
+    }
+    return text;
+}
+
+static json_t *number_or_null(uint32_t number)
+{
+    return number > 0 ? json_integer(number) : json_null();
+}
+
+static json_t *seconds_or_null(uint64_t ms)
+{
+    return ms > 0 ? seconds(ms) : json_null();
+}
+
+static json_t *concurrency(const struct command *command)
+{
+    const struct queue_rules *queue = &command->queue;
+    if (queue->limit == 0 && queue->max_wait_ms == 0)
+        return json_null();
+    return json_pack("{s:o, s:o, s:s, s:o, s:o}", "limit", number_or_null(queue->limit), "key",
+                     template_text(command, &queue->key), "when_full", word_when_busy(queue->when_full), "max_queue",
+                     number_or_null(queue->max_queue), "max_wait", seconds_or_null(queue->max_wait_ms));
+}
+
+static json_t *rate(const struct rate *rate)
+{
+    if (rate->count == 0)
+        return json_null();
+    return json_pack("{s:I, s:o}", "count", (json_int_t)rate->count, "period", seconds(rate->period_ms));
+}
+
+static json_t *dedupe(const struct command *command)
+{
+    const struct queue_rules *queue = &command->queue;
+    if (queue->dedupe_ms == 0)
+        return json_null();
+    return json_pack("{s:o, s:o}", "key", template_text(command, &queue->dedupe_key), "window",
+                     seconds(queue->dedupe_ms));
+}
+
+static void add_queue(json_t *object, const struct command *command)
+{
+    json_object_set_new(object, "priority", json_integer(command->queue.priority));
+    json_object_set_new(object, "concurrency", concurrency(command));
+    json_object_set_new(object, "rate", rate(&command->queue.rate));
+    json_object_set_new(object, "dedupe", dedupe(command));
+}
+
 char *public_text(const struct command *command, int mode)
 {
     json_t *object = json_pack(
@@ -165,6 +224,7 @@ char *public_text(const struct command *command, int mode)
     if (object == NULL)
         return NULL;
     json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));
+    add_queue(object, command);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(object);
     return text;

@@ -61,6 +61,7 @@ static void write_type(FILE *to, const struct key *key)
         [KEY_PATH] = "path",
         [KEY_PATHS] = "list of paths",
         [KEY_VALUE] = "value, or list of values",
+        [KEY_RATE] = "rate",
     };
     char least[BOUND_TEXT_BYTES], most[BOUND_TEXT_BYTES];
     fputs(names[key->type], to);
@@ -161,9 +162,10 @@ void config_write_reference(FILE *to)
           "text\n"
           "is wanted. Durations are a whole number with `ms`, `s`, `m`, `h` or `d`; sizes one with `B`, `KiB`, `MiB`, "
           "`GiB`\n"
-          "or `TiB`. NAME stands for a name of your choice: lower-case letters, digits and `-`; in `params` also "
-          "upper-case\n"
-          "letters and `_`. Paths are absolute and in their shortest form.\n"
+          "or `TiB`; rates a number of jobs, a slash and a duration, such as `10/1h`. NAME stands for a name of your\n"
+          "choice: lower-case letters, digits and `-`; in `params` also upper-case letters and `_`. Paths are absolute "
+          "and\n"
+          "in their shortest form.\n"
           "\n"
           "Files named `*.yaml` in a directory `conf.d` beside the file are read after it, in byte order. Maps merge; "
           "of\n"

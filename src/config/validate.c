@@ -11,6 +11,7 @@
 #include "paths.h"
 #include "reading.h"
 #include "sallyport/base/text.h"
+#include "sallyport/limits.h"
 
 static void read_rows(struct reading *reading, const char *parent, const json_t *map, void *draft);
 
@@ -180,6 +181,31 @@ static void read_measure(struct reading *reading, const struct key *key, const j
     }
 }
 
+/* Two numbers with a slash between them; the second is a duration. */
+static bool parse_rate(const char *text, struct rate_draft *ret_rate)
+{
+    char count[24];
+    const char *slash = strchr(text, '/');
+    return slash != NULL && text_copy_bytes(count, sizeof count, text, (size_t)(slash - text)) &&
+           text_u64(count, UINT64_MAX, &ret_rate->count) && text_duration_ms(slash + 1, &ret_rate->period_ms);
+}
+
+static void read_rate(struct reading *reading, const struct key *key, const json_t *value, void *draft)
+{
+    const char *text = read_scalar(reading, key, value);
+    struct rate_draft rate;
+    if (text == NULL)
+        return;
+    if (!parse_rate(text, &rate))
+        fault(reading, "'%.40s' is no rate; write a number of jobs, a slash and a period, such as 10/1h", text);
+    else if (rate.count < 1 || rate.count > RATE_COUNT_MAX || rate.period_ms < 1000 ||
+             rate.period_ms > RATE_PERIOD_MAX_MS)
+        fault(reading, "must be from 1 to %d jobs in a period from 1s to %dd", RATE_COUNT_MAX,
+              (int)(RATE_PERIOD_MAX_MS / (24 * 3600 * 1000)));
+    else
+        memcpy((char *)draft + key->offset, &rate, sizeof rate);
+}
+
 static const char *word_at(const struct key *key, unsigned index)
 {
     return key->word(index);
@@ -321,7 +347,7 @@ static read_row *const readers[KEY_TYPE_COUNT] = {
     [KEY_TEXT_OR_TEXTS] = read_texts, [KEY_INT] = read_integer,       [KEY_BOOL] = read_bool,
     [KEY_DURATION] = read_measure,    [KEY_SIZE] = read_measure,      [KEY_WORD] = read_word,
     [KEY_WORDS] = read_words,         [KEY_PATH] = read_path,         [KEY_PATHS] = read_texts,
-    [KEY_VALUE] = read_value_key,
+    [KEY_VALUE] = read_value_key,     [KEY_RATE] = read_rate,
 };
 
 static const struct key *row_of(const struct key *key)

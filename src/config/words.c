@@ -22,6 +22,8 @@ WORDS(word_stdin, "none", "body")
 WORDS(word_record, "full", "metadata-only")
 WORDS(word_when_full, [OUTPUT_KILL] = "kill", [OUTPUT_DISCARD] = "discard")
 WORDS(word_missed, [MISSED_SKIP] = "skip", [MISSED_RUN_ONCE] = "run-once", [MISSED_RUN_ALL] = "run-all")
+WORDS(word_when_busy, [FULL_QUEUE] = "queue", [FULL_REJECT] = "reject", [FULL_REPLACE] = "replace",
+      [FULL_COALESCE] = "coalesce")
 WORDS(word_param_type, [PARAM_NONE] = "", [PARAM_STRING] = "string", [PARAM_INT] = "int", [PARAM_NUMBER] = "number",
       [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret")
 

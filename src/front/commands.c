@@ -31,10 +31,11 @@ static bool bit_is_set(struct span bits, uint32_t index)
     return index / 8 < bits.size && (bits.data[index / 8] >> index % 8 & 1) != 0;
 }
 
-static json_t *command_json(const struct public_command *command, bool is_runnable)
+static json_t *command_json(const struct request *request, const struct msg_commands *commands, uint32_t index)
 {
-    json_t *json = json_copy(command->json);
-    json_object_set_new(json, "rights", json_pack("{s:b}", "run", (int)is_runnable));
+    json_t *json = json_copy(request->front->settings.commands[index].json);
+    json_object_set_new(json, "rights", json_pack("{s:b}", "run", (int)bit_is_set(commands->runnable, index)));
+    json_object_set_new(json, "paused", json_boolean(bit_is_set(commands->paused, index)));
     return json;
 }
 
@@ -71,7 +72,7 @@ static void answer_list(struct request *request, const struct msg_commands *comm
                 request_add_header(request, "Link", link);
             break;
         }
-        json_array_append_new(items, command_json(&settings->commands[i], bit_is_set(commands->runnable, i)));
+        json_array_append_new(items, command_json(request, commands, i));
     }
     json_t *json =
         json_pack("{s:o,s:o}", "items", items, "next_cursor", next[0] != '\0' ? json_string(next) : json_null());
@@ -89,13 +90,18 @@ static void answer_one(struct request *request, const struct msg_commands *comma
         return;
     }
     bool is_runnable = bit_is_set(commands->runnable, (uint32_t)index);
-    char etag[48];
-    snprintf(etag, sizeof etag, "W/\"%u-%d-%d\"", settings->generation, index, is_runnable);
+    char etag[64], paused[32] = "";
+    if (commands->pause.is_paused)
+        snprintf(paused, sizeof paused, "-%llu", (unsigned long long)commands->pause.since_unix_ms);
+    snprintf(etag, sizeof etag, "W/\"%u-%d-%d%s\"", settings->generation, index, is_runnable, paused);
     request_add_header(request, "ETag", etag);
-    if (etag_matches(request_header(request, "If-None-Match"), etag))
+    if (etag_matches(request_header(request, "If-None-Match"), etag)) {
         request_reply_empty(request, 304);
-    else
-        request_reply_json(request, 200, "application/json", command_json(&settings->commands[index], is_runnable));
+        return;
+    }
+    json_t *json = command_json(request, commands, (uint32_t)index);
+    json_object_set_new(json, "pause", json_pause(&commands->pause));
+    request_reply_json(request, 200, "application/json", json);
 }
 
 static void on_commands(struct request *request, struct message *message)

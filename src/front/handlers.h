@@ -20,6 +20,16 @@ void route_job_list(struct request *request);      /* job_list.c */
 void route_job_read(struct request *request);      /* wait.c */
 void route_output_read(struct request *request);   /* output_read.c */
 void route_job_cancel(struct request *request);    /* job_stop.c */
+void route_command_pause(struct request *request); /* command_pause.c */
+void route_command_resume(struct request *request);
+void route_command_validate(struct request *request); /* job_create.c */
+void route_job_create(struct request *request);
+void route_job_rerun(struct request *request);
+void route_job_list(struct request *request); /* job_list.c */
+void route_queue(struct request *request);
+void route_job_read(struct request *request);    /* wait.c */
+void route_output_read(struct request *request); /* output_read.c */
+void route_job_cancel(struct request *request);  /* job_stop.c */
 void route_job_signal(struct request *request);
 void route_config_reload(struct request *request); /* reload.c */
 void route_drain(struct request *request);         /* drain.c */

@@ -1,6 +1,7 @@
 /*
- * POST /v1/commands/{name}/jobs, and POST /v1/jobs for sequences: JSON becomes one typed message; what the keeper accepted is then answered at once (202),
- * at its end (200), or as a stream, as the client prefers.
+ * POST /v1/commands/{name}/jobs, POST /v1/jobs for sequences, and POST /v1/jobs/{id}/rerun: JSON becomes one typed message; what the keeper accepted is then
+ * answered at once (202), at its end (200), or as a stream, as the client prefers. POST /v1/commands/{name}/validate is the
+ * same message, and gets a verdict instead of a job.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,6 +36,10 @@ static void on_submitted(struct request *request, struct message *message)
     request_add_header(request, "Vary", "Prefer, Accept");
     if (message->body.submitted.was_replayed)
         request_add_header(request, "Idempotency-Replayed", "true");
+    if (message->body.submitted.was_coalesced)
+        request_add_header(request, "Sallyport-Coalesced", "true");
+    if (message->body.submitted.was_deduplicated)
+        request_add_header(request, "Sallyport-Deduplicated", "true");
 
     int answer = accept_choose(request_header(request, "Accept"), answer_types, 3);
     if (answer == ANSWER_NDJSON || answer == ANSWER_SSE)
@@ -71,61 +76,118 @@ static bool make_stdin(struct request *request, const struct submission *submiss
     return false;
 }
 
-static void submit(struct request *request, struct submission *submission)
-{
-    auto_fd int stdin_fd = -1;
-    if (take_idempotency_key(request, &submission->submit) && make_stdin(request, submission, &stdin_fd))
-        ask_submit(request, &submission->submit, stdin_fd, on_submitted);
-}
+/* What the body becomes, and how. */
+typedef int body_parser(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
+typedef void submission_taker(struct request *request, struct submission *submission);
 
-typedef int read_body(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
-
-static void create(struct request *request, read_body *read, const char *command)
+static void with_submission(struct request *request, body_parser *parse, submission_taker *take)
 {
     struct problem problem;
     const uint8_t *body;
     size_t size;
     if (!body_json(request, &body, &size))
         return;
-    if (accept_choose(request_header(request, "Accept"), answer_types, 3) < 0) {
-        problem_init(&problem, "not-acceptable",
-                     "On offer are application/json, application/x-ndjson and text/event-stream.");
-        request_refuse(request, &problem);
-        return;
-    }
-    if (request->front->is_stopping) {
-        problem_init(&problem, "draining", "The service is stopping and takes no new jobs.");
-        problem.retry_after_s = 5;
-        request_refuse(request, &problem);
-        return;
-    }
     struct submission *submission = malloc(sizeof *submission);
     if (submission == NULL) {
         request_abort(request);
         return;
     }
-    if (read(body, size, submission, &problem) < 0) {
+    if (parse(body, size, submission, &problem) < 0) {
         request_refuse(request, &problem);
     } else {
-        text_copy(submission->submit.command, sizeof submission->submit.command, command);
-        submit(request, submission);
+        take(request, submission);
         submission_done(submission);
     }
     free(submission);
 }
 
-void route_job_create(struct request *request)
+/* False: refused, the request is gone. */
+static bool may_create(struct request *request)
 {
-    if (strcmp(request->path.name, SEQUENCE_NAME) != 0) {
-        create(request, json_in_submit, request->path.name);
-        return;
+    struct problem problem;
+    if (accept_choose(request_header(request, "Accept"), answer_types, 3) < 0) {
+        problem_init(&problem, "not-acceptable",
+                     "On offer are application/json, application/x-ndjson and text/event-stream.");
+    } else if (request->front->is_stopping) {
+        problem_init(&problem, "draining", "The service is stopping and takes no new jobs.");
+        problem.retry_after_s = 5;
+    } else {
+        return true;
     }
-    struct problem problem; /* its body would be another */
+    request_refuse(request, &problem);
+    return false;
+}
+
+static void submit(struct request *request, struct submission *submission)
+{
+    auto_fd int stdin_fd = -1;
+    if (may_create(request) && take_idempotency_key(request, &submission->submit) &&
+        make_stdin(request, submission, &stdin_fd))
+        ask_submit(request, &submission->submit, stdin_fd, on_submitted);
+}
+
+static void submit_command(struct request *request, struct submission *submission)
+{
+    memcpy(submission->submit.command, request->path.name, sizeof submission->submit.command);
+    submit(request, submission);
+}
+
+static void submit_sequence(struct request *request, struct submission *submission)
+{
+    text_copy(submission->submit.command, sizeof submission->submit.command, SEQUENCE_NAME);
+    submit(request, submission);
+}
+
+/* The body of a sequence would be another. False: refused, the request is gone. */
+static bool is_listed_name(struct request *request)
+{
+    if (strcmp(request->path.name, SEQUENCE_NAME) != 0)
+        return true;
+    struct problem problem;
     problem_init(&problem, "not-found", "Sequences are put together at POST /v1/jobs.");
     request_refuse(request, &problem);
+    return false;
+}
+
+void route_job_create(struct request *request)
+{
+    if (is_listed_name(request))
+        with_submission(request, json_in_submit, submit_command);
 }
 
 void route_sequence_create(struct request *request)
 {
-    create(request, json_in_sequence, SEQUENCE_NAME);
+    with_submission(request, json_in_sequence, submit_sequence);
+}
+
+static void rerun(struct request *request, struct submission *submission)
+{
+    submission->submit.rerun_of = request->path.job_id;
+    if (may_create(request) && take_idempotency_key(request, &submission->submit))
+        ask_submit(request, &submission->submit, -1, on_submitted);
+}
+
+void route_job_rerun(struct request *request)
+{
+    with_submission(request, json_in_rerun, rerun);
+}
+
+static void on_verdict(struct request *request, struct message *message)
+{
+    request_reply_json(request, 200, "application/json", json_verdict(&message->body.verdict));
+}
+
+static void validate(struct request *request, struct submission *submission)
+{
+    auto_fd int stdin_fd = -1;
+    submission->submit.is_trial = true;
+    memcpy(submission->submit.command, request->path.name, sizeof submission->submit.command);
+    if (make_stdin(request, submission, &stdin_fd))
+        ask_submit(request, &submission->submit, stdin_fd, on_verdict);
+}
+
+void route_command_validate(struct request *request)
+{
+    if (is_listed_name(request))
+        with_submission(request, json_in_submit, validate);
 }

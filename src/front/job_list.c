@@ -1,4 +1,7 @@
-/* GET /v1/jobs: a page of jobs, newest first. The keeper sends one message for each, then says whether there are more. */
+/*
+ * GET /v1/jobs: a page of jobs, newest first; and GET /v1/queue: of those that wait, in their order. The keeper sends one message
+ * for each, then says whether there are more.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,8 @@
 #define LIMIT_DEFAULT 50
 
 struct job_list {
+    const char *path;
+    json_t *(*item)(const struct msg_job *job);
     json_t *items;
     struct job_id last;
     uint32_t limit;
@@ -37,7 +42,7 @@ static void answer(struct request *request, bool has_more)
     char cursor[CURSOR_BYTES] = "", link[QUERY_MAX_BYTES];
     if (has_more && json_array_size(list->items) > 0) {
         cursor_text(&list->last, &request->query, cursor);
-        if (cursor_link("/v1/jobs", &request->query, cursor, link, sizeof link))
+        if (cursor_link(list->path, &request->query, cursor, link, sizeof link))
             request_add_header(request, "Link", link);
     }
     json_t *json = json_object();
@@ -54,7 +59,7 @@ static void on_jobs(struct request *request, struct message *message)
         return;
     }
     if (json_array_size(list->items) < list->limit) {
-        json_array_append_new(list->items, json_job(&message->body.job));
+        json_array_append_new(list->items, list->item(&message->body.job));
         list->last = message->body.job.job_id;
     }
     ask_expect_more(request);
@@ -128,6 +133,28 @@ static const char *read_page(const struct query *query, struct msg_list_jobs *li
     return NULL;
 }
 
+/* `why`: what is wrong with the query, or NULL. */
+static void ask(struct request *request, const char *why, struct msg_list_jobs *list, const struct job_list *kind)
+{
+    if (why != NULL) {
+        struct problem problem;
+        problem_init(&problem, "bad-query", "%s", why);
+        request_refuse(request, &problem);
+        return;
+    }
+    struct job_list *state = malloc(sizeof *state);
+    if (state == NULL) {
+        request_abort(request);
+        return;
+    }
+    *state = *kind;
+    state->items = json_array();
+    state->limit = list->limit;
+    request->state = state;
+    request->free_state = job_list_free;
+    ask_list_jobs(request, list, on_jobs);
+}
+
 void route_job_list(struct request *request)
 {
     struct msg_list_jobs list = { 0 };
@@ -141,20 +168,14 @@ void route_job_list(struct request *request)
         why = read_times(&request->query, &list);
     if (why == NULL)
         why = read_page(&request->query, &list);
-    if (why != NULL) {
-        struct problem problem;
-        problem_init(&problem, "bad-query", "%s", why);
-        request_refuse(request, &problem);
-        return;
-    }
-    struct job_list *state = calloc(1, sizeof *state);
-    if (state == NULL) {
-        request_abort(request);
-        return;
-    }
-    state->items = json_array();
-    state->limit = list.limit;
-    request->state = state;
-    request->free_state = job_list_free;
-    ask_list_jobs(request, &list, on_jobs);
+    ask(request, why, &list, &(struct job_list){ .path = "/v1/jobs", .item = json_job });
+}
+
+void route_queue(struct request *request)
+{
+    struct msg_list_jobs list = { .is_queue = true };
+    const char *why = read_names(&request->query, &list);
+    if (why == NULL)
+        why = read_page(&request->query, &list);
+    ask(request, why, &list, &(struct job_list){ .path = "/v1/queue", .item = json_job_waiting });
 }

@@ -27,9 +27,12 @@ struct submission {
 int json_in_object(const void *body, size_t size, json_t **ret_object, struct problem *problem);
 int json_in_submit(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
 int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
+int json_in_rerun(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
 int json_in_cancel(const void *body, size_t size, struct msg_cancel *ret_cancel, struct problem *problem);
 int json_in_nothing(const void *body, size_t size, struct problem *problem); /* {} */
 int json_in_drain(const void *body, size_t size, struct msg_drain *ret_drain, struct problem *problem);
 int json_in_signal(const void *body, size_t size, struct msg_signal *ret_signal, struct problem *problem);
+int json_in_pause(const void *body, size_t size, struct msg_pause *ret_pause, struct problem *problem);
+int json_in_resume(const void *body, size_t size, struct msg_pause *ret_resume, struct problem *problem);
 
 void submission_done(struct submission *submission);

@@ -65,6 +65,11 @@ static json_t *id_or_null(const struct job_id *id)
     return job_id_is_none(id) ? json_null() : json_string(job_id_text(id, text));
 }
 
+static json_t *position_or_null(uint32_t position)
+{
+    return position > 0 ? json_integer(position) : json_null();
+}
+
 static json_t *time_or_null(uint64_t unix_ms)
 {
     char text[CLOCK_TEXT_BYTES];
@@ -280,7 +285,7 @@ json_t *json_job(const struct msg_job *job)
     json_t *json = json_job_minimal(job);
     json_object_set_new(json, "command", json_text(job->command));
     json_object_set_new(json, "queued_reason", text_or_null(job->queued_reason));
-    json_object_set_new(json, "position", job->position > 0 ? json_integer(job->position) : json_null());
+    json_object_set_new(json, "position", position_or_null(job->position));
     json_object_set_new(json, "params", json_entries(job->params));
     json_object_set_new(json, "actor", json_actor(job));
     json_object_set_new(json, "source", json_string(job_source_text(job->source)));
@@ -304,13 +309,97 @@ json_t *json_job(const struct msg_job *job)
     return json;
 }
 
+json_t *json_job_waiting(const struct msg_job *job)
+{
+    char id[JOB_ID_TEXT_BYTES], url[JOB_URL_BYTES];
+    json_t *json = json_object();
+    json_object_set_new(json, "id", json_string(job_id_text(&job->job_id, id)));
+    json_object_set_new(json, "url", json_string(job_url(&job->job_id, url)));
+    json_object_set_new(json, "command", json_text(job->command));
+    json_object_set_new(json, "actor", json_actor(job));
+    json_object_set_new(json, "created_at", time_or_null(job->created_unix_ms));
+    json_object_set_new(json, "priority", json_integer(job->priority));
+    json_object_set_new(json, "position", position_or_null(job->position));
+    json_object_set_new(json, "reason", json_string(job_wait_text(job->wait)));
+    json_object_set_new(json, "queued_reason", text_or_null(job->queued_reason));
+    return json;
+}
+
+json_t *json_pause(const struct pause_state *pause)
+{
+    if (!pause->is_paused)
+        return json_null();
+    json_t *json = json_object();
+    json_object_set_new(json, "queue", json_boolean(!pause->refuses));
+    json_object_set_new(json, "reason", text_or_null(pause->reason));
+    json_object_set_new(json, "by", json_text(pause->actor));
+    json_object_set_new(json, "since", time_or_null(pause->since_unix_ms));
+    return json;
+}
+
+static json_t *json_errors(struct span errors)
+{
+    json_t *list = json_array();
+    struct reader in = { errors.data, errors.size };
+    struct entry entry;
+    while (entries_next(&in, &entry) > 0) {
+        if (entry.kind != ENTRY_ERROR)
+            continue;
+        json_t *error = json_object();
+        json_object_set_new(error, "pointer", json_text_span(entry.name));
+        json_object_set_new(error, "code", json_text_span(entry.value));
+        json_object_set_new(error, "detail", json_text_span(entry.extra));
+        json_array_append_new(list, error);
+    }
+    return list;
+}
+
+/* Texts, each with its NUL. */
+static json_t *json_texts(struct span texts)
+{
+    json_t *list = json_array();
+    for (uint32_t at = 0; at < texts.size;) {
+        uint32_t size = (uint32_t)strnlen((const char *)texts.data + at, texts.size - at);
+        json_array_append_new(list, json_text_span((struct span){ texts.data + at, size }));
+        at += size + 1;
+    }
+    return list;
+}
+
+static json_t *json_forecast(const struct msg_verdict *verdict)
+{
+    bool waits = verdict->wait != JOB_WAIT_NONE;
+    json_t *json = json_object();
+    json_object_set_new(json, "position", position_or_null(verdict->position));
+    json_object_set_new(json, "reason", waits ? json_string(job_wait_text(verdict->wait)) : json_null());
+    json_object_set_new(json, "queued_reason", text_or_null(verdict->queued_reason));
+    return json;
+}
+
+json_t *json_verdict(const struct msg_verdict *verdict)
+{
+    bool is_accepted = verdict->code[0] == '\0', is_new = job_id_is_none(&verdict->job_id);
+    json_t *json = json_object();
+    json_object_set_new(json, "verdict", json_string(is_accepted ? "accepted" : "refused"));
+    json_object_set_new(json, "code", text_or_null(verdict->code));
+    json_object_set_new(json, "detail", text_or_null(verdict->detail));
+    json_object_set_new(json, "errors", json_errors(verdict->errors));
+    json_object_set_new(json, "retry_after",
+                        verdict->retry_after_s > 0 ? json_integer(verdict->retry_after_s) : json_null());
+    json_object_set_new(json, "job", id_or_null(&verdict->job_id));
+    json_object_set_new(json, "queue", is_accepted && is_new ? json_forecast(verdict) : json_null());
+    if (verdict->has_argv)
+        json_object_set_new(json, "argv", json_texts(verdict->argv));
+    return json;
+}
+
 json_t *json_job_state(const struct msg_job *job, const char *type)
 {
     json_t *json = json_object();
     json_object_set_new(json, "type", json_string(type));
     json_object_update_new(json, json_job_minimal(job));
     json_object_set_new(json, "queued_reason", text_or_null(job->queued_reason));
-    json_object_set_new(json, "position", job->position > 0 ? json_integer(job->position) : json_null());
+    json_object_set_new(json, "position", position_or_null(job->position));
     json_object_set_new(json, "started_at", time_or_null(job->started_unix_ms));
     json_object_set_new(json, "finished_at", time_or_null(job->finished_unix_ms));
     return json;

@@ -15,6 +15,8 @@ struct msg_identity;
 struct msg_schedule;
 struct msg_step;
 struct msg_job;
+struct msg_verdict;
+struct pause_state;
 
 /* Every byte that is not UTF-8 becomes U+FFFD; NUL too. */
 json_t *json_text(const char *text);
@@ -29,6 +31,11 @@ json_t *json_job(const struct msg_job *job);
 
 /* {id, url, state} */
 json_t *json_job_minimal(const struct msg_job *job);
+
+/* An item of GET /v1/queue; that a command is paused, or null; the verdict of a dry run. */
+json_t *json_job_waiting(const struct msg_job *job);
+json_t *json_pause(const struct pause_state *pause);
+json_t *json_verdict(const struct msg_verdict *verdict);
 
 /* What a stream tells at a change of state, and at the end. `type` is the record's: "state", "end". */
 json_t *json_job_state(const struct msg_job *job, const char *type);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -147,7 +148,8 @@ bool ask_whoami(struct request *request, ask_answered answered)
 
 bool ask_list_commands(struct request *request, ask_answered answered)
 {
-    struct msg_whoami list = { .evidence = request->evidence };
+    struct msg_list_commands list = { .evidence = request->evidence };
+    memcpy(list.command, request->path.name, sizeof list.command);
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_LIST_COMMANDS, &list, -1, false, BIT(MSG_COMMANDS), answered });
 }
@@ -156,8 +158,17 @@ bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd
 {
     submit->evidence = request->evidence;
     submit->has_stdin = stdin_fd >= 0;
+    uint64_t expects = submit->is_trial ? BIT(MSG_VERDICT) : BIT(MSG_SUBMITTED);
     return put(request, &request->asks[ASK_MAIN],
-               &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, BIT(MSG_SUBMITTED), answered });
+               &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, expects, answered });
+}
+
+bool ask_pause(struct request *request, struct msg_pause *pause, ask_answered answered)
+{
+    pause->evidence = request->evidence;
+    memcpy(pause->command, request->path.name, sizeof pause->command);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_PAUSE, pause, -1, false, BIT(MSG_COMMANDS), answered });
 }
 
 bool ask_read_job(struct request *request, bool watch, ask_answered answered)

@@ -36,6 +36,8 @@ static const struct kind {
     { "request-timeout", 408, "The request took too long" },
     { "job-not-active", 409, "The job has ended or has not started" },
     { "command-paused", 409, "The command is paused" },
+    { "secrets-required", 409, "Secrets are not kept, and are needed again" },
+    { "input-not-kept", 409, "What the job was given is not there any more" },
     { "output-expired", 410, "The output was removed" },
     { "etag-mismatch", 412, "The resource has changed" },
     { "body-too-large", 413, "The body is too large" },
@@ -116,6 +118,9 @@ void problem_from_refusal(struct problem *problem, const struct msg_refused *ref
         problem->status = 500;
     text_copy(problem->code, sizeof problem->code, refused->code);
     text_copy(problem->detail, sizeof problem->detail, refused->detail);
+    text_copy(problem->rate, sizeof problem->rate, refused->rate);
+    problem->rate_count = refused->rate_count;
+    problem->rate_period_s = refused->rate_period_s;
     struct reader in = { refused->errors.data, refused->errors.size };
     struct entry entry;
     while (entries_next(&in, &entry) > 0)
@@ -143,6 +148,18 @@ json_t *problem_json(const struct problem *problem, const struct request *reques
     return json;
 }
 
+/* RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers): nothing is left for so long. */
+static void add_rate(struct request *request, const struct problem *problem)
+{
+    char policy[80], limit[80];
+    if (problem->rate[0] == '\0')
+        return;
+    snprintf(policy, sizeof policy, "\"%s\";q=%u;w=%u", problem->rate, problem->rate_count, problem->rate_period_s);
+    snprintf(limit, sizeof limit, "\"%s\";r=0;t=%u", problem->rate, problem->retry_after_s);
+    request_add_header(request, "RateLimit-Policy", policy);
+    request_add_header(request, "RateLimit", limit);
+}
+
 void request_problem(struct request *request, struct problem *problem)
 {
     json_t *json = problem_json(problem, request);
@@ -151,6 +168,7 @@ void request_problem(struct request *request, struct problem *problem)
         request_add_header(request, "WWW-Authenticate", "Bearer realm=\"sallyport\"");
     if (problem->retry_after_s > 0)
         request_add_header_number(request, "Retry-After", problem->retry_after_s);
+    add_rate(request, problem);
     problem_done(problem);
     request_reply_json(request, status, "application/problem+json", json);
 }

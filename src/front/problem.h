@@ -18,6 +18,8 @@ struct problem {
     char detail[ERROR_TEXT_MAX_BYTES];
     json_t *errors;         /* array of {pointer, code, detail}; NULL for none */
     uint32_t retry_after_s; /* 0 for none */
+    char rate[16];          /* the name of the policy that was exceeded, "" for none, */
+    uint32_t rate_count, rate_period_s;
 };
 
 /* The status comes from the table; a code that is not in it is 500. */

@@ -19,6 +19,7 @@
 static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
 static const char *const job_list_keys[] = { "command", "state", "actor",  "label",  "since",
                                              "until",   "limit", "cursor", "parent", NULL };
+static const char *const queue_keys[] = { "command", "actor", "limit", "cursor", NULL };
 static const char *const job_read_keys[] = { "wait", NULL };
 static const char *const output_keys[] = {
     "follow", "offset", "tail", "stream", "search", "ignore_case", "limit", NULL
@@ -35,6 +36,10 @@ static const struct route routes[] = {
     { GET, .path = "/v1/commands", .run = route_command_list, .query_keys = command_list_keys },
     { GET, .path = "/v1/commands/{name}", .run = route_command_read },
     { POST, .path = "/v1/commands/{name}/jobs", .run = route_job_create },
+    { POST, .path = "/v1/commands/{name}/validate", .run = route_command_validate },
+    { POST, .path = "/v1/commands/{name}/pause", .run = route_command_pause },
+    { POST, .path = "/v1/commands/{name}/resume", .run = route_command_resume },
+    { GET, .path = "/v1/queue", .run = route_queue, .query_keys = queue_keys },
     { GET, .path = "/v1/jobs", .run = route_job_list, .query_keys = job_list_keys },
     { POST, .path = "/v1/jobs", .run = route_sequence_create },
     { GET, .path = "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
@@ -42,6 +47,7 @@ static const struct route routes[] = {
     { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys, .bytes_key = "search" },
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
+    { POST, .path = "/v1/jobs/{id}/rerun", .run = route_job_rerun },
     { GET, .path = "/v1/schedules", .run = route_schedule_list },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
     { POST, .path = "/v1/config/reload", .run = route_config_reload },
@@ -58,13 +64,10 @@ static_assert(sizeof routes / sizeof routes[0] + 2 <= COUNTED_ROUTES_MAX, "each 
 
 /* Names that are taken, and mean something in a later release. */
 static const char *const later_paths[] = {
-    "/v1/commands/{name}/validate",
     "/v1/jobs/{id}/stdin",
-    "/v1/jobs/{id}/rerun",
     "/v1/jobs/{id}/approval",
     "/v1/jobs/{id}/artifacts",
     "/v1/jobs/{id}/artifacts/{rest}",
-    "/v1/queue",
     "/v1/schedules/{rest}",
     "/v1/tokens",
     "/v1/tokens/{rest}",

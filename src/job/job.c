@@ -58,6 +58,20 @@ static const char *const degrade_texts[DEGRADE_COUNT] = {
     "cgroup-memory", "cgroup-pids", "cgroup-cpu", "cgroup-io", "landlock", "job-uid",
 };
 
+static const char *const wait_texts[JOB_WAIT_COUNT] = {
+    [JOB_WAIT_NONE] = "",
+    [JOB_WAIT_PAUSED] = "paused",
+    [JOB_WAIT_DRAINING] = "draining",
+    [JOB_WAIT_LAUNCHER_DOWN] = "launcher-down",
+    [JOB_WAIT_CONCURRENCY] = "concurrency",
+    [JOB_WAIT_CALLER_LIMIT] = "caller-limit",
+    [JOB_WAIT_SERVICE_LIMIT] = "service-limit",
+    [JOB_WAIT_SLOTS] = "slots",
+    [JOB_WAIT_USER_SLOTS] = "user-slots",
+    [JOB_WAIT_RETRYING] = "retrying",
+    [JOB_WAIT_STARTING] = "starting",
+};
+
 enum job_state job_next(enum job_state state, enum job_event event)
 {
     assert(state < JOB_STATE_COUNT && event < JOB_EVENT_COUNT);
@@ -95,6 +109,11 @@ const char *job_reason_text(enum job_reason reason)
 const char *job_source_text(enum job_source source)
 {
     return source < JOB_SOURCE_COUNT ? source_texts[source] : "";
+}
+
+const char *job_wait_text(enum job_wait wait)
+{
+    return wait < JOB_WAIT_COUNT ? wait_texts[wait] : "";
 }
 
 const char *job_degrade_text(unsigned bit_index)

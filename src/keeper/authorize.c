@@ -131,6 +131,21 @@ bool may_read(const struct caller *who, const char *actor, uint8_t via)
     return may_read_all(who) || (has_scope(who, SCOPE_READ_OWN) && is_own(who, actor, via));
 }
 
+bool may_know(const struct caller *who, const char *actor, uint8_t via)
+{
+    return is_own(who, actor, via) || may_read(who, actor, via);
+}
+
+bool may_pause(const struct caller *who)
+{
+    return has_scope(who, SCOPE_ADMIN);
+}
+
+bool may_see_argv(const struct caller *who)
+{
+    return has_scope(who, SCOPE_ADMIN);
+}
+
 bool may_cancel(const struct caller *who, const char *actor, uint8_t via)
 {
     return has_scope(who, SCOPE_CANCEL_ALL) || (has_scope(who, SCOPE_CANCEL_OWN) && is_own(who, actor, via));

@@ -5,6 +5,7 @@
 #include "job_life.h"
 #include "keeper.h"
 #include "own_submit.h"
+#include "replacement.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
@@ -32,14 +33,13 @@ static bool is_due(uint8_t when, uint8_t state)
     return when == FOLLOW_ALWAYS;
 }
 
-static void follow(struct keeper *keeper, const struct job *job, const struct command *from, const struct follow *what,
-                   struct span given)
+static void follow(struct keeper *keeper, const struct job_record *record, const struct command *from,
+                   const struct follow *what, struct span given)
 {
     static uint8_t room[PARAMS_MAX_BYTES];
     static struct msg_submit asked;
     static struct own_submit own; /* heard of again when the commit is through */
     char id[JOB_ID_TEXT_BYTES];
-    const struct job_record *record = &job->record;
     const struct job_facts facts = { .id = job_id_text(&record->id, id),
                                      .state = job_state_text(record->state),
                                      .reason = job_reason_text(record->reason),
@@ -63,27 +63,27 @@ static void follow(struct keeper *keeper, const struct job *job, const struct co
     following = NULL;
 }
 
-static void follow_all(struct keeper *keeper, const struct job *job)
+static void follow_all(struct keeper *keeper, const struct job_record *record)
 {
     static uint8_t given[PARAMS_MAX_BYTES]; /* the store's own copy is gone with the next question to it */
     struct span params = { 0 }, labels;
     struct error err = { 0 };
-    int index = policy_find_command(keeper->rules.policy, job->record.command);
+    int index = policy_find_command(keeper->rules.policy, record->command);
     if (index < 0)
         return;
     const struct command *from = &keeper->rules.policy->commands[index];
     if (from->follow_count == from->step_count)
         return;
-    if (store_job_input(keeper->store, &job->record.id, &params, &labels, &err) < 0)
-        log_error("what a job of '%s' was given cannot be read: %s", job->record.command, err.text);
+    if (store_job_input(keeper->store, &record->id, &params, &labels, &err) < 0)
+        log_error("what a job of '%s' was given cannot be read: %s", record->command, err.text);
     if (params.size > sizeof given)
         params.size = 0;
     if (params.size > 0)
         memcpy(given, params.data, params.size);
     params.data = given;
     for (uint32_t i = from->step_count; i < from->follow_count; i++)
-        if (is_due(from->follows[i].when, job->record.state))
-            follow(keeper, job, from, &from->follows[i], params);
+        if (is_due(from->follows[i].when, record->state))
+            follow(keeper, record, from, &from->follows[i], params);
 }
 
 bool chains_follow(struct keeper *keeper)
@@ -96,7 +96,10 @@ bool chains_follow(struct keeper *keeper)
             continue;
         job->has_followed = true;
         has_any = true;
-        follow_all(keeper, job);
+        struct job_record record = job->record;
+        if (job->is_replaced) /* whose end this commit brings, before it ends in memory */
+            replacement_note_end(&record);
+        follow_all(keeper, &record);
     }
     return has_any;
 }

@@ -223,7 +223,7 @@ void feeds_tell(struct keeper *keeper)
 void feeds_tick(struct keeper *keeper)
 {
     struct feeds *feeds = &keeper->feeds;
-    uint32_t waiting = keeper->queue.waiting, running = queue_slots_used(keeper);
+    uint32_t waiting = keeper->queue.waiting, running = keeper->queue.running;
     bool has_changed = waiting != feeds->waiting || running != feeds->running, is_any_due = false;
     feeds->waiting = waiting;
     feeds->running = running;

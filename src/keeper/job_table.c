@@ -78,7 +78,7 @@ void jobs_each(struct keeper *keeper, void (*visit)(struct keeper *keeper, struc
 
 bool job_is_under_way(const struct job *job)
 {
-    return job->has_slot && !job->is_over;
+    return job->has_slot && !job->is_over && job->record.step_count == 0;
 }
 
 unsigned jobs_under_way(const struct keeper *keeper)

@@ -7,11 +7,14 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "ranking.h"
 #include "sallyport/proto/messages.h"
 #include "sallyport/store/store.h"
 
 struct keeper;
+struct lane;
 struct output;
+struct share;
 struct slot_kind;
 
 /* What follows once the record is stored. */
@@ -19,7 +22,9 @@ enum due { DUE_LAUNCH = 1, DUE_SEEN = 2, DUE_FORGET = 4, DUE_AUDIT_START = 8, DU
 
 struct job {
     LIST_ENTRY(job) in_table;
-    TAILQ_ENTRY(job) in_queue, in_changed, in_news, in_due;
+    LIST_ENTRY(job) in_started;
+    TAILQ_ENTRY(job) in_changed, in_news, in_due;
+    struct place in_queue, in_lane, in_overdue;
     struct job_record record;
     bool is_new;                          /* its record is in the open transaction and may yet be undone */
     bool is_over;                         /* its end is stored; here only until those who watch were told */
@@ -30,8 +35,12 @@ struct job {
     unsigned due;                         /* enum due */
     uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */
     uint32_t secret_params_bytes;
-    struct slot_kind *kind;  /* whose slot it waits for or has */
-    uint64_t queue_number;   /* of one that waits: how far behind kind->gone it stands */
+    struct lane *lane;       /* while it waits, and while it has a slot */
+    struct share *share;     /* the same: its caller's */
+    struct slot_kind *kind;  /* whose slot it has */
+    bool is_replaced;        /* its end is in the open transaction; here it waits for the commit (replacement.h) */
+    bool is_between;         /* the rules change, and it waits for its new lane */
+    uint64_t max_wait_ms;    /* how long it may wait; 0: for ever, or it does not wait */
     struct copy *stdin_copy; /* while it is read from the disk */
     int stdin_fd;            /* the memory file that it becomes, or -1 */
     bool has_slot;

@@ -74,6 +74,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
         done = store_open(database_path, keeper->rules.settings.syncs_fully, &keeper->store, err);
     if (done == 0)
         done = drain_load(keeper, err);
+    if (done == 0)
+        done = pauses_load(keeper, err);
     if (done == 0) {
         queue_renew(keeper);
         done = recover_jobs(keeper, err);
@@ -102,6 +104,7 @@ void keeper_free(struct keeper *keeper)
         jobs_each(keeper, job_forget);
     turn_done(keeper);
     queue_done(keeper);
+    pauses_done(keeper);
     watches_done(keeper);
     feeds_done(keeper);
     shutdown_done(keeper);
@@ -200,8 +203,10 @@ static void expire_keys(struct keeper *keeper)
     int done = turn_write(keeper, &err);
     if (done == 0)
         done = store_keys_expire(keeper->store, clock_unix_ms(), KEYS_AT_ONCE, &err);
+    if (done >= 0)
+        done = store_dedupe_expire(keeper->store, clock_unix_ms(), KEYS_AT_ONCE, &err);
     if (done < 0)
-        log_warn("old idempotency keys cannot be removed: %s; trying again in a minute", err.text);
+        log_warn("old keys cannot be removed: %s; trying again in a minute", err.text);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -213,6 +218,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     feeds_check_expiry(keeper);
     feeds_tick(keeper);
     refusals_flush(keeper);
+    overdue_end(keeper);
     sequences_tick(keeper);
     alarms_check(keeper);
     reloads_check(keeper);

@@ -16,6 +16,7 @@
 #include "job_table.h"
 #include "metrics.h"
 #include "output_sync.h"
+#include "pause.h"
 #include "peer.h"
 #include "queue.h"
 #include "refusals.h"
@@ -52,6 +53,7 @@ struct keeper {
     struct queue queue;
     struct alarms alarms;
     TAILQ_HEAD(, job) sequences_due; /* sequence.h */
+    struct pauses pauses;
     struct watches watches;
     struct feeds feeds;
     struct refusals refusals;

@@ -3,6 +3,8 @@
 
 #include "request.h"
 
+struct job_record;
+
 void front_take(struct keeper *keeper, struct message *message);
 
 /* The same submit once more, now that its standard input is stored (intake.h). */
@@ -11,7 +13,12 @@ void front_take_again(struct keeper *keeper, const struct message *message, stru
 /* Tells the front how we are. */
 void front_tell_status(struct keeper *keeper);
 
-/* look.c */
+/*
+ * look.c. The record of a job that the caller may read; otherwise false, and the refusal is on its way: what may not be seen does
+ * not exist.
+ */
+bool look_for_job(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                  struct job_record *ret_record);
 void answer_whoami(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_commands(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_read_job(struct keeper *keeper, const struct request *request, const struct message *message);
@@ -23,12 +30,13 @@ void answer_follow(struct keeper *keeper, const struct request *request, const s
 /* metrics.c */
 void answer_read_metrics(struct keeper *keeper, const struct request *request, const struct message *message);
 
-/* submit.c, stop.c, list.c, list_steps.c, list_schedules.c */
+/* submit.c, stop.c, list.c, list_steps.c, list_schedules.c, pause.c */
 void answer_submit(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_cancel(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_signal(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_schedules(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_pause(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message);
 
 /* reload.c, drain.c */

@@ -62,9 +62,54 @@ static bool read_label(struct span label, struct job_label *ret_label)
     return true;
 }
 
+/* Where the page begins: behind this job, wherever it is now. */
+static int find_order(struct keeper *keeper, const struct msg_list_jobs *asked, struct order *ret_order,
+                      struct error *err)
+{
+    struct job at;
+    const struct job *job = job_find(keeper, &asked->before);
+    int found = job != NULL ? 1 : store_job_read(keeper->store, &asked->before, &at.record, err);
+    if (found > 0)
+        *ret_order = queue_order(job != NULL ? job : &at);
+    return found;
+}
+
+static bool is_listed(const struct msg_list_jobs *asked, const struct caller *who, const struct job *job)
+{
+    const struct job_record *record = &job->record;
+    return may_read(who, record->actor, record->via) &&
+           (asked->command[0] == '\0' || strcmp(asked->command, record->command) == 0) &&
+           (asked->actor[0] == '\0' || strcmp(asked->actor, record->actor) == 0);
+}
+
+/* The jobs that wait, in their order. */
+static void list_queue(struct keeper *keeper, const struct request *request, const struct msg_list_jobs *asked)
+{
+    struct page page = { .keeper = keeper,
+                         .request = request,
+                         .wanted = asked->limit != 0 ? asked->limit : PAGE_DEFAULT };
+    struct error err = { 0 };
+    struct order behind;
+    int found = asked->has_before ? find_order(keeper, asked, &behind, &err) : 0;
+    if (found < 0) {
+        request_fail(keeper, request, &err);
+        return;
+    }
+    const struct ranking *order = &keeper->queue.order;
+    const struct job *job = found > 0 ? ranking_behind(order, behind) : ranking_first(order);
+    for (; job != NULL; job = ranking_behind(order, queue_order(job)))
+        if (is_listed(asked, request->who, job) && !send_one(&page, &job->record))
+            break;
+    request_answer(keeper, request, MSG_JOBS_END, &(struct msg_jobs_end){ .has_more = page.has_more });
+}
+
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     const struct msg_list_jobs *asked = &message->body.list_jobs;
+    if (asked->is_queue) {
+        list_queue(keeper, request, asked);
+        return;
+    }
     struct page page = { .keeper = keeper,
                          .request = request,
                          .wanted = asked->limit != 0 ? asked->limit : PAGE_DEFAULT };

@@ -52,7 +52,7 @@ void answer_list_steps(struct keeper *keeper, const struct request *request, con
     static struct children children; /* large, and one at a time */
     struct job_record record;
     struct error err = { 0 };
-    if (!find_readable(keeper, request, &message->body.read_job.job_id, &record))
+    if (!look_for_job(keeper, request, &message->body.read_job.job_id, &record))
         return;
     memset(&children, 0, sizeof children);
     children.keeper = keeper;

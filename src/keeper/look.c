@@ -25,25 +25,33 @@ void answer_whoami(struct keeper *keeper, const struct request *request, const s
 
 void answer_list_commands(struct keeper *keeper, const struct request *request, const struct message *message)
 {
-    uint8_t visible[COMMAND_COUNT_MAX / 8] = { 0 }, runnable[COMMAND_COUNT_MAX / 8] = { 0 };
+    uint8_t visible[COMMAND_COUNT_MAX / 8] = { 0 }, runnable[COMMAND_COUNT_MAX / 8] = { 0 },
+                                        paused[COMMAND_COUNT_MAX / 8] = { 0 };
     const struct policy *policy = keeper->rules.policy;
-    (void)message;
+    const char *named = message->body.list_commands.command;
     for (uint32_t i = 0; i < policy->command_count; i++) {
-        if (may_see(request->who, policy->commands[i].name))
-            visible[i / 8] |= (uint8_t)(1u << (i % 8));
-        if (may_run(request->who, policy->commands[i].name))
-            runnable[i / 8] |= (uint8_t)(1u << (i % 8));
+        const char *name = policy->commands[i].name;
+        uint8_t bit = (uint8_t)(1u << (i % 8));
+        if (!may_see(request->who, name))
+            continue;
+        visible[i / 8] |= bit;
+        if (may_run(request->who, name))
+            runnable[i / 8] |= bit;
+        if (pause_find(keeper, name) != NULL)
+            paused[i / 8] |= bit;
     }
     uint32_t bytes = (policy->command_count + 7) / 8;
     struct msg_commands commands = { .visible = { visible, bytes },
                                      .runnable = { runnable, bytes },
+                                     .paused = { paused, bytes },
                                      .generation = keeper->rules.generation };
+    if (named[0] != '\0' && may_see(request->who, named))
+        pause_tell(keeper, named, &commands.pause);
     request_answer(keeper, request, MSG_COMMANDS, &commands);
 }
 
-/* The record of a job that the caller may read. Otherwise the refusal is on its way: what may not be seen does not exist. */
-bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
-                   struct job_record *ret_record)
+bool look_for_job(struct keeper *keeper, const struct request *request, const struct job_id *id,
+                  struct job_record *ret_record)
 {
     struct error err = { 0 };
     const struct job *job = job_find(keeper, id);
@@ -90,7 +98,7 @@ void answer_read_job(struct keeper *keeper, const struct request *request, const
     struct job_record record;
     struct msg_job report;
     struct error err = { 0 };
-    if (!find_readable(keeper, request, &asked->job_id, &record))
+    if (!look_for_job(keeper, request, &asked->job_id, &record))
         return;
     if (report_job(keeper, &record, &report, &err) < 0) {
         request_fail(keeper, request, &err);
@@ -182,7 +190,7 @@ void answer_read_output(struct keeper *keeper, const struct request *request, co
     struct job_record record;
     struct msg_output output;
     struct error err = { 0 };
-    if (!find_readable(keeper, request, &asked->job_id, &record))
+    if (!look_for_job(keeper, request, &asked->job_id, &record))
         return;
     int fds[2] = { -1, -1 };
     int done = is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);

@@ -98,11 +98,10 @@ static int add(struct record_file *file, enum metric_type type, const void *reco
 static int write_keeper(const struct keeper *keeper, struct record_file *file, struct error *err)
 {
     const struct metrics *metrics = &keeper->metrics;
-    uint64_t oldest_unix_ms = queue_oldest_unix_ms(keeper);
     struct metric_keeper totals = {
-        .running = queue_slots_used(keeper),
+        .running = keeper->queue.running,
         .queued = keeper->queue.waiting,
-        .queue_oldest_ms = oldest_unix_ms > 0 ? since_us(oldest_unix_ms, clock_unix_ms()) / 1000 : 0,
+        .queue_oldest_ms = queue_oldest_ms(keeper),
         .output_bytes = metrics->output_bytes,
         .schedule_missed = keeper->alarms.missed,
         .store_bytes = retention_stored_bytes(keeper),

@@ -14,8 +14,8 @@ struct own_submit {
     struct job_id parent; /* or all zero */
     uint32_t step_index;  /* from 1; 0: no step */
     /*
-     * Heard once: which job it is (new, or known by its idempotency key) when that is stored, or why there is none. May
-     * come before submit_own() returns. A commit that failed is a refusal, 503 store-full: whoever must not lose the
+     * Heard once: which job it is (a new one, or one that was there, as struct msg_submitted says) when that is stored, or
+     * why there is none. May come before submit_own() returns. A commit that failed is a refusal, 503 store-full: whoever must not lose the
      * submit makes it again in the turn that tries again.
      */
     void (*heard)(struct keeper *keeper, struct own_submit *own, const struct msg_submitted *submitted,

@@ -50,6 +50,7 @@ enum start { START_NEXT, START_NO_MORE_OF_ITS_KIND, START_NOTHING };
 static enum start start(struct keeper *keeper, struct job *job)
 {
     if (job->record.step_count > 0) {
+        queue_start(keeper, job);
         sequence_start(keeper, job);
         return START_NEXT;
     }
@@ -76,27 +77,66 @@ static enum start start(struct keeper *keeper, struct job *job)
     }
     if (job->record.timeout_ms == 0 || job->record.timeout_ms > command->timeout_ms)
         job->record.timeout_ms = command->timeout_ms;
-    queue_remove(keeper, job);
-    job->kind->used++;
-    job->has_slot = true;
+    queue_start(keeper, job);
     job_change(keeper, job, JOB_ADMIT);
     return START_NEXT;
 }
 
-static enum start start_kind(struct keeper *keeper, struct slot_kind *kind)
+static bool comes_before(const struct lane *left, const struct lane *right)
 {
-    enum start next = START_NEXT;
-    while (next == START_NEXT && kind->used < kind->slots && !TAILQ_EMPTY(&kind->waiting))
-        next = start(keeper, TAILQ_FIRST(&kind->waiting));
+    const struct order *a = &left->place.order, *b = &right->place.order;
+    return a->major != b->major ? a->major < b->major : a->minor < b->minor;
+}
+
+/* The first of all kinds that have a slot: what the service has room for is not the first kind's alone. */
+static struct lane *next_lane(const struct keeper *keeper)
+{
+    const struct queue *queue = &keeper->queue;
+    uint32_t most = keeper->rules.settings.quota.running;
+    struct lane *next = NULL;
+    if (most != 0 && queue->running >= most)
+        return NULL;
+    for (const struct slot_kind *kind = queue->kinds; kind != NULL; kind = kind->next) {
+        struct lane *lane = kind->used < kind->slots && !kind->is_held_up ? ranking_first(&kind->ready) : NULL;
+        if (lane != NULL && (next == NULL || comes_before(lane, next)))
+            next = lane;
+    }
     return next;
+}
+
+/* False: nothing more for now. */
+static bool start_first(struct keeper *keeper, struct lane *lane)
+{
+    struct job *job = ranking_first(&lane->waiting);
+    struct slot_kind *kind = lane->kind;
+    if (share_is_full(job->share)) {
+        lane_settle(keeper, lane); /* its caller has begun something else meanwhile */
+        return true;
+    }
+    enum start next = start(keeper, job);
+    if (next == START_NO_MORE_OF_ITS_KIND)
+        kind->is_held_up = true;
+    return next != START_NOTHING && (next != START_NEXT || !job->is_queued);
+}
+
+static void start_all(struct keeper *keeper)
+{
+    struct lane *lane;
+    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
+        kind->is_held_up = false;
+    while ((lane = next_lane(keeper)) != NULL && start_first(keeper, lane))
+        ;
 }
 
 void queue_start_next(struct keeper *keeper)
 {
-    if (keeper->shutdown.is_on || keeper->drain.is_on || !launcher_is_up(keeper) ||
-        clock_monotonic_ms() < keeper->queue.not_before_ms)
-        return;
-    for (struct slot_kind *kind = keeper->queue.kinds; kind != NULL; kind = kind->next)
-        if (start_kind(keeper, kind) == START_NOTHING)
-            return;
+    struct queue *queue = &keeper->queue;
+    if (queue->is_starting)
+        return; /* an end in here may bring a submit: what that makes possible is the next turn's */
+    queue->is_starting = true;
+    overdue_end(keeper);
+    if (!keeper->shutdown.is_on && !keeper->drain.is_on && launcher_is_up(keeper) &&
+        clock_monotonic_ms() >= queue->not_before_ms)
+        start_all(keeper);
+    queue->is_starting = false;
 }

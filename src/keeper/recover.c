@@ -9,6 +9,7 @@
 #include "output.h"
 #include "sequence.h"
 #include "stdin_file.h"
+#include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 
@@ -29,10 +30,9 @@ static bool take_record(void *arg, const struct job_record *record)
     job->is_start_counted = record->started_unix_ms != 0;
     if (record->state != JOB_QUEUED) {
         found->under_way++;
+        queue_take_slot(found->keeper, job);
         if (record->step_count > 0)
             sequence_due(found->keeper, job);
-        else
-            queue_take_slot(found->keeper, job);
         return true;
     }
     found->queued++;
@@ -45,9 +45,22 @@ static bool is_known(void *arg, const struct job_id *id)
     return job_find(arg, id) != NULL;
 }
 
+/* Of callers and commands that are not listed any more. */
+static void forget_old_rates(struct keeper *keeper)
+{
+    struct error err = { 0 };
+    uint64_t now_unix_ms = clock_unix_ms();
+    int done = turn_write(keeper, &err);
+    if (done == 0 && now_unix_ms > RATE_PERIOD_MAX_MS)
+        done = store_rates_expire(keeper->store, now_unix_ms - RATE_PERIOD_MAX_MS, &err);
+    if (done < 0)
+        log_warn("old marks of rates cannot be removed: %s; they stay until the next start", err.text);
+}
+
 int recover_jobs(struct keeper *keeper, struct error *err)
 {
     struct found found = { .keeper = keeper };
+    forget_old_rates(keeper);
     int done = store_jobs_active(keeper->store, take_record, &found, err);
     if (done < 0)
         return fail_in(err, "read the jobs that have not ended");

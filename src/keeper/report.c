@@ -22,8 +22,8 @@ static void copy_texts(const struct job_record *record, struct msg_job *report)
 
 static void copy_live(const struct keeper *keeper, const struct job *job, struct msg_job *report)
 {
-    report->position = queue_position(job);
-    COPY_TEXT(report->queued_reason, queue_reason(keeper, job));
+    report->position = queue_position(keeper, job);
+    report->wait = (uint8_t)queue_reason(keeper, job, report->queued_reason);
     if (job->output != NULL) {
         report->output_bytes = job->output->bytes;
         report->output_truncated = job->output->is_truncated;

@@ -8,6 +8,7 @@
 #include "keeper.h"
 #include "own_submit.h"
 #include "records.h"
+#include "submit.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
@@ -54,6 +55,13 @@ static void tell(struct keeper *keeper, const struct request *request, const str
         request_answer(keeper, request, MSG_REFUSED, refused);
 }
 
+uint32_t request_retry_after_s(uint64_t now_unix_ms, uint64_t until_unix_ms)
+{
+    uint64_t ms = until_unix_ms > now_unix_ms ? until_unix_ms - now_unix_ms : 0;
+    uint64_t s = (ms + 999) / 1000, most = RATE_PERIOD_MAX_MS / 1000;
+    return (uint32_t)(s < 1 ? 1 : s > most ? most : s);
+}
+
 static void send_refusal(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
                          const char *detail)
 {
@@ -62,6 +70,11 @@ static void send_refusal(struct keeper *keeper, const struct request *request, c
                                    .retry_after_s = refusal->retry_after_s };
     text_copy(refused.code, sizeof refused.code, refusal->code);
     text_copy(refused.detail, sizeof refused.detail, detail);
+    if (refusal->rate_of != NULL) {
+        text_copy(refused.rate, sizeof refused.rate, refusal->rate_of);
+        refused.rate_count = refusal->rate.count;
+        refused.rate_period_s = request_retry_after_s(0, refusal->rate.period_ms);
+    }
     tell(keeper, request, &refused);
 }
 
@@ -73,6 +86,10 @@ void request_refuse(struct keeper *keeper, const struct request *request, const 
     va_start(args, format);
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
+    if (request->is_trial) {
+        trial_refuse(keeper, request, refusal, detail);
+        return;
+    }
     record_refusal(keeper, request, refusal, detail);
     send_refusal(keeper, request, refusal, detail);
 }

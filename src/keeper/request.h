@@ -18,6 +18,7 @@ struct request {
     int stdin_fd;             /* of a submit, or -1; the message owns it */
     struct intake *intake;    /* of a submit whose standard input is stored, or NULL */
     struct own_submit *own;   /* the keeper's own submit (own_submit.h): nobody at the front waits; or NULL */
+    bool is_trial;            /* what is refused is the answer (submit_trial.c), and no refusal */
 };
 
 struct refusal {
@@ -27,6 +28,8 @@ struct refusal {
     struct span errors;          /* entries */
     const struct job_id *job_id; /* for the audit trail; or NULL */
     const char *command;         /* the same */
+    const char *rate_of;         /* whose rate was exceeded, */
+    struct rate rate;            /* and which; or NULL */
 };
 
 /* Records the refusal, then answers. */
@@ -40,9 +43,8 @@ void request_fail(struct keeper *keeper, const struct request *request, const st
 /* It is not what an honest sender makes: the front is let go; a submit of our own is refused. */
 void request_distrust(struct keeper *keeper, const struct request *request, const char *why);
 
-/* look.c: the record of a job that the caller may read. Otherwise the refusal is on its way. */
-bool find_readable(struct keeper *keeper, const struct request *request, const struct job_id *id,
-                   struct job_record *ret_record);
+/* How long from now to that time, in seconds, never less than one. */
+uint32_t request_retry_after_s(uint64_t now_unix_ms, uint64_t until_unix_ms);
 
 /* What only an administrator may ask for. False for all others; then the refusal is on its way. */
 bool request_is_for_admin(struct keeper *keeper, const struct request *request);

@@ -92,6 +92,8 @@ int request_digest(const struct msg_submit *submit, struct span params, const ui
         add_part(hash, submit->steps.data, submit->steps.size);
         add_part(hash, &submit->parallel, sizeof submit->parallel);
     }
+    if (submit->has_priority) /* else as it was before there were any */
+        add_part(hash, &submit->priority, sizeof submit->priority);
     if (stdin_sha256 != NULL)
         add_part(hash, stdin_sha256, HASH_BYTES);
     if (done == 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authorize.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/text.h"
@@ -44,6 +45,7 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
     struct caller *caller = &larger[draft->caller_count++];
     *caller =
         (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
+    caller->quota = setting->quota;
     text_copy(caller->name, sizeof caller->name, setting->name);
     if (setting->kind == IDENTITY_TOKEN)
         memcpy(caller->token_sha256, setting->token_sha256.data, HASH_BYTES);
@@ -111,6 +113,14 @@ int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct
 bool rules_are_whole(const struct rules *draft)
 {
     return draft->policy != NULL && draft->matcher != NULL && draft->settings.slot_count > 0;
+}
+
+struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via)
+{
+    for (uint32_t i = 0; i < rules->caller_count; i++)
+        if (caller_via(&rules->callers[i]) == via && strcmp(rules->callers[i].name, name) == 0)
+            return rules->callers[i].quota;
+    return (struct quota){ 0 };
 }
 
 void rules_free(struct rules *rules)

@@ -21,6 +21,7 @@ struct caller {
     uint8_t token_sha256[HASH_BYTES]; /* IDENTITY_TOKEN */
     uint32_t uid;                     /* IDENTITY_PEER */
     uint64_t expires_unix_ms;         /* 0: never */
+    struct quota quota;
     struct setting_scope *scopes;
     uint32_t scope_count;
 };
@@ -44,6 +45,8 @@ bool rules_are_whole(const struct rules *draft);
 
 /* A listed command, or the one by whose name callers put sequences together; NULL when there is none. */
 const struct command *rules_find_command(const struct rules *rules, const char *name);
+/* What this caller may have; no limits for one that the configuration does not list. `via`: enum evidence_kind. */
+struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via);
 
 /* Takes NULL members. */
 void rules_free(struct rules *rules);

@@ -49,7 +49,6 @@ void sequence_child_ended(struct keeper *keeper, const struct job *child)
 
 void sequence_start(struct keeper *keeper, struct job *job)
 {
-    queue_remove(keeper, job);
     job->record.started_unix_ms = clock_unix_ms();
     job_change(keeper, job, JOB_ADMIT);
     job_change(keeper, job, JOB_LAUNCHED);

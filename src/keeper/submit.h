@@ -1,4 +1,9 @@
-/* A submit on its way through its checks (submit_check.c) to its acceptance (submit.c). */
+/*
+ * A submit on its way to its acceptance (submit.c), through checks in the order in which a caller may learn of them: who, may
+ * they, is it the same request again, are the values right (submit_check.c); then the rules of the queue (submit_rules.c,
+ * submit_rates.c), and last whether there is room. Callers and the keeper's own submits (own_submit.h) go the same way, and so
+ * does a dry run (submit_trial.c).
+ */
 #pragma once
 
 #include "keeper_answer.h"
@@ -6,6 +11,7 @@
 
 struct submit {
     const struct request *request;
+    struct request trial; /* the same as a dry run */
     const struct msg_submit *asked;
     uint32_t command_index;
     const struct command *command;
@@ -18,7 +24,13 @@ struct submit {
     struct job_label labels[LABEL_COUNT_MAX];
     uint32_t label_count;
     uint8_t digest[HASH_BYTES];
+    uint8_t priority;
+    char queue_key[REASON_MAX_BYTES], dedupe_key[REASON_MAX_BYTES];
+    bool replaces; /* those of its key that wait, when it is accepted */
 };
+
+/* Why a job that is there is the answer. */
+enum joined { JOINED_NONE, JOINED_COALESCED, JOINED_DEDUPLICATED };
 
 /* Who used which key for which command. */
 struct key_scope submit_scope(const struct submit *submit);
@@ -26,11 +38,33 @@ struct key_scope submit_scope(const struct submit *submit);
 /* Says which job it is, to whoever asked. */
 void submit_answer(struct keeper *keeper, const struct request *request, const struct msg_submitted *submitted);
 
+/* The same when that is recorded: the submit became part of this job. */
+void submit_join(struct keeper *keeper, const struct submit *submit, const struct job_id *job_id, enum joined how);
+
 /*
- * All checks, in the order in which a caller may learn of them. False when the submit ends there; then the answer is on
- * its way, or the front was dropped.
+ * All checks. False when the submit ends there; then the answer is on its way, or the front was dropped.
  */
 bool submit_check(struct keeper *keeper, struct submit *submit);
 
+/* A part of them: the rules of the queue for parameters that are right. */
+bool submit_check_rules(struct keeper *keeper, struct submit *submit);
+bool submit_fill_in_keys(struct keeper *keeper, struct submit *submit);
+bool submit_check_rates(struct keeper *keeper, const struct submit *submit);
+
+/* Part of the transaction that adds the job. */
+int submit_note_rates(struct keeper *keeper, const struct submit *submit, uint64_t now_unix_ms, struct error *err);
+
 /* Whether its standard input must be stored before it can be accepted. Then the checks that need it come after that. */
 bool submit_needs_intake(const struct submit *submit);
+
+/* The record of the job that it becomes. */
+struct job_record submit_record(const struct submit *submit);
+
+/* The answers to a dry run: it would be refused, it would be a new job, it would be this one. */
+void trial_refuse(struct keeper *keeper, const struct request *request, const struct refusal *refusal,
+                  const char *detail);
+void trial_accept(struct keeper *keeper, const struct submit *submit);
+void trial_join(struct keeper *keeper, const struct submit *submit, const struct job_id *job_id);
+
+/* A submit whose command and parameters are those of another job (rerun.c). */
+void answer_rerun(struct keeper *keeper, const struct request *request, const struct msg_submit *asked);

@@ -1,4 +1,4 @@
-/* Who, may they, is it the same request again, are the values right, is there room. */
+/* Who, may they, is it the same request again, are the values right, is there room: all but the rules of the queue. */
 #include <errno.h>
 #include <string.h>
 
@@ -123,6 +123,9 @@ static int check_values(struct keeper *keeper, struct submit *submit, struct wri
         add_error(errors, "/stdin", "unknown", "this command takes no standard input");
     if (asked->timeout_ms > submit->command->timeout_ms)
         add_error(errors, "/timeout", "max", "the command's own timeout may only be shortened");
+    submit->priority = asked->has_priority ? asked->priority : submit->command->queue.priority;
+    if (submit->priority > submit->command->queue.priority)
+        add_error(errors, "/priority", "max", "the command's own priority may only be lowered");
     if (!text_is_utf8(asked->reason, strlen(asked->reason)))
         add_error(errors, "/reason", "utf8", "the reason is not UTF-8");
     check_labels(submit, errors);
@@ -194,7 +197,7 @@ static bool check_room(struct keeper *keeper, const struct submit *submit)
         request_fail(keeper, submit->request, &keeper->turn.failure);
         return false;
     }
-    if (why == NULL && keeper->queue.waiting < QUEUE_MAX)
+    if (why == NULL && (keeper->queue.waiting < QUEUE_MAX || submit->replaces))
         return true;
     if (why != NULL) {
         request_refuse(keeper, submit->request,
@@ -240,7 +243,7 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     struct msg_submitted submitted = { .was_replayed = true };
     uint8_t digest[HASH_BYTES];
     struct error err = { 0 };
-    if (submit->asked->idempotency_key[0] == '\0')
+    if (submit->asked->idempotency_key[0] == '\0' || request->is_trial)
         return true;
     const uint8_t *stdin_sha256 = request->intake != NULL ? request->intake->sha256 : NULL;
     int found = request_digest(submit->asked, submit->params, stdin_sha256, submit->digest, &err);
@@ -264,7 +267,8 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
 /* Whether it is the same request again can only be said when its standard input was read. */
 static bool is_known_later(const struct submit *submit)
 {
-    return submit->asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) && submit->command->takes_stdin;
+    return submit->asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) && submit->command->takes_stdin &&
+           !submit->request->is_trial;
 }
 
 bool submit_needs_intake(const struct submit *submit)
@@ -272,10 +276,23 @@ bool submit_needs_intake(const struct submit *submit)
     return submit->asked->has_stdin && submit->request->intake == NULL;
 }
 
+/* From here on what is refused is what a dry run wants to know. */
+static void begin_trial(struct submit *submit)
+{
+    submit->trial = *submit->request;
+    submit->trial.is_trial = true;
+    submit->request = &submit->trial;
+}
+
 bool submit_check(struct keeper *keeper, struct submit *submit)
 {
-    if (!check_command(keeper, submit) || !check_stdin(keeper, submit) || !redact(keeper, submit))
+    if (!check_command(keeper, submit))
         return false;
-    return is_known_later(submit) || (check_key(keeper, submit) && check_request(keeper, submit) &&
-                                      check_drain(keeper, submit) && check_room(keeper, submit));
+    if (submit->asked->is_trial)
+        begin_trial(submit);
+    if (!check_stdin(keeper, submit) || !redact(keeper, submit))
+        return false;
+    return is_known_later(submit) ||
+           (check_key(keeper, submit) && check_request(keeper, submit) && check_drain(keeper, submit) &&
+            submit_check_rules(keeper, submit) && check_room(keeper, submit));
 }

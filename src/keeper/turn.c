@@ -140,7 +140,7 @@ static int store_changed_job(struct keeper *keeper, struct job *job, struct erro
     struct audit_entry entry = { .job_id = &job->record.id,
                                  .actor = job->record.actor,
                                  .command = job->record.command };
-    int done = store_job_update(keeper->store, &job->record, err);
+    int done = job->is_replaced ? 0 : store_job_update(keeper->store, &job->record, err);
     if (done == 0 && (job->due & DUE_AUDIT_START) != 0) {
         entry.what = AUDIT_START;
         done = audit_record(keeper->store, &entry, err);
@@ -260,13 +260,14 @@ static void turn_failed(struct keeper *keeper, const struct error *err)
 }
 
 /* What is due for one job concerns that job alone, so the list does not change under us. */
-static void turn_stored(struct keeper *keeper)
+static void turn_stored(struct keeper *keeper, bool is_proof)
 {
     TAILQ_HEAD(stored, job) stored = TAILQ_HEAD_INITIALIZER(stored);
     struct job *job;
     if (keeper->turn.is_behind && !TAILQ_EMPTY(&keeper->turn.changed))
         log_info("the records can be written again, and say what happened meanwhile");
-    keeper->turn.is_behind = false;
+    if (is_proof)
+        keeper->turn.is_behind = false;
     feed_stored(keeper); /* before what follows from it changes jobs again */
     TAILQ_CONCAT(&stored, &keeper->turn.changed, in_changed);
     while ((job = TAILQ_FIRST(&stored)) != NULL) {
@@ -313,6 +314,9 @@ void turn_end(struct keeper *keeper)
     bool has_started_more = follow_up(keeper); /* of those that could not start, or are sequences */
     if (store_is_open(keeper->store) || !TAILQ_EMPTY(&keeper->turn.changed))
         retention_before_commit(keeper);
+    /* A turn that has nothing to write proves nothing about the disk, but when it is time to try again. */
+    bool is_proof = store_is_open(keeper->store) || !TAILQ_EMPTY(&keeper->turn.changed) ||
+                    !evtimer_pending(keeper->turn.retry, NULL);
     unsigned ends = keeper->turn.ends;
     keeper->turn.ends = 0;
     keeper->turn.is_scheduled = false; /* what the deeds below bring belongs to the next turn */
@@ -321,7 +325,7 @@ void turn_end(struct keeper *keeper)
     int done = turn_commit(keeper, &err);
     keeper->turn.is_spoiled = false;
     if (done == 0)
-        turn_stored(keeper);
+        turn_stored(keeper, is_proof);
     else
         turn_failed(keeper, &err);
     watches_tell(keeper);

@@ -114,9 +114,35 @@ static int check_templates(const struct command *command, struct error *err)
     return 0;
 }
 
+/* A key is kept with the job's record and told to whoever may read it: no secret, and no value that is not to be kept. */
+static int check_key(const struct command *command, const struct template *key, struct error *err)
+{
+    if (key->is_spread)
+        return fail_plain(err, EINVAL, "a key is one text");
+    for (uint32_t i = 0; i < key->piece_count; i++) {
+        const struct template_piece *piece = &key->pieces[i];
+        if (piece->literal != NULL)
+            continue;
+        if (command->keeps_metadata_only)
+            return fail_plain(err, EINVAL, "a key would keep a value of a command that keeps metadata only");
+        if (piece->param < command->param_count && command->params[piece->param].rule.type == PARAM_SECRET)
+            return fail_plain(err, EINVAL, "a key holds no secret");
+    }
+    return template_check(command, key, false, err);
+}
+
+static int check_queue(const struct command *command, struct error *err)
+{
+    if (check_key(command, &command->queue.key, err) < 0)
+        return fail_in(err, "concurrency");
+    if (check_key(command, &command->queue.dedupe_key, err) < 0)
+        return fail_in(err, "dedupe");
+    return 0;
+}
+
 int command_check(const struct command *command, struct error *err)
 {
-    if (check_params(command, err) < 0 || check_templates(command, err) < 0)
+    if (check_params(command, err) < 0 || check_templates(command, err) < 0 || check_queue(command, err) < 0)
         return fail_in(err, "command '%s'", command->name);
     return 0;
 }

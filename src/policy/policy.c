@@ -54,6 +54,8 @@ static void command_done(struct command *command)
     for (uint32_t i = 0; command->follows != NULL && i < command->follow_count; i++)
         follow_done(&command->follows[i]);
     free(command->follows);
+    template_done(&command->queue.key);
+    template_done(&command->queue.dedupe_key);
     free(command->params);
     free(command->arguments);
     free(command->env);

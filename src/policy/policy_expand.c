@@ -106,13 +106,9 @@ static bool put_items(const struct param *param, const struct given *given, stru
     return true;
 }
 
-static bool put_template(const struct command *command, const struct request *request, const struct template *template,
-                         struct writer *out, uint32_t *count)
+static bool put_pieces(const struct command *command, const struct request *request, const struct template *template,
+                       struct writer *out)
 {
-    if (template->is_spread) {
-        uint32_t index = template->pieces[0].param;
-        return put_items(&command->params[index], &request->given[index], out, count);
-    }
     for (uint32_t i = 0; i < template->piece_count; i++) {
         const struct template_piece *piece = &template->pieces[i];
         bool done = piece->literal != NULL
@@ -121,8 +117,18 @@ static bool put_template(const struct command *command, const struct request *re
         if (!done)
             return false;
     }
+    return true;
+}
+
+static bool put_template(const struct command *command, const struct request *request, const struct template *template,
+                         struct writer *out, uint32_t *count)
+{
+    if (template->is_spread) {
+        uint32_t index = template->pieces[0].param;
+        return put_items(&command->params[index], &request->given[index], out, count);
+    }
     ++*count;
-    return put_end(out);
+    return put_pieces(command, request, template, out) && put_end(out);
 }
 
 static bool put_env(const struct command *command, const struct request *request, struct writer *out, uint32_t *count)
@@ -191,6 +197,18 @@ int matcher_secrets(const struct matcher *matcher, uint32_t command_index, struc
             return fail(err, EMSGSIZE, "command '%s': secrets", command->name);
     }
     return 0;
+}
+
+int matcher_queue_key(const struct matcher *matcher, uint32_t command_index, enum queue_key which, struct span params,
+                      struct writer *out, struct error *err)
+{
+    const struct command *command = NULL;
+    struct request request;
+    int done = read_request(matcher, command_index, params, &command, &request, err);
+    if (command == NULL)
+        return done;
+    const struct template *key = which == QUEUE_KEY_DEDUPE ? &command->queue.dedupe_key : &command->queue.key;
+    return put_pieces(command, &request, key, out) ? 0 : fail(err, EMSGSIZE, "command '%s': a key", command->name);
 }
 
 int matcher_redact(const struct matcher *matcher, uint32_t command_index, struct span params, struct writer *out,

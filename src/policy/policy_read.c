@@ -183,7 +183,7 @@ static bool take_lists(struct source *source, struct command *command, const str
     for (uint32_t i = 0; i < command->follow_count; i++)
         if (!take_follow(source, &command->follows[i]))
             return false;
-    return source->done == 0;
+    return take_template(source, &command->queue.key) && take_template(source, &command->queue.dedupe_key);
 }
 
 static bool take_command(struct source *source, const struct policy *policy, struct command *command)

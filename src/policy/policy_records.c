@@ -88,6 +88,8 @@ static void put_command(struct sink *sink, const struct command *command)
     }
     for (uint32_t i = 0; i < command->follow_count; i++)
         put_follow(sink, &command->follows[i]);
+    put_template(sink, &command->queue.key);
+    put_template(sink, &command->queue.dedupe_key);
 }
 
 static void put_filter(struct sink *sink, const struct filter *filter, bool with_program)

@@ -6,6 +6,8 @@
 #include "sallyport/job/job.h"
 #include "sallyport/schedule/timing.h"
 
+#define RETRY_AFTER_MAX_S (uint32_t)(RATE_PERIOD_MAX_MS / 1000)
+
 #define EVIDENCE(type)                                                                                                 \
     U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
 
@@ -60,9 +62,16 @@ static const struct field whoami_fields[] = {
     EVIDENCE(struct msg_whoami),
 };
 
+static const struct field list_commands_fields[] = {
+    EVIDENCE(struct msg_list_commands),
+    TEXT(struct msg_list_commands, command),
+};
+
 static const struct field submit_fields[] = {
     EVIDENCE(struct msg_submit),
+    BOOL(struct msg_submit, is_trial),
     TEXT(struct msg_submit, command),
+    ID(struct msg_submit, rerun_of),
     BYTES(struct msg_submit, params, PARAMS_MAX_BYTES),
     BYTES(struct msg_submit, steps, PARAMS_MAX_BYTES),
     U32(struct msg_submit, parallel, STEP_COUNT_MAX),
@@ -90,6 +99,7 @@ static const struct field list_jobs_fields[] = {
     ID(struct msg_list_jobs, parent),
     U64(struct msg_list_jobs, since_unix_ms),
     U64(struct msg_list_jobs, until_unix_ms),
+    BOOL(struct msg_list_jobs, is_queue),
     BOOL(struct msg_list_jobs, has_before),
     ID(struct msg_list_jobs, before),
     U32(struct msg_list_jobs, limit, LIST_JOBS_MAX),
@@ -126,6 +136,11 @@ static const struct field drain_fields[] = {
     BOOL(struct msg_drain, is_on),
 };
 
+static const struct field pause_fields[] = {
+    EVIDENCE(struct msg_pause),      TEXT(struct msg_pause, command), BOOL(struct msg_pause, is_resume),
+    BOOL(struct msg_pause, refuses), TEXT(struct msg_pause, reason),
+};
+
 static const struct field status_fields[] = {
     BOOL(struct msg_status, is_launcher_up),
     BOOL(struct msg_status, is_stopping),
@@ -143,12 +158,33 @@ static const struct field identity_fields[] = {
 static const struct field commands_fields[] = {
     BYTES(struct msg_commands, visible, COMMAND_COUNT_MAX / 8),
     BYTES(struct msg_commands, runnable, COMMAND_COUNT_MAX / 8),
+    BYTES(struct msg_commands, paused, COMMAND_COUNT_MAX / 8),
     U32(struct msg_commands, generation, UINT32_MAX),
+    BOOL(struct msg_commands, pause.is_paused),
+    BOOL(struct msg_commands, pause.refuses),
+    TEXT(struct msg_commands, pause.reason),
+    TEXT(struct msg_commands, pause.actor),
+    U64(struct msg_commands, pause.since_unix_ms),
 };
 
 static const struct field submitted_fields[] = {
     ID(struct msg_submitted, job_id),
     BOOL(struct msg_submitted, was_replayed),
+    BOOL(struct msg_submitted, was_coalesced),
+    BOOL(struct msg_submitted, was_deduplicated),
+};
+
+static const struct field verdict_fields[] = {
+    ID(struct msg_verdict, job_id),
+    TEXT(struct msg_verdict, code),
+    TEXT(struct msg_verdict, detail),
+    BYTES(struct msg_verdict, errors, 32 * 1024),
+    U32(struct msg_verdict, retry_after_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_verdict, position, QUEUE_MAX),
+    U8(struct msg_verdict, wait, JOB_WAIT_COUNT - 1),
+    TEXT(struct msg_verdict, queued_reason),
+    BOOL(struct msg_verdict, has_argv),
+    BYTES(struct msg_verdict, argv, 24 * 1024),
 };
 
 static const struct field job_fields[] = {
@@ -156,6 +192,7 @@ static const struct field job_fields[] = {
     TEXT(struct msg_job, command),
     U8(struct msg_job, state, JOB_STATE_COUNT - 1),
     U8(struct msg_job, reason, JOB_REASON_COUNT - 1),
+    U8(struct msg_job, wait, JOB_WAIT_COUNT - 1),
     TEXT(struct msg_job, queued_reason),
     U32(struct msg_job, position, QUEUE_MAX),
     BYTES(struct msg_job, params, PARAMS_MAX_BYTES),
@@ -285,7 +322,10 @@ static const struct field refused_fields[] = {
     TEXT(struct msg_refused, code),
     TEXT(struct msg_refused, detail),
     BYTES(struct msg_refused, errors, 32 * 1024),
-    U32(struct msg_refused, retry_after_s, 86400),
+    U32(struct msg_refused, retry_after_s, RETRY_AFTER_MAX_S),
+    TEXT(struct msg_refused, rate),
+    U32(struct msg_refused, rate_count, RATE_COUNT_MAX),
+    U32(struct msg_refused, rate_period_s, RETRY_AFTER_MAX_S),
 };
 
 static const struct field launch_fields[] = {
@@ -366,7 +406,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_SHUTDOWN] = RECORD("shutdown", struct msg_shutdown, shutdown_fields),
     [MSG_RELOADED] = RECORD("reloaded", struct msg_reloaded, reloaded_fields),
     [MSG_WHOAMI] = RECORD("whoami", struct msg_whoami, whoami_fields),
-    [MSG_LIST_COMMANDS] = RECORD("list-commands", struct msg_whoami, whoami_fields),
+    [MSG_LIST_COMMANDS] = RECORD("list-commands", struct msg_list_commands, list_commands_fields),
     [MSG_SUBMIT] = RECORD("submit", struct msg_submit, submit_fields),
     [MSG_READ_JOB] = RECORD("read-job", struct msg_read_job, read_job_fields),
     [MSG_READ_OUTPUT] = RECORD("read-output", struct msg_read_job, read_job_fields),
@@ -380,10 +420,12 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_RELOAD] = RECORD("reload", struct msg_whoami, whoami_fields),
     [MSG_DRAIN] = RECORD("drain", struct msg_drain, drain_fields),
     [MSG_READ_DRAIN] = RECORD("read-drain", struct msg_whoami, whoami_fields),
+    [MSG_PAUSE] = RECORD("pause", struct msg_pause, pause_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
     [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
     [MSG_COMMANDS] = RECORD("commands", struct msg_commands, commands_fields),
     [MSG_SUBMITTED] = RECORD("submitted", struct msg_submitted, submitted_fields),
+    [MSG_VERDICT] = RECORD("verdict", struct msg_verdict, verdict_fields),
     [MSG_JOB] = RECORD("job", struct msg_job, job_fields),
     [MSG_OUTPUT] = RECORD("output", struct msg_output, output_fields),
     [MSG_GROWN] = RECORD("grown", struct msg_grown, grown_fields),
@@ -420,5 +462,5 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
     [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },     [MSG_READ_METRICS] = { 0, 1 },
     [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
-    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },
+    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
 };

@@ -1,6 +1,9 @@
 #include "sallyport/proto/settings.h"
 
 #include "sallyport/schedule/timing.h"
+#define QUOTA(type)                                                                                                    \
+    U32(type, quota.running, UINT32_MAX), U32(type, quota.waiting, UINT32_MAX),                                        \
+        U32(type, quota.rate.count, RATE_COUNT_MAX), U64(type, quota.rate.period_ms)
 
 static const struct field front_fields[] = {
     U32(struct setting_front, max_wait_ms, TIMEOUT_MAX_MS),
@@ -29,6 +32,7 @@ static const struct field keeper_fields[] = {
     U64(struct setting_keeper, test_clock_unix_ms),
     U32(struct setting_keeper, test_clock_speed, TEST_CLOCK_SPEED_MAX),
 #endif
+    QUOTA(struct setting_keeper),
 };
 
 static const struct field identity_fields[] = {
@@ -37,6 +41,7 @@ static const struct field identity_fields[] = {
     BYTES(struct setting_identity, token_sha256, 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
+    QUOTA(struct setting_identity),
 };
 
 static const struct field scope_fields[] = {

@@ -100,6 +100,17 @@ static const struct migration {
     { "marks", "CREATE TABLE marks (name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;" },
     { "schedules", "CREATE TABLE schedules (name TEXT PRIMARY KEY, digest BLOB NOT NULL, seen_unix_ms INTEGER NOT NULL)"
                    "  STRICT, WITHOUT ROWID;" },
+    { "the rules of the queue",
+      "CREATE TABLE dedupe_keys (command TEXT NOT NULL, key TEXT NOT NULL, job_id BLOB NOT NULL,"
+      "  accepted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER NOT NULL, PRIMARY KEY (command, key)) STRICT, "
+      "WITHOUT "
+      "ROWID;"
+      "CREATE INDEX dedupe_by_end ON dedupe_keys (until_unix_ms);"
+      /* Numbered, so that the one which decides is found at once, however many there are. */
+      "CREATE TABLE rate_marks (bucket TEXT NOT NULL, number INTEGER NOT NULL, unix_ms INTEGER NOT NULL,"
+      "  PRIMARY KEY (bucket, number)) STRICT, WITHOUT ROWID;"
+      "CREATE TABLE paused_commands (command TEXT PRIMARY KEY, refuses INTEGER NOT NULL, reason TEXT NOT NULL,"
+      "  actor TEXT NOT NULL, since_unix_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -62,6 +62,23 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_SCHEDULE_REMOVE] = "DELETE FROM schedules WHERE name = ?1",
     [STATEMENT_MARK_SET] = "INSERT OR REPLACE INTO marks (name, number) VALUES (?1, ?2)",
     [STATEMENT_MARK_READ] = "SELECT number FROM marks WHERE name = ?1",
+    [STATEMENT_DEDUPE_FIND] = "SELECT d.job_id, d.accepted_unix_ms FROM dedupe_keys d JOIN jobs j ON j.id = d.job_id "
+                              "WHERE d.command = ?1 AND d.key = ?2",
+    [STATEMENT_DEDUPE_NOTE] = "INSERT OR REPLACE INTO dedupe_keys (command, key, job_id, accepted_unix_ms, "
+                              "until_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_DEDUPE_EXPIRE] = "DELETE FROM dedupe_keys WHERE (command, key) IN "
+                                "(SELECT command, key FROM dedupe_keys WHERE until_unix_ms < ?1 LIMIT ?2)",
+    [STATEMENT_RATE_FIND] = "SELECT unix_ms FROM rate_marks WHERE bucket = ?1 AND number = "
+                            "(SELECT max(number) FROM rate_marks WHERE bucket = ?1) - ?2 + 1",
+    [STATEMENT_RATE_NOTE] = "INSERT INTO rate_marks (bucket, number, unix_ms) "
+                            "SELECT ?1, coalesce(max(number), 0) + 1, ?2 FROM rate_marks WHERE bucket = ?1",
+    [STATEMENT_RATE_CUT] = "DELETE FROM rate_marks WHERE bucket = ?1 AND number <= "
+                           "(SELECT max(number) FROM rate_marks WHERE bucket = ?1) - ?2",
+    [STATEMENT_RATES_EXPIRE] = "DELETE FROM rate_marks WHERE unix_ms < ?1",
+    [STATEMENT_PAUSE] = "INSERT OR REPLACE INTO paused_commands (command, refuses, reason, actor, since_unix_ms) "
+                        "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_RESUME] = "DELETE FROM paused_commands WHERE command = ?1",
+    [STATEMENT_PAUSED] = "SELECT command, refuses, reason, actor, since_unix_ms FROM paused_commands ORDER BY command",
     [STATEMENT_AUDIT_ADD] =
         "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",

@@ -48,6 +48,7 @@ struct config {
     bool syncs_fully; /* store.sync: full (default) or normal */
     uint64_t store_budget_bytes, store_free_min_bytes;
     struct retention retention;         /* of `defaults`: for jobs of commands that are not listed any more */
+    struct quota quota;                 /* of all callers together */
     struct config_identity *identities; /* tokens and peers */
     uint32_t identity_count;
     struct zone *zones; /* that schedules name, as the host has them now */

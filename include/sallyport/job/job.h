@@ -60,6 +60,22 @@ enum job_source {
     JOB_SOURCE_COUNT,
 };
 
+/* Why a job waits: what must change first, and nothing else may be told before it. */
+enum job_wait {
+    JOB_WAIT_NONE,          /* it does not */
+    JOB_WAIT_PAUSED,        /* its command is paused */
+    JOB_WAIT_DRAINING,      /* the service is stopping, or drained */
+    JOB_WAIT_LAUNCHER_DOWN, /* there is no launcher at the moment */
+    JOB_WAIT_CONCURRENCY,   /* as many jobs of its key run as may, or one before it must start first */
+    JOB_WAIT_CALLER_LIMIT,  /* its caller has as many running as it may */
+    JOB_WAIT_SERVICE_LIMIT, /* all callers together have */
+    JOB_WAIT_SLOTS,         /* no slot is free, */
+    JOB_WAIT_USER_SLOTS,    /* or none of the user that its command names */
+    JOB_WAIT_RETRYING,      /* launcher or disk could not take a job; tried again in a moment */
+    JOB_WAIT_STARTING,      /* for nothing: it starts now, or when its standard input was read */
+    JOB_WAIT_COUNT,
+};
+
 /* limits that a job met without being ended by them: bits of limits_hit */
 enum job_limit { JOB_LIMIT_PIDS = 1, JOB_LIMIT_DISK = 2 };
 
@@ -87,5 +103,6 @@ const char *job_state_text(enum job_state state);
 const char *job_event_text(enum job_event event);
 const char *job_reason_text(enum job_reason reason);
 const char *job_source_text(enum job_source source);
+const char *job_wait_text(enum job_wait wait);
 const char *job_degrade_text(unsigned bit_index);
 bool job_state_parse(const char *text, enum job_state *ret_state);

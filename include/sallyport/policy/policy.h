@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sallyport/job/quota.h"
 #include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
 
@@ -122,6 +123,25 @@ struct follow {
     uint32_t pass_count;
 };
 
+/* What becomes of one more job of a key that has as many as may run. */
+enum when_full { FULL_QUEUE, FULL_REJECT, FULL_REPLACE, FULL_COALESCE };
+
+/*
+ * Which of a command's jobs wait for which, and how many are taken. 0 is no limit. For the keeper alone: the launcher checks
+ * that it is well-formed and does not look at it again.
+ */
+struct queue_rules {
+    uint8_t priority;     /* up to PRIORITY_MAX, which starts first */
+    uint32_t limit;       /* jobs of one key at once */
+    struct template key;  /* without pieces: all jobs of the command have one key */
+    uint8_t when_full;    /* enum when_full */
+    uint32_t max_queue;   /* jobs of one key that wait */
+    uint64_t max_wait_ms; /* since acceptance */
+    struct rate rate;     /* of the command as a whole */
+    struct template dedupe_key;
+    uint64_t dedupe_ms; /* since a job's acceptance: for so long the next of its key is the same job */
+};
+
 struct command {
     char name[NAME_MAX_BYTES];
     char *title, *description, *group; /* never NULL, may be "" */
@@ -148,6 +168,7 @@ struct command {
     bool takes_stdin;
     uint64_t stdin_max_bytes;
     struct retention retention;
+    struct queue_rules queue;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
 #if SALLYPORT_TEST_SWITCHES
     uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */

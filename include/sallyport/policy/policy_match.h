@@ -61,6 +61,14 @@ int matcher_expand(const struct matcher *matcher, uint32_t command, struct span 
 int matcher_secrets(const struct matcher *matcher, uint32_t command, struct span params, struct writer *out,
                     struct error *err);
 
+/*
+ * Fills in a key of the command's queue rules for parameters that matcher_check() took: appends its text, which is empty for
+ * a key without placeholders and text. -EMSGSIZE when out runs full.
+ */
+enum queue_key { QUEUE_KEY_CONCURRENCY, QUEUE_KEY_DEDUPE };
+int matcher_queue_key(const struct matcher *matcher, uint32_t command, enum queue_key which, struct span params,
+                      struct writer *out, struct error *err);
+
 /* The same entries with every secret's value taken out (ENTRY_SECRET): what a record may keep. A parameter that the
  * command does not know becomes one too. */
 int matcher_redact(const struct matcher *matcher, uint32_t command, struct span params, struct writer *out,

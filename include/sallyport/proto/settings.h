@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "sallyport/base/record.h"
+#include "sallyport/job/quota.h"
 #include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
 
@@ -48,6 +49,7 @@ struct setting_keeper {
     uint64_t test_clock_unix_ms; /* where the schedules' clock stands at the start; 0: where the real one does */
     uint32_t test_clock_speed;   /* and how much faster it goes */
 #endif
+    struct quota quota; /* of all callers together */
 };
 
 #if SALLYPORT_TEST_SWITCHES
@@ -67,6 +69,7 @@ struct setting_identity {
     struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes */
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
+    struct quota quota;
 };
 
 enum scope_kind {

@@ -280,6 +280,8 @@ enum audit_what {
     AUDIT_CONFIG, /* a generation of the configuration took effect */
     AUDIT_RELOAD, /* of the configuration; asked for by a caller */
     AUDIT_DRAIN,  /* on or off, asked for by a caller; or off because the service was started anew */
+    AUDIT_PAUSE,  /* of a command */
+    AUDIT_RESUME,
     AUDIT_WHAT_COUNT,
 };
 

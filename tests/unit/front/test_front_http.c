@@ -112,7 +112,7 @@ Test(front_http, refuses_what_has_no_route_with_a_problem_document)
     } cases[] = {
         { "GET /v1/nothing", 404, "not-found", "\"instance\":\"/v1/nothing\"" },
         { "GET /v1/audit", 404, "not-found", "not in this release" },
-        { "GET /v1/commands/greet/validate", 404, "not-found", "not in this release" },
+        { "GET /v1/jobs/" JOB "/approval", 404, "not-found", "not in this release" },
         { "GET /r/a/b/c", 404, "not-found", "not in this release" },
         { "GET /v1/jobs/", 404, "not-found", "" },
         { "GET //v1/jobs", 404, "not-found", "" },
@@ -225,7 +225,7 @@ Test(front_http, drops_a_keeper_that_says_what_was_not_asked)
 Test(front_http, lists_only_commands_that_the_caller_may_see)
 {
     uint8_t visible = 3, runnable = 1;
-    struct msg_commands commands = { { &visible, 1 }, { &runnable, 1 }, 7 };
+    struct msg_commands commands = { .visible = { &visible, 1 }, .runnable = { &runnable, 1 }, .generation = 7 };
     struct client client = client_open();
     client_ask(&client, "GET /v1/commands", "");
     keeper_expect(MSG_LIST_COMMANDS);
@@ -256,7 +256,7 @@ Test(front_http, lists_only_commands_that_the_caller_may_see)
 Test(front_http, asks_again_while_keeper_and_front_hold_different_generations)
 {
     uint8_t visible = 1;
-    struct msg_commands commands = { { &visible, 1 }, { &visible, 1 }, 8 };
+    struct msg_commands commands = { .visible = { &visible, 1 }, .runnable = { &visible, 1 }, .generation = 8 };
     struct client client = client_open();
     client_ask(&client, "GET /v1/commands/greet", "");
     keeper_expect(MSG_LIST_COMMANDS);

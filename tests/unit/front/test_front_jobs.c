@@ -6,7 +6,7 @@ TestSuite(front_jobs, .init = rig_start, .fini = rig_stop, .timeout = 60);
 static void expect_submit_then(struct msg_submitted *submitted)
 {
     keeper_expect(MSG_SUBMIT);
-    *submitted = (struct msg_submitted){ a_job(JOB_QUEUED, 1).job_id, false };
+    *submitted = (struct msg_submitted){ .job_id = a_job(JOB_QUEUED, 1).job_id };
     keeper_answer(MSG_SUBMITTED, submitted);
 }
 
@@ -53,7 +53,8 @@ Test(front_jobs, turns_a_body_into_one_typed_message)
     cr_expect_eq(memfd_check_sealed(message->fds[0], 100, &size, &err), 0, "%s", err.text);
     cr_expect_eq(size, 5);
 
-    keeper_answer(MSG_SUBMITTED, &(struct msg_submitted){ a_job(JOB_QUEUED, 1).job_id, true });
+    keeper_answer(MSG_SUBMITTED,
+                  &(struct msg_submitted){ .job_id = a_job(JOB_QUEUED, 1).job_id, .was_replayed = true });
     message = keeper_expect(MSG_READ_JOB);
     cr_expect_not(message->body.read_job.watch);
     struct msg_job job = a_job(JOB_QUEUED, 1);

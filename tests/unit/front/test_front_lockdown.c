@@ -36,7 +36,7 @@ Test(front_lockdown, leaves_no_right_and_still_serves_every_kind_of_request)
                 "{\"stdin\":\"x\",\"params\":{\"a\":1.5}}");
     keeper_expect(MSG_SUBMIT);
     cr_expect_eq(rig.last.fd_count, 1);
-    keeper_answer(MSG_SUBMITTED, &(struct msg_submitted){ a_job(JOB_QUEUED, 1).job_id, false });
+    keeper_answer(MSG_SUBMITTED, &(struct msg_submitted){ .job_id = a_job(JOB_QUEUED, 1).job_id });
     keeper_expect(MSG_READ_JOB);
     struct msg_job job = a_job(JOB_RUNNING, 1);
     keeper_answer(MSG_JOB, &job);

@@ -301,7 +301,7 @@ Test(front_output, streams_a_new_job_at_once)
     struct client client = client_open();
     client_post(&client, "/v1/commands/greet/jobs", "Accept: application/x-ndjson\r\n", "{}");
     keeper_expect(MSG_SUBMIT);
-    keeper_answer(MSG_SUBMITTED, &(struct msg_submitted){ a_job(JOB_QUEUED, 1).job_id, false });
+    keeper_answer(MSG_SUBMITTED, &(struct msg_submitted){ .job_id = a_job(JOB_QUEUED, 1).job_id });
     keeper_expect(MSG_READ_JOB);
     struct msg_job job = a_job(JOB_QUEUED, 1);
     keeper_answer(MSG_JOB, &job);

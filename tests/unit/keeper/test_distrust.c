@@ -105,7 +105,7 @@ Test(distrust, refuses_commands_beyond_the_scope)
         struct msg_submit submit = rig_submit(cases[i].token, cases[i].command);
         rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &submit), cases[i].status, cases[i].code);
     }
-    struct msg_whoami asked = { .evidence = rig_token(CI_TOKEN) };
+    struct msg_list_commands asked = { .evidence = rig_token(CI_TOKEN) };
     uint32_t request = rig_say(&front, MSG_LIST_COMMANDS, &asked);
     rig_expect(request, MSG_COMMANDS);
     cr_expect_eq(got.body.commands.visible.size, 1);

@@ -50,6 +50,7 @@ Test(turn, refuses_a_submit_that_cannot_be_stored_and_forgets_it)
     rig_disk_has_room();
     cr_expect(!rig_next(&launcher, 50), "and nothing was launched");
     cr_expect_eq(commits(), 0);
+    rig_run(1100); /* it is tried again once in a second */
     struct job_id id = rig_job("echo");
     cr_assert(rig_wait(&launcher, MSG_LAUNCH));
     cr_expect(job_id_equal(&got.body.launch.job_id, &id));

@@ -193,6 +193,47 @@ Test(policy_expand, puts_secrets_where_the_command_delivers_them_and_nowhere_els
     policy_free(policy);
 }
 
+static const char *fill_in(const struct policy *policy, enum queue_key which, struct span params, size_t room_bytes)
+{
+    static char room[256];
+    struct matcher *matcher = NULL;
+    struct error err = { 0 };
+    struct writer out = { (uint8_t *)room, room_bytes };
+    cr_assert_eq(matcher_new(policy, &matcher, &err), 0, "%s", err.text);
+    int done = matcher_queue_key(matcher, 0, which, params, &out, &err);
+    matcher_free(matcher);
+    if (done < 0)
+        return done == -EMSGSIZE ? "too long" : "refused";
+    *out.at = '\0';
+    return room;
+}
+
+Test(policy_expand, fills_in_the_keys_of_the_queue)
+{
+    struct policy *policy = sample_policy();
+    struct queue_rules *queue = &policy->commands[0].queue;
+    struct param *param = sample_param(policy, "env", PARAM_STRING);
+    param->has_default = true;
+    sample_texts(&param->default_values, &param->default_count, (const char *const[]){ "staging", NULL });
+    sample_param(policy, "count", PARAM_INT);
+    sample_argument(policy, "/usr/bin/deploy", -1);
+    sample_piece(&queue->key, "on-", -1);
+    sample_piece(&queue->key, NULL, 0);
+    sample_piece(&queue->key, "/", -1);
+    sample_piece(&queue->key, NULL, 1);
+    struct sample_request *request = sample_request();
+    sample_give(request, ENTRY_INTEGER, "count", "7");
+    cr_expect_str_eq(fill_in(policy, QUEUE_KEY_CONCURRENCY, sample_params(request), 100), "on-staging/7");
+    cr_expect_str_eq(fill_in(policy, QUEUE_KEY_DEDUPE, sample_params(request), 100), "", "there is none");
+    sample_give(request, ENTRY_STRING, "env", "{count}");
+    cr_expect_str_eq(fill_in(policy, QUEUE_KEY_CONCURRENCY, sample_params(request), 100), "on-{count}/7");
+    cr_expect_str_eq(fill_in(policy, QUEUE_KEY_CONCURRENCY, sample_params(request), 11), "too long");
+    sample_give(request, ENTRY_STRING, "other", "x");
+    cr_expect_str_eq(fill_in(policy, QUEUE_KEY_CONCURRENCY, sample_params(request), 100), "refused", "not checked");
+    free(request);
+    policy_free(policy);
+}
+
 Test(policy_expand, takes_secrets_out_of_what_a_record_keeps)
 {
     struct policy *policy = sample_policy();

@@ -471,6 +471,31 @@ static void relative_program(struct policy *p)
 {
     strcpy(p->commands[0].arguments[0].pieces[0].literal, "bin/true");
 }
+static void secret_in_key(struct policy *p)
+{
+    sample_param(p, "v", PARAM_SECRET);
+    sample_piece(&p->commands[0].queue.key, NULL, 0);
+}
+static void list_in_key(struct policy *p)
+{
+    sample_param(p, "v", PARAM_LIST)->item.type = PARAM_STRING;
+    sample_piece(&p->commands[0].queue.dedupe_key, NULL, 0);
+}
+static void spread_key(struct policy *p)
+{
+    list_in_key(p);
+    p->commands[0].queue.dedupe_key.is_spread = true;
+}
+static void foreign_param_in_key(struct policy *p)
+{
+    sample_piece(&p->commands[0].queue.key, NULL, 5);
+}
+static void kept_value(struct policy *p)
+{
+    sample_param(p, "v", PARAM_STRING);
+    sample_piece(&p->commands[0].queue.key, NULL, 0);
+    p->commands[0].keeps_metadata_only = true;
+}
 
 Test(policy_match, refuses_commands_that_contradict_themselves)
 {
@@ -491,6 +516,11 @@ Test(policy_match, refuses_commands_that_contradict_themselves)
         { bad_default, "its default must be" },
         { placeholder_program, "absolute path" },
         { relative_program, "absolute path" },
+        { secret_in_key, "holds no secret" },
+        { list_in_key, "'{v...}'" },
+        { spread_key, "a key is one text" },
+        { foreign_param_in_key, "names no parameter" },
+        { kept_value, "keeps metadata only" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct policy *policy = sample_policy();

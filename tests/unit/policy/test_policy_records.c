@@ -41,6 +41,16 @@ static struct policy *rich_policy(void)
     sample_argument(policy, NULL, 1)->is_spread = true;
     sample_env(policy, "TEXT", "x", 2);
     struct command *command = &policy->commands[0];
+    command->queue = (struct queue_rules){ .priority = 7,
+                                           .limit = 2,
+                                           .when_full = FULL_COALESCE,
+                                           .max_queue = 3,
+                                           .max_wait_ms = 4000,
+                                           .rate = { 10, 3600000 },
+                                           .dedupe_ms = 5000 };
+    sample_piece(&command->queue.key, "text-", -1);
+    sample_piece(&command->queue.key, NULL, 2);
+    sample_piece(&command->queue.dedupe_key, NULL, 2);
     command->account = 0;
     command->signals = 1u << 14;
     strcpy(command->program, "/usr/bin/deploy");
@@ -75,6 +85,12 @@ Test(policy_records, come_back_as_they_were_written)
     cr_expect_str_eq(command->params[3].env_name, "TOKEN");
     cr_expect_eq(command->arguments[1].pieces[1].literal, NULL);
     cr_expect_eq(command->program_identity.changed_ns, 4);
+    cr_expect_eq(command->queue.priority, 7);
+    cr_expect_eq(command->queue.when_full, FULL_COALESCE);
+    cr_expect_eq(command->queue.rate.period_ms, 3600000);
+    cr_assert_eq(command->queue.key.piece_count, 2);
+    cr_expect_str_eq(command->queue.key.pieces[0].literal, "text-");
+    cr_expect_eq(command->queue.dedupe_key.pieces[0].param, 2);
     cr_expect_eq(again->filters[0].program[3], 0x42);
     cr_expect_eq(policy_find_command(again, "deploy"), 0);
     cr_expect_eq(policy_find_command(again, "deplo"), -1);
