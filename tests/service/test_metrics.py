@@ -27,7 +27,8 @@ FAMILIES = {
     "sallyport_http_request_duration_seconds", "sallyport_auth_failures_total", "sallyport_streams_open",
     "sallyport_output_bytes_total", "sallyport_store_bytes", "sallyport_store_free_bytes",
     "sallyport_token_expiry_timestamp_seconds", "sallyport_config_last_reload_successful",
-    "sallyport_config_last_reload_success_timestamp_seconds", "sallyport_launcher_up", "sallyport_build_info",
+    "sallyport_config_last_reload_success_timestamp_seconds", "sallyport_launcher_up", "sallyport_schedule_missed_total",
+    "sallyport_build_info",
 }
 
 
