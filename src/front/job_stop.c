@@ -5,8 +5,8 @@
 #include "json_out.h"
 #include "problem.h"
 #include "request.h"
-#include "signals.h"
 
+#include "sallyport/json/signals.h"
 #include "sallyport/proto/channel.h"
 
 static json_t *json_of_job(const struct request *request)

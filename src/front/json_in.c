@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sallyport/json/signals.h"
+
 #include "json_members.h"
 #include "problem.h"
-#include "signals.h"
 
 static void take_grace(json_t *value, void *target, struct problem *problem)
 {

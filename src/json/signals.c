@@ -1,4 +1,4 @@
-#include "signals.h"
+#include "sallyport/json/signals.h"
 
 #include <signal.h>
 #include <stddef.h>
