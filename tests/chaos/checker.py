@@ -12,6 +12,7 @@ import sqlite3
 import struct
 from datetime import datetime
 
+from followers import check_chains, check_schedule, check_steps
 from leftovers import check_idle, check_left
 from mayhem import BACK_SECONDS_MAX, ENDS_ITS_JOBS, kind_of
 from work import KINDS, exit_code, expected
@@ -96,7 +97,8 @@ def check_orders(facts):
     """Every id that was answered is there; a key made one job, whoever sent it how often."""
     stored, by_number = facts.stored, collections.defaultdict(set)
     for job in stored.values():
-        by_number[job.number].add(job.id)
+        if job.job["source"] == "api":
+            by_number[job.number].add(job.id)
     for order in facts.orders:
         yield from (f"order {order.number}: {fault}" for fault in order.faults)
         yield from (f"order {order.number}: accepted as {job_id}, which is not there" for job_id in set(order.ids) - set(stored))
@@ -122,6 +124,8 @@ def check_starts(facts):
             yield f"job {job.id} ({job.kind}) is still {job.state}"
         if job.state in ("rejected", "launch_failed"):
             yield f"job {job.id} ({job.kind}) ended as {job.state}: {job.job['end']['message']}"
+        if KINDS[job.kind].walk:
+            continue                # its steps are what runs
         if job.state in ("succeeded", "failed", "timed_out") and "start" not in marks:
             yield f"job {job.id} ({job.kind}) is {job.state} and never started"
         if job.state in ("succeeded", "failed") and "end" not in marks:
@@ -137,6 +141,7 @@ def _killer_of(job, mayhem):
 def check_ends(facts):
     """Only what a death explains is lost; everything else ends as its kind does."""
     cancelled = {job_id for order in facts.orders if order.was_cancelled for job_id in order.ids}
+    cancelled |= {job.id for job in facts.stored.values() if job.job["parent"] in cancelled}
     for job in facts.stored.values():
         end, kind = job.job["end"] or {}, KINDS[job.kind]
         allowed = kind.ends | ({"cancelled"} if job.id in cancelled else set())
@@ -155,7 +160,7 @@ def check_ends(facts):
 def check_supervisors(facts):
     """One of them takes one job with it, unless it dies with all the others."""
     mayhem = facts.mayhem
-    lost = [job.id for job in facts.stored.values() if job.state == "lost" and "supervisor" in job.job["end"]["message"]
+    lost = [job.id for job in facts.stored.values() if job.state == "lost" and not KINDS[job.kind].walk and "supervisor" in job.job["end"]["message"]
             and not mayhem.died(ENDS_ITS_JOBS, unix_time(job.job["finished_at"]) - 1, unix_time(job.job["finished_at"]) + 0.1)]
     if len(lost) > mayhem.kills["supervisor"]:
         yield f"{mayhem.kills['supervisor']} supervisors died, and {len(lost)} jobs with them: {lost}"
@@ -180,7 +185,7 @@ def _after_fall(facts, fall, job, state):
             yield f"job {job.id} waited when the instance died, never ran, and is {job.state}"
     elif state in ENDED and job.state != state:
         yield f"job {job.id} was {state} when the instance died, and is {job.state} now"
-    elif state not in ENDED and job.state != "lost":
+    elif state not in ENDED and job.state != "lost" and not KINDS[job.kind].walk:
         yield f"job {job.id} was {state} when the instance died, and is {job.state} instead of lost"
 
 
@@ -327,5 +332,6 @@ def check_audit(facts):
             yield f"job {job_id.hex()} was accepted {submits[job_id]} times and ended {ends[job_id]} times in the audit trail"
 
 
-RUNNING = (check_orders, check_starts, check_ends, check_supervisors, check_falls, check_output, check_readers, check_restarts, check_idle)
+RUNNING = (check_orders, check_starts, check_ends, check_steps, check_chains, check_schedule, check_supervisors, check_falls, check_output,
+           check_readers, check_restarts, check_idle)
 STOPPED = (check_audit, check_left)

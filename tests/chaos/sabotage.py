@@ -51,7 +51,7 @@ def _end_as(run, job_id, state, message=""):
 
 def _first_that_is(run, state):
     with _records(run) as database:
-        found = database.execute("SELECT id FROM jobs WHERE state = ? ORDER BY sequence LIMIT 1", (state,)).fetchone()
+        found = database.execute("SELECT id FROM jobs WHERE state = ? AND step_count = 0 ORDER BY sequence LIMIT 1", (state,)).fetchone()
     if found is None:
         raise AssertionError(f"no job is {state}, so that there is nothing to damage")
     return found[0]
@@ -154,6 +154,32 @@ def double_key(run):
     order = next(order for order in run.load.orders if order.key and order.ids)
     run.instance.wait(run.instance.submit(order.kind, {"number": order.number})["id"])
     yield f"order {order.number} (key {order.key}) made 2 jobs"
+
+
+def repeat_step(run):
+    with _records(run) as database:
+        found = database.execute("SELECT id, parent FROM jobs WHERE step_index = 2 LIMIT 1").fetchone()
+        if found is None:
+            raise AssertionError("no sequence came to its second step")
+        database.execute("UPDATE jobs SET step_index = 1 WHERE id = ?", found[:1])
+    yield f"sequence {id_text(found[1])} (", "step 1 was made 2 times"
+
+
+def forget_following(run):
+    with _records(run) as database:
+        found = database.execute("SELECT id, parent FROM jobs WHERE command = 'following' LIMIT 1").fetchone()
+        if found is None:
+            raise AssertionError("no job was followed by another")
+        database.execute("UPDATE jobs SET parent = zeroblob(16) WHERE id = ?", found[:1])
+    yield f"job {id_text(found[1])} (", "is followed by []"
+
+
+def repeat_run(run):
+    """The second run of the schedule says that it is the first."""
+    with _records(run) as database:
+        first, second = database.execute("SELECT id, why FROM jobs WHERE source = 'schedule' ORDER BY sequence LIMIT 2").fetchall()
+        database.execute("UPDATE jobs SET why = ? WHERE id = ?", (first[1], second[0]))
+    yield "was made 2 times", "the run at"
 
 
 def call_lost(run):
@@ -260,6 +286,9 @@ SABOTAGE = {
     "start-twice": Damage("idle", "checked", start_twice),
     "lose-job": Damage("idle", "checked", lose_job),
     "double-key": Damage("idle", "checked", double_key),
+    "repeat-step": Damage("idle", "checked", repeat_step),
+    "forget-following": Damage("idle", "checked", forget_following),
+    "repeat-run": Damage("idle", "checked", repeat_run),
     "call-lost": Damage("idle", "checked", call_lost),
     "blame-supervisors": Damage("idle", "checked", blame_supervisors),
     "keep-connection": Damage("idle", "checked", keep_connection),

@@ -82,14 +82,15 @@ def _die(_):
 class Kind:
     """`share` of the load; so many `steps` over `seconds` (from 1 to 4 unless told); `ends` are the states of its own end.
 
-    more: what its command has in the configuration beside that, as a function of nothing.
+    walk: the kinds of its steps, when it is a sequence
+    followed_by: the kind that follows its end, whatever that is
     """
 
     def __init__(self, share, steps, says=_line, *, seconds=None, before=None, after=None, ends=("succeeded",), exit_code=None,
-                 signal=None, is_cancelled=False, timeout="60s", more=None):
+                 signal=None, is_cancelled=False, timeout="60s", walk=(), followed_by=None):
         self.share, self.steps, self.says, self.seconds = share, steps, says, seconds
         self.before, self.after, self.ends, self.exit_code, self.signal = before, after, frozenset(ends), exit_code, signal
-        self.is_cancelled, self.timeout, self.more = is_cancelled, timeout, more or {}
+        self.is_cancelled, self.timeout, self.walk, self.followed_by = is_cancelled, timeout, walk, followed_by
 
 
 KINDS = {
@@ -101,7 +102,12 @@ KINDS = {
     "dying": Kind(2, lambda dice: 12, ends=("failed",), after=_die, signal=9),
     "forking": Kind(3, lambda dice: 6, before=_fork_twice),
     "long": Kind(2, lambda dice: 250, seconds=50, before=_ignore_term_now_and_then, ends=("timed_out",), is_cancelled=True, timeout="6s"),
+    "walking": Kind(3, lambda dice: 0, is_cancelled=True, walk=("short", "silent", "chatty", "short")),
+    "leading": Kind(4, lambda dice: 4, followed_by="following"),
+    "following": Kind(0, lambda dice: 4),       # nobody asks for it
+    "ticking": Kind(0, lambda dice: 1, seconds=0.1),
 }
+TICK_SECONDS = 2            # between two runs of the schedule, whose kind is "ticking"; its jobs have the number 0
 
 
 def pieces(number, name):

@@ -18,6 +18,7 @@ from sabotage import SABOTAGE  # noqa: E402
 RUN = os.path.join(CHAOS, "run")
 STORM_SECONDS = "15"        # with a death of the whole instance in it
 CALM_SECONDS = "3"          # sabotage needs jobs, and no storm
+CALM_WALK_SECONDS = "12"    # in which a sequence comes to its second step
 
 # What is damaged in the same run: kinds that do not hide each other.
 TOGETHER = {
@@ -25,6 +26,7 @@ TOGETHER = {
     "left": ("keep-connection", "keep-group", "keep-mount", "keep-namespace", "keep-process", "forget-audit"),
     "jobs": ("change-output", "lose-job", "call-lost", "hold-back"),
     "supervisors": ("blame-supervisors",),
+    "following": ("repeat-step", "forget-following", "repeat-run"),
 }
 ALONE = ("cut-output", "start-twice", "double-key")
 
@@ -86,6 +88,9 @@ class Chaos(unittest.TestCase):
 
     def test_more_lost_jobs_than_supervisors_are_found(self):
         self.sabotage(TOGETHER["supervisors"], CALM_SECONDS)
+
+    def test_damage_to_what_follows_is_found(self):
+        self.sabotage(TOGETHER["following"], CALM_WALK_SECONDS)
 
     def test_every_kind_of_damage_is_tried(self):
         self.assertEqual({*ALONE, *(kind for kinds in TOGETHER.values() for kind in kinds)}, set(SABOTAGE))
