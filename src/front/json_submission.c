@@ -266,11 +266,9 @@ static void take_parallel(json_t *value, void *target, struct problem *problem)
 
 int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem)
 {
-    static const struct json_member members[] = { { "steps", take_steps },
-                                                  { "parallel", take_parallel },
-                                                  { "labels", take_labels },
-                                                  { "reason", take_submit_reason },
-                                                  { "timeout", take_timeout } };
+    static const struct json_member members[] = { { "steps", take_steps },     { "parallel", take_parallel },
+                                                  { "labels", take_labels },   { "reason", take_submit_reason },
+                                                  { "timeout", take_timeout }, { "priority", take_priority } };
     int done = parse_submission(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
     if (done == 0 && ret_submission->submit.steps.size == 0) {
         problem_init(problem, "params-invalid", "The body must list steps.");

@@ -11,6 +11,7 @@
 #include "submit.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
+#include "sallyport/proto/entries.h"
 
 #define LABELS_MAX_BYTES 4096
 
@@ -46,6 +47,32 @@ static int copy_input(struct keeper *keeper, const struct job_record *record, co
     return 0;
 }
 
+static bool copy_step(const struct job_step *step, struct writer *out)
+{
+    const struct span name = { (const uint8_t *)step->command, (uint32_t)strlen(step->command) };
+    const struct span mark = { (const uint8_t *)"continue", step->continues ? 8 : 0 };
+    return entries_add(out, ENTRY_STEP, name, step->params, mark);
+}
+
+/* The steps of a sequence that a caller put together, as it wrote them; a listed one has its own. */
+static int copy_steps(struct keeper *keeper, const struct job_record *record, struct msg_submit *submit,
+                      struct error *err)
+{
+    static uint8_t room[PARAMS_MAX_BYTES];
+    struct writer out = { room, sizeof room };
+    if (strcmp(record->command, SEQUENCE_NAME) != 0)
+        return 0;
+    for (uint32_t index = 1; index <= record->step_count; index++) {
+        struct job_step step;
+        int found = store_step_read(keeper->store, &record->id, index, &step, err);
+        if (found <= 0 || !copy_step(&step, &out))
+            return found < 0 ? found : fail_plain(err, EBADMSG, "the steps of a sequence are damaged");
+    }
+    submit->steps = (struct span){ room, (uint32_t)(sizeof room - out.left) };
+    submit->parallel = record->parallel;
+    return 0;
+}
+
 static void submit_again(struct keeper *keeper, const struct request *request, const struct msg_submit *asked,
                          const struct job_record *record)
 {
@@ -58,7 +85,8 @@ static void submit_again(struct keeper *keeper, const struct request *request, c
     text_copy(message.body.submit.command, NAME_MAX_BYTES, record->command);
     if (asked->reason[0] == '\0')
         snprintf(message.body.submit.reason, REASON_MAX_BYTES, "rerun of %s", job_id_text(&record->id, id));
-    if (copy_input(keeper, record, asked, &message.body.submit, &err) < 0)
+    if (copy_input(keeper, record, asked, &message.body.submit, &err) < 0 ||
+        copy_steps(keeper, record, &message.body.submit, &err) < 0)
         request_fail(keeper, request, &err);
     else
         answer_submit(keeper, request, &message);

@@ -143,6 +143,7 @@ const struct command *rules_find_command(const struct rules *rules, const char *
                                              .group = none,
                                              .account = ACCOUNT_NONE,
                                              .timeout_ms = TIMEOUT_MAX_MS,
+                                             .queue = { .priority = PRIORITY_DEFAULT },
                                              .step_count = 1, /* the caller says how many */
                                              .parallel = 1 };
     int index = policy_find_command(rules->policy, name);

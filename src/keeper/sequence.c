@@ -140,6 +140,18 @@ static void step_heard(struct keeper *keeper, struct own_submit *own, const stru
     snprintf(step_submit.why, sizeof step_submit.why, "%u %s: %s", refused->status, refused->code, refused->detail);
 }
 
+/* Who asked for the sequence to stand behind others asked it for its steps. */
+static void pass_on_priority(const struct keeper *keeper, const struct job *job, struct msg_submit *asked)
+{
+    const struct command *sequence = rules_find_command(&keeper->rules, job->record.command);
+    const struct command *step = rules_find_command(&keeper->rules, asked->command);
+    uint8_t priority = job->record.priority;
+    if (sequence == NULL || step == NULL || priority >= sequence->queue.priority || priority >= step->queue.priority)
+        return;
+    asked->has_priority = true;
+    asked->priority = priority;
+}
+
 static void submit_step(struct keeper *keeper, const struct job *job, const struct job_step *step)
 {
     static uint8_t params[PARAMS_MAX_BYTES]; /* the store's own copy is gone with the next question to it */
@@ -151,6 +163,7 @@ static void submit_step(struct keeper *keeper, const struct job *job, const stru
     asked = (struct msg_submit){ .params = { params, step->params.size } };
     text_copy(asked.command, sizeof asked.command, step->command);
     text_copy(asked.reason, sizeof asked.reason, job->record.why);
+    pass_on_priority(keeper, job, &asked);
     step_submit.own = (struct own_submit){ .source = JOB_SOURCE_STEP,
                                            .origin = job->record.origin,
                                            .parent = job->record.id,

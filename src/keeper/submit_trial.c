@@ -45,7 +45,7 @@ void trial_accept(struct keeper *keeper, const struct submit *submit)
     struct msg_verdict verdict = { 0 };
     struct job_record record = submit_record(submit);
     verdict.wait = (uint8_t)queue_forecast(keeper, &record, &verdict.position, verdict.queued_reason);
-    if (may_see_argv(submit->request->who))
+    if (may_see_argv(submit->request->who) && !command_is_sequence(submit->command))
         show_argv(keeper, submit, &verdict);
     request_answer(keeper, submit->request, MSG_VERDICT, &verdict);
 }

@@ -124,6 +124,27 @@ class Sequences(unittest.TestCase):
         body["steps"][0]["params"]["text"] = "twice"
         self.assertEqual(self.instance.request("POST", "/v1/jobs", body, {"Idempotency-Key": "one"}).status, 422)
 
+    def test_is_run_again_with_the_steps_that_it_had(self):
+        body = {"steps": [{"command": "say", "params": {"text": "once"}}, {"command": "fail", "continue": True}, {"command": "say"}],
+                "parallel": 2, "priority": 3}
+        given = self.instance.wait(self.instance.request("POST", "/v1/jobs", body).json()["id"])
+        listed = self.instance.wait(self.instance.submit("three", {"text": "x"})["id"])
+        for job in given, listed:
+            answer = self.instance.request("POST", f"/v1/jobs/{job['id']}/rerun", {"priority": job["priority"]})
+            self.assertEqual(answer.status, 202, answer)
+            again = self.instance.wait(answer.json()["id"])
+            self.assertEqual((again["state"], again["priority"], again["step_count"]),
+                             (job["state"], job["priority"], job["step_count"]), again)
+            self.assertEqual([(step["command"], step["params"], step["continue"]) for step in self.steps(again["id"])],
+                             [(step["command"], step["params"], step["continue"]) for step in self.steps(job["id"])])
+            self.assertEqual({child["priority"] for child in self.children(job["id"])}, {job["priority"]})
+        self.assertEqual((given["priority"], listed["priority"]), (3, 5))
+
+    def test_is_tried_without_being_run(self):
+        verdict = self.instance.request("POST", "/v1/commands/three/validate", {"params": {"text": "x"}}).json()
+        self.assertEqual((verdict["verdict"], verdict.get("argv")), ("accepted", None), verdict)
+        self.assertEqual(self.instance.request("POST", "/v1/commands/sequence/validate", {}).status, 404)
+
     def test_of_a_caller_says_all_that_is_wrong_at_once(self):
         body = {"steps": [{"command": "nope"}, {"command": "say", "params": {"txt": "x"}}, {"command": "sequence"}]}
         answer = self.instance.request("POST", "/v1/jobs", body)
