@@ -114,6 +114,12 @@ bool peer_is_slow(const struct peer *peer)
     return peer->is_connected && peer->channel.queued > SLOW_QUEUED;
 }
 
+/* A request may have hundreds of answers. What waits for the turn's end will wait in the channel after it. */
+static bool has_enough(const struct peer *peer)
+{
+    return peer->channel.queued + peer->keeper->turn.answers > PAUSE_QUEUED;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct peer *peer = arg;
@@ -127,7 +133,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         timer_start(peer->resume, PAUSE_MS);
         return;
     }
-    for (unsigned i = 0; i < MESSAGES_PER_EVENT && !peer->is_lost; i++) {
+    for (unsigned i = 0; i < MESSAGES_PER_EVENT && !peer->is_lost && !has_enough(peer); i++) {
         int got = channel_receive(&peer->channel, &message, &err);
         if (got == 0)
             return;

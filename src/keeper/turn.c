@@ -115,6 +115,7 @@ void turn_send(struct keeper *keeper, struct peer *peer, enum msg_type type, uin
     item->epoch = peer->epoch;
     item->request_id = request_id;
     STAILQ_INSERT_TAIL(&keeper->turn.items, item, in_turn);
+    keeper->turn.answers++;
 }
 
 void turn_then(struct keeper *keeper, turn_effect *effect, void *arg)
@@ -214,6 +215,7 @@ static void run_items(struct keeper *keeper, bool is_stored)
 {
     STAILQ_HEAD(, turn_item) items = STAILQ_HEAD_INITIALIZER(items);
     STAILQ_CONCAT(&items, &keeper->turn.items);
+    keeper->turn.answers = 0;
     struct turn_item *item;
     while ((item = STAILQ_FIRST(&items)) != NULL) {
         STAILQ_REMOVE_HEAD(&items, in_turn);

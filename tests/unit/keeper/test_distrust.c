@@ -254,6 +254,27 @@ Test(distrust, bounds_what_an_unread_answer_costs)
     cr_expect_leq(keeper->front.channel.queued, 1200, "it stops reading when its answers are not read");
 }
 
+Test(distrust, keeps_a_front_that_asks_for_much_at_once)
+{
+    enum { JOBS = 100, PAGES = 60 }; /* more answers than may wait in a channel */
+    for (unsigned i = 0; i < JOBS; i++)
+        rig_job("echo");
+    struct msg_list_jobs asked = { .evidence = rig_token(CI_TOKEN), .limit = JOBS };
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    for (unsigned i = 0; i < PAGES; i++)
+        rig_say(&front, MSG_LIST_JOBS, &asked);
+    rig_say(&front, MSG_SUBMIT, &submit); /* so that the rest waits for a commit */
+    for (unsigned i = 0; i < PAGES; i++)
+        rig_say(&front, MSG_LIST_JOBS, &asked);
+    for (unsigned jobs = 0, pages = 0; pages < 2 * PAGES;) {
+        cr_assert(rig_next(&front, 3000), "%u pages and %u jobs came", pages, jobs);
+        jobs += got.type == MSG_JOB;
+        pages += got.type == MSG_JOBS_END;
+        cr_assert(pages < 2 * PAGES || jobs >= 2 * PAGES * JOBS, "%u jobs", jobs);
+    }
+    cr_expect(keeper->front.is_connected && !keeper->front.is_lost);
+}
+
 Test(distrust, writes_down_each_refusal_of_a_known_caller)
 {
     uint64_t before = 0, after = 0;
