@@ -269,10 +269,10 @@ class Persistence(EscapeTest):
 
     def test_S63_without_a_sandbox_it_goes_on(self):
         name = self.name()
-        process = bare("S63", name, "3")
+        process = bare("S63", name, "5")
         process.stdout.read(1)
-        process.wait()      # what was started has ended, its children go on for their three seconds
-        self.assertTrue(any(processes_named(name) for _ in range(50)))
+        process.wait()      # what was started has ended, its children go on for their five seconds
+        self.assertTrue(harness.wait_until(lambda: processes_named(name), 4, 0))
         process.communicate()
 
     def test_S85_an_open_pipe_does_not_keep_a_job_alive(self):

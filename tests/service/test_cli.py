@@ -319,6 +319,7 @@ class Interrupts(CliTest):
         self.assertEqual(len(self.api.asked("POST", "/cancel")), 1)
 
     def test_term_and_hup_detach_and_do_not_cancel(self):
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))     # under nohup it stays ignored
         for number, expected in ((signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             process = self.follow("run", "-q", "demo")
             process.send_signal(number)

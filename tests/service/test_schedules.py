@@ -191,7 +191,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(self.runs("skip"), [])
         self.assertEqual(self.runs("new"), [], "a schedule that is new missed nothing")
         left_out = len(everything) + len(everything) - 1      # of skip, and of run-once
-        self.assertIn(f"\nsallyport_schedule_missed_total {left_out}\n", self.instance.request("GET", "/metrics").text())
+        self.assertIn(f"\nsallyport_schedule_missed_total {left_out}\n", self.instance.request("GET", "/metrics").body.decode())
         self.halt()
         self.start(schedules, "2027-03-31T12:00:10Z")     # and nothing comes a second time
         self.assertEqual(self.runs("run-all"), everything)
