@@ -12,20 +12,15 @@ void route_metrics(struct request *request);      /* metrics.c */
 void route_events(struct request *request);       /* events.c */
 void route_command_list(struct request *request); /* commands.c */
 void route_command_read(struct request *request);
-void route_job_create(struct request *request); /* job_create.c */
-void route_sequence_create(struct request *request);
-void route_schedule_list(struct request *request); /* schedule_list.c */
-void route_step_list(struct request *request);     /* step_list.c */
-void route_job_list(struct request *request);      /* job_list.c */
-void route_job_read(struct request *request);      /* wait.c */
-void route_output_read(struct request *request);   /* output_read.c */
-void route_job_cancel(struct request *request);    /* job_stop.c */
 void route_command_pause(struct request *request); /* command_pause.c */
 void route_command_resume(struct request *request);
 void route_command_validate(struct request *request); /* job_create.c */
 void route_job_create(struct request *request);
 void route_job_rerun(struct request *request);
-void route_job_list(struct request *request); /* job_list.c */
+void route_sequence_create(struct request *request);
+void route_schedule_list(struct request *request); /* schedule_list.c */
+void route_step_list(struct request *request);     /* step_list.c */
+void route_job_list(struct request *request);      /* job_list.c */
 void route_queue(struct request *request);
 void route_job_read(struct request *request);    /* wait.c */
 void route_output_read(struct request *request); /* output_read.c */
