@@ -101,6 +101,14 @@ int report_code(const struct report *report, bool is_strict)
     return report->state == JOB_FAILED ? code_of_failed(report) : codes[report->state];
 }
 
+/* Of a sequence the server says which step it was; of a program, no more than its status. */
+static bool says_more_than_status(const struct report *report)
+{
+    char plain[64];
+    snprintf(plain, sizeof plain, "exited with status %d", report->exit_code);
+    return report->reason == JOB_REASON_EXITED && report->message[0] != '\0' && strcmp(report->message, plain) != 0;
+}
+
 /* What happened, in the server's words or, where it has none or they say no more than the state, in ours. */
 static const char *words_of(const struct report *report, char text[NAME_MAX_BYTES + 16])
 {
@@ -111,6 +119,8 @@ static const char *words_of(const struct report *report, char text[NAME_MAX_BYTE
         [JOB_REASON_POLICY_VIOLATION] = "it made a system call that its profile forbids",
         [JOB_REASON_LOST] = "sallyport was stopped under it, and what became of it is not known",
     };
+    if (says_more_than_status(report))
+        return report->message;
     if (report->reason == JOB_REASON_EXITED)
         snprintf(text, NAME_MAX_BYTES + 16, "exit %d", report->exit_code);
     else if (report->reason == JOB_REASON_SIGNALLED)

@@ -49,6 +49,12 @@ Test(report, one_sentence_names_what_happened_how_long_it_took_and_which_job)
         "{\"id\":\"01jd\",\"command\":\"deploy-web\",\"state\":\"failed\",\"started_at\":\"2026-03-01T10:00:00.120Z\","
         "\"finished_at\":\"2026-03-01T10:00:42.120Z\",\"end\":{\"reason\":\"exited\",\"exit_code\":3}}");
     cr_expect_str_eq(report_sentence(&report, text), "deploy-web failed: exit 3 after 42s (job 01jd)");
+    report = read_text("{\"id\":\"01jd\",\"command\":\"a\",\"state\":\"failed\",\"end\":{\"reason\":\"exited\","
+                       "\"exit_code\":3,\"message\":\"exited with status 3\"}}");
+    cr_expect_str_eq(report_sentence(&report, text), "a failed: exit 3 (job 01jd)");
+    report = read_text("{\"id\":\"01jd\",\"command\":\"a\",\"state\":\"failed\",\"end\":{\"reason\":\"exited\","
+                       "\"exit_code\":3,\"message\":\"step 2 of 4 (b): exited with status 3\"}}");
+    cr_expect_str_eq(report_sentence(&report, text), "a failed: step 2 of 4 (b): exited with status 3 (job 01jd)");
     report = read_text(
         "{\"id\":\"01jd\",\"command\":\"a\",\"state\":\"launch_failed\",\"end\":{\"reason\":\"launch_failed\","
         "\"message\":\"no cgroup; see doctor\"}}");
