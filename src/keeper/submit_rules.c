@@ -81,8 +81,8 @@ static void refuse_full(struct keeper *keeper, const struct submit *submit, cons
                                       .code = "concurrency-full",
                                       .retry_after_s = RETRY_AFTER_S,
                                       .command = submit->command->name },
-                   "of '%s' %u may run at once with this key, and %s", submit->command->name,
-                   submit->command->queue.limit, why);
+                   "of '%s' %u may run at once%s, and %s", submit->command->name, submit->command->queue.limit,
+                   submit->command->queue.key.piece_count > 0 ? " with this key" : "", why);
 }
 
 /* The newest of those that wait, for it starts last and so knows most. */
@@ -124,7 +124,8 @@ static bool check_lane(struct keeper *keeper, struct submit *submit)
     submit->replaces = is_full && rules->when_full == FULL_REPLACE && waiting > 0;
     if (rules->max_queue == 0 || waiting < rules->max_queue || submit->replaces)
         return true;
-    refuse_queue_full(keeper, submit, "with this key", rules->max_queue);
+    refuse_queue_full(keeper, submit, rules->key.piece_count > 0 ? "with this key" : "of this command",
+                      rules->max_queue);
     return false;
 }
 
