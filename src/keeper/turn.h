@@ -35,7 +35,7 @@ struct turn {
     unsigned ends;        /* of jobs, in this turn */
     uint64_t asked_ms;    /* monotonic: when a request last waited for a commit */
     STAILQ_HEAD(, turn_item) items;
-    unsigned answers; /* messages among them */
+    unsigned answers;          /* messages among them */
     TAILQ_HEAD(, job) changed; /* written at the end */
 };
 
