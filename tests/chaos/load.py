@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import os
 import random
 import subprocess
@@ -33,6 +34,7 @@ class Load:
         self.orders, self.cli_runs, self.reads = [], [], []
         self.lock = threading.Lock()
         self.followers = []             # running CLI processes, for whoever kills them
+        self.follower_numbers = itertools.count()
         self.ending = threading.Event()
         self.threads = [threading.Thread(target=self._guard, args=(getattr(self, "_" + who), number), daemon=True)
                         for who, count in WORKERS.items() for number in range(count)]
@@ -143,7 +145,7 @@ class Load:
 
     def _follow_by_cli(self, order):
         run = {"order": order, "id": order.ids[0], "paths": [], "status": None, "began": time.time()}
-        base = os.path.join(self.record, f"follower-{len(self.cli_runs)}-{order.number}")
+        base = os.path.join(self.record, f"follower-{next(self.follower_numbers)}-{order.number}")
         run["paths"] = [base + ".out", base + ".err"]
         with open(run["paths"][0], "wb") as out, open(run["paths"][1], "wb") as err:
             process = subprocess.Popen([os.path.join(BIN, "sallyport"), "logs", "-f", "-q", order.ids[0]], stdin=subprocess.DEVNULL,
