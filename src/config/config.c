@@ -21,6 +21,15 @@
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 
+static void callbacks_free(struct config *config)
+{
+    for (uint32_t i = 0; i < config->callback_count; i++) {
+        free(config->callbacks[i].fields);
+        explicit_bzero(config->callbacks[i].secret, sizeof config->callbacks[i].secret);
+    }
+    free(config->callbacks);
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)
@@ -36,6 +45,7 @@ void config_free(struct config *config)
     for (uint32_t i = 0; i < config->schedule_count; i++)
         free(config->schedules[i].params);
     free(config->schedules);
+    callbacks_free(config);
     policy_free(config->policy);
     free(config);
 }
@@ -83,6 +93,13 @@ static int finish(struct config *config, struct error *err)
     for (uint32_t i = 0; i < config->identity_count; i++)
         if (config->identities[i].setting.kind == IDENTITY_TOKEN)
             config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
+    for (uint32_t i = 0; i < config->callback_count; i++) {
+        struct config_callback *callback = &config->callbacks[i];
+        callback->setting.secret = (struct span){ callback->secret, callback->secret_bytes };
+        callback->setting.allow_net =
+            (struct span){ callback->networks, NETWORK_PACKED_BYTES * callback->network_count };
+        callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };
+    }
     config->public_commands = calloc(policy->command_count + 1, sizeof *config->public_commands);
     if (config->public_commands == NULL)
         return fail(err, ENOMEM, "describe commands");

@@ -52,6 +52,14 @@ struct identity_draft {
     struct quota_draft quota;
 };
 
+struct callback_draft {
+    const char *url, *allow_url, *secret;
+    const json_t *allow_net; /* texts */
+    const json_t *headers;   /* name: text */
+    uint64_t timeout_ms, max_attempts;
+    bool allows_plain;
+};
+
 struct rule_draft {
     uint64_t type; /* enum param_type; 0 when absent */
     const char *pattern;

@@ -1,5 +1,6 @@
 #include "keys.h"
 
+#include "callbacks.h"
 #include "commands.h"
 #include "env_names.h"
 #include "follows.h"
@@ -38,6 +39,8 @@
 
 static const struct entry_life token_life = { text_is_name, NAME_RULE, token_open, token_close };
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
+static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
+static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
 static const struct entry_life command_life = { text_is_name, NAME_RULE, command_open, command_close };
 static const struct entry_life param_life = { param_is_name, PARAM_NAME_RULE, param_open, param_close };
 static const struct entry_life pass_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
@@ -409,9 +412,45 @@ const struct key keys[] = {
     { "schedules.*.enabled", KEY_BOOL, BOOL_AT(struct schedule_draft, is_enabled), .fallback = "true",
       .help = "`false`: it is checked and does not run." },
 
+    { "callbacks", KEY_ENTRIES, .most = CALLBACK_COUNT_MAX, .entries = &callback_life,
+      .hint = "{chat: {url: \"https://chat.example/hooks/ops\", secret: \"file:/etc/sallyport/chat\"}}",
+      .help = "Where word may be sent of what became of jobs. Each attempt is a POST with a signature of Standard "
+              "Webhooks." },
+    { "callbacks.*", KEY_GROUP,
+      .hint = "{url: \"https://chat.example/hooks/ops\", secret: \"file:/etc/sallyport/chat\"}",
+      .help = "The name by which commands mean it." },
+    { "callbacks.*.url", KEY_TEXT, TEXT_AT(struct callback_draft, url), .least = 1, .most = URL_MAX_BYTES - 1,
+      .help = "Where to send: `https://HOST[:PORT][/PATH][?QUERY]`. Redirects are not followed. Either this or "
+              "`allow_url`." },
+    { "callbacks.*.allow_url", KEY_TEXT, TEXT_AT(struct callback_draft, allow_url), .least = 1,
+      .most = URL_MAX_BYTES - 1,
+      .help = "For URLs that come with a request: they must have this scheme, host and port, and this path or one that "
+              "goes on behind it." },
+    { "callbacks.*.secret", KEY_TEXT, TEXT_AT(struct callback_draft, secret), .least = 1, .most = PATH_MAX_BYTES,
+      .is_required = true, .hint = "\"file:/etc/sallyport/chat\"",
+      .help = "`file:PATH` of a file with the key of the signature, which its owner alone can read: `whsec_` and "
+              "base64, or "
+              "the key itself; 24 to 256 bytes." },
+    { "callbacks.*.allow_net", KEY_TEXTS, NODE_AT(struct callback_draft, allow_net), .least = 1,
+      .most = CALLBACK_NETWORKS_MAX, .hint = "[10.0.0.0/8]",
+      .help = "The networks that its host's addresses must be in, and the only ones; each connection is checked. When "
+              "absent any public address will do, and no other: not this host, no private network." },
+    { "callbacks.*.timeout", KEY_DURATION, NUMBER_AT(struct callback_draft, timeout_ms), .least = SECOND_MS,
+      .most = CALLBACK_TIMEOUT_MAX_MS, .fallback = "10s",
+      .help = "How long one attempt may take, the look-up of the name included." },
+    { "callbacks.*.max_attempts", KEY_INT, NUMBER_AT(struct callback_draft, max_attempts), .least = 1,
+      .most = CALLBACK_ATTEMPTS_DEFAULT, .fallback = "8",
+      .help = "How often it is tried. The pauses between are 5 s, 30 s, 2 m, 10 m, 1 h, 6 h and 24 h." },
+    { "callbacks.*.headers", KEY_ENTRIES, NODE_AT(struct callback_draft, headers), .most = CALLBACK_OWN_FIELDS_MAX,
+      .entries = &field_life, .hint = "{X-Source: sallyport}",
+      .help = "Fields that each request has beside ours. No secrets: what would be one (`Authorization`, `Cookie`) is "
+              "refused." },
+    { "callbacks.*.headers.*", KEY_TEXT, .least = 1, .most = 1024, .help = "The value: printable ASCII." },
+    { "callbacks.*.allow_plain", KEY_BOOL, BOOL_AT(struct callback_draft, allows_plain), .fallback = "false",
+      .help = "The URL may begin with `http://`: what is sent can be read and changed on the way." },
+
     LATER("groups"),
     LATER("hooks"),
-    LATER("callbacks"),
     LATER("nodes"),
 };
 /* clang-format on */

@@ -169,7 +169,7 @@ void config_write_reference(FILE *to)
           "\n"
           "Files named `*.yaml` in a directory `conf.d` beside the file are read after it, in byte order. Maps merge; "
           "of\n"
-          "other values the later file's stands; a command, token, peer or schedule in two files is a fault.\n"
+          "other values the later file's stands; a command, token, peer, schedule or callback in two files is a fault.\n"
           "\n"
           "Each file, and each directory on the way to it, belongs to root (for an instance of an ordinary user: to "
           "that\n"

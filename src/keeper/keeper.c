@@ -8,6 +8,7 @@
 #include "control.h"
 #include "keeper_answer.h"
 #include "launcher_answer.h"
+#include "notifier_answer.h"
 #include "output_files.h"
 #include "records.h"
 #include "recover.h"
@@ -63,6 +64,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     reloads_init(keeper);
     peer_init(&keeper->front, keeper, "front", front_take);
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
+    peer_init(&keeper->notifier, keeper, "notifier", notifier_take);
     int done = prepare_events(keeper, err);
     if (done == 0)
         done = output_files_prepare(state_fd, err);
@@ -99,6 +101,7 @@ void keeper_free(struct keeper *keeper)
         return;
     peer_done(&keeper->front);
     peer_done(&keeper->launcher);
+    peer_done(&keeper->notifier);
     control_done(keeper);
     if (keeper->base != NULL)
         jobs_each(keeper, job_forget);
@@ -183,6 +186,8 @@ void keeper_connect(struct keeper *keeper, enum process process, int fd)
     } else if (process == PROCESS_LAUNCHER) {
         launcher_is_gone(keeper);
         done = peer_connect(&keeper->launcher, fd, &err);
+    } else if (process == PROCESS_NOTIFIER) {
+        done = peer_connect(&keeper->notifier, fd, &err);
     } else {
         fd_close(&fd);
         log_warn("a peer was handed over that the keeper has no business with; it is closed");

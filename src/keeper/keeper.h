@@ -45,6 +45,7 @@ struct keeper {
     struct event *tick; /* once a second: expiry, held back refusals, old keys */
     unsigned ticks;
     struct peer front, launcher;
+    struct peer notifier; /* while there are callbacks */
     uint64_t incarnation; /* of the launcher that said hello last; 0: none yet */
     uint32_t held_left;   /* jobs that it has not named yet */
     bool has_hello;

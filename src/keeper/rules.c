@@ -8,6 +8,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/text.h"
+#include "sallyport/base/url.h"
 #include "sallyport/policy/policy_records.h"
 
 #define RULES_MAX_BYTES (64u * 1024 * 1024) /* far above what CONFIG_FILE_MAX_BYTES can turn into */
@@ -67,6 +68,22 @@ static int add_scope(struct rules *draft, const struct setting_scope *scope, str
     return 0;
 }
 
+static int add_callback(struct rules *draft, const struct setting_callback *setting, struct error *err)
+{
+    struct url url;
+    if (draft->callback_count >= CALLBACK_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d callbacks", CALLBACK_COUNT_MAX);
+    if (url_parse(setting->url, &url) != NULL || setting->secret.size < CALLBACK_SECRET_MIN_BYTES ||
+        setting->timeout_ms == 0 || setting->max_attempts == 0)
+        return fail_plain(err, EBADMSG, "callback '%s' is none", setting->name);
+    struct setting_callback *larger = realloc(draft->callbacks, (draft->callback_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    draft->callbacks = larger;
+    larger[draft->callback_count++] = *setting;
+    return 0;
+}
+
 static int add_setting(struct rules *draft, uint32_t type, const union any_setting *setting, struct error *err)
 {
     switch (type) {
@@ -83,6 +100,8 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return rule_zone_period_add(draft, &setting->zone_period, err);
     case SETTING_SCHEDULE:
         return rule_schedule_add(draft, &setting->schedule, err);
+    case SETTING_CALLBACK:
+        return add_callback(draft, &setting->callback, err);
     default:
         return fail_plain(err, EBADMSG, "a record that is not for the keeper: %s", setting_defs[type].name);
     }
@@ -90,13 +109,11 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
 
 int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct error *err)
 {
-    auto_free uint8_t *data = NULL;
-    size_t size = 0;
-    if (draft->policy == NULL || draft->generation != generation)
+    if (draft->policy == NULL || draft->generation != generation || draft->file != NULL)
         return fail_plain(err, EBADMSG, "settings of generation %u without the policy of it", generation);
-    if (memfd_read_sealed(fd, RULES_MAX_BYTES, &data, &size, err) < 0)
+    if (memfd_read_sealed(fd, RULES_MAX_BYTES, &draft->file, &draft->file_bytes, err) < 0)
         return fail_in(err, "settings of generation %u", generation);
-    struct reader in = { data, size };
+    struct reader in = { draft->file, draft->file_bytes };
     union any_setting setting;
     uint32_t type;
     int got;
@@ -131,6 +148,10 @@ void rules_free(struct rules *rules)
         free(rules->callers[i].scopes);
     free(rules->callers);
     rule_schedules_free(&rules->schedules);
+    free(rules->callbacks);
+    if (rules->file != NULL)
+        explicit_bzero(rules->file, rules->file_bytes);
+    free(rules->file);
     *rules = (struct rules){ 0 };
 }
 

@@ -34,6 +34,10 @@ struct rules {
     struct caller *callers;
     uint32_t caller_count;
     struct rule_schedules schedules;
+    struct setting_callback *callbacks; /* their spans view the file */
+    uint32_t callback_count;
+    uint8_t *file; /* of the settings: secrets are in it */
+    size_t file_bytes;
 };
 
 /* Each takes one sealed file into the draft; the descriptor stays the caller's. -EBADMSG for what does not fit. */

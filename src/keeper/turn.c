@@ -290,6 +290,8 @@ static void drop_lost_peers(struct keeper *keeper)
         launcher_is_gone(keeper);
         peer_expect(&keeper->launcher); /* a front that we let go ends itself */
     }
+    if (keeper->notifier.is_lost)
+        peer_disconnect(&keeper->notifier); /* ends itself, too, or there are no callbacks any more */
 }
 
 /* What ends bring: the next steps of sequences, and what follows by a chain. Both may end jobs themselves. */

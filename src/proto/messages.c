@@ -3,10 +3,11 @@
  */
 #include "sallyport/proto/messages.h"
 
+#include "sallyport/base/network.h"
 #include "sallyport/job/job.h"
 #include "sallyport/schedule/timing.h"
 
-#define RETRY_AFTER_MAX_S (uint32_t)(RATE_PERIOD_MAX_MS / 1000)
+#define WAIT_MAX_S (uint32_t)(RATE_PERIOD_MAX_MS / 1000)
 
 #define EVIDENCE(type)                                                                                                 \
     U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
@@ -179,7 +180,7 @@ static const struct field verdict_fields[] = {
     TEXT(struct msg_verdict, code),
     TEXT(struct msg_verdict, detail),
     BYTES(struct msg_verdict, errors, 32 * 1024),
-    U32(struct msg_verdict, retry_after_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_verdict, retry_after_s, WAIT_MAX_S),
     U32(struct msg_verdict, position, QUEUE_MAX),
     U8(struct msg_verdict, wait, JOB_WAIT_COUNT - 1),
     TEXT(struct msg_verdict, queued_reason),
@@ -322,10 +323,10 @@ static const struct field refused_fields[] = {
     TEXT(struct msg_refused, code),
     TEXT(struct msg_refused, detail),
     BYTES(struct msg_refused, errors, 32 * 1024),
-    U32(struct msg_refused, retry_after_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_refused, retry_after_s, WAIT_MAX_S),
     TEXT(struct msg_refused, rate),
     U32(struct msg_refused, rate_count, RATE_COUNT_MAX),
-    U32(struct msg_refused, rate_period_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_refused, rate_period_s, WAIT_MAX_S),
 };
 
 static const struct field launch_fields[] = {
@@ -390,6 +391,27 @@ static const struct field exited_fields[] = {
     U64(struct msg_exited, memory_peak_bytes),
 };
 
+static const struct field deliver_fields[] = {
+    ID(struct msg_deliver, delivery_id),
+    TEXT(struct msg_deliver, url),
+    BYTES(struct msg_deliver, fields, CALLBACK_FIELDS_MAX_BYTES),
+    BYTES(struct msg_deliver, allow_net, CALLBACK_NETWORKS_MAX *NETWORK_PACKED_BYTES),
+    U32(struct msg_deliver, connect_timeout_ms, CALLBACK_TIMEOUT_MAX_MS),
+    U32(struct msg_deliver, timeout_ms, CALLBACK_TIMEOUT_MAX_MS),
+    BOOL(struct msg_deliver, allows_plain),
+};
+
+static const struct field delivered_fields[] = {
+    ID(struct msg_delivered, delivery_id),
+    U8(struct msg_delivered, outcome, OUTCOME_COUNT - 1),
+    U32(struct msg_delivered, status, 999),
+    BOOL(struct msg_delivered, has_retry_after),
+    U32(struct msg_delivered, retry_after_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_delivered, duration_ms, UINT32_MAX),
+    TEXT(struct msg_delivered, address),
+    TEXT(struct msg_delivered, detail),
+};
+
 const struct record_def message_defs[MSG_COUNT] = {
     [MSG_BECOME] = RECORD("become", struct msg_become, become_fields),
     [MSG_STATE_DIR] = RECORD("state-dir", struct msg_empty, empty_fields),
@@ -449,6 +471,8 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LAUNCHED] = RECORD("launched", struct msg_launched, launched_fields),
     [MSG_NOT_LAUNCHED] = RECORD("not-launched", struct msg_not_launched, not_launched_fields),
     [MSG_EXITED] = RECORD("exited", struct msg_exited, exited_fields),
+    [MSG_DELIVER] = RECORD("deliver", struct msg_deliver, deliver_fields),
+    [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
 };
 
 /* A row that is missing takes none. */
@@ -463,4 +487,5 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },     [MSG_READ_METRICS] = { 0, 1 },
     [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
     [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
+    [MSG_DELIVER] = { 1, 1 },
 };
