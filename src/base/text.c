@@ -148,6 +148,20 @@ bool text_unhex(const char *text, size_t size, uint8_t *to)
     return true;
 }
 
+void text_base64(const uint8_t *data, size_t size, char *to)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t bits = (uint32_t)data[i] << 16 | (i + 1 < size ? (uint32_t)data[i + 1] << 8 : 0) |
+                        (i + 2 < size ? data[i + 2] : 0);
+        *to++ = letters[bits >> 18];
+        *to++ = letters[bits >> 12 & 63];
+        *to++ = (char)(i + 1 < size ? letters[bits >> 6 & 63] : '=');
+        *to++ = (char)(i + 2 < size ? letters[bits & 63] : '=');
+    }
+    *to = '\0';
+}
+
 bool text_unbase64(const char *text, uint8_t *to, size_t room, size_t *ret_size)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

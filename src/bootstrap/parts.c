@@ -1,6 +1,7 @@
 /*
  * What each process gets of the configuration: the front what may be shown, the keeper who may do what and where callbacks
- * go, the launcher how commands run, the notifier nothing but what the system says of names and certificates. Sealed files of records, so that a part can be handed again after a restart, and nobody can change it.
+ * go, the launcher how commands run, the notifier nothing but what the system says of names and certificates. Sealed files
+ * of records, so that a part can be handed again after a restart, and nobody can change it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,6 +75,8 @@ static int write_identities(const struct bootstrap *bootstrap, const struct conf
     }
     for (uint32_t i = 0; i < config->callback_count && done == 0; i++)
         done = add(file, SETTING_CALLBACK, &config->callbacks[i].setting, err);
+    for (uint32_t i = 0; i < config->notice_count && done == 0; i++)
+        done = add(file, SETTING_NOTICE, &config->notices[i].setting, err);
     return done;
 }
 
@@ -115,6 +118,7 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
 #if SALLYPORT_TEST_SWITCHES
         .test_clock_unix_ms = config->test_clock_unix_ms,
         .test_clock_speed = config->test_clock_speed,
+        .test_retry_speed = config->test_retry_speed,
 #endif
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);

@@ -13,6 +13,7 @@
 #include "follows.h"
 #include "identities.h"
 #include "listeners.h"
+#include "notices.h"
 #include "public.h"
 #include "queue.h"
 #include "reading.h"
@@ -46,6 +47,7 @@ void config_free(struct config *config)
         free(config->schedules[i].params);
     free(config->schedules);
     callbacks_free(config);
+    free(config->notices);
     policy_free(config->policy);
     free(config);
 }
@@ -70,6 +72,7 @@ static void take_server(struct reading *reading)
     config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
 #if SALLYPORT_TEST_SWITCHES
     config->test_clock_speed = (uint32_t)draft->test_clock_speed;
+    config->test_retry_speed = (uint32_t)draft->test_retry_speed;
     if (draft->test_clock != NULL && !date_unix_ms(draft->test_clock, &config->test_clock_unix_ms))
         fault_below(reading, "server", -1, "test_clock is no time");
 #endif
@@ -144,6 +147,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         listeners_take(reading);
         identities_check(reading);
         follows_resolve(reading);
+        notices_take(reading);
         if (report->fault_count == 0 && !report->is_out_of_memory)
             check_whole(reading);
     }
@@ -156,6 +160,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         done = finish(config, err);
     if (reading != NULL) {
         follows_done(reading);
+        free(reading->notice_drafts);
         json_decref(reading->texts);
     }
     free(reading);

@@ -40,7 +40,7 @@ struct server_draft {
     struct limits_draft limits;
 #if SALLYPORT_TEST_SWITCHES
     const char *test_clock;
-    uint64_t test_clock_speed;
+    uint64_t test_clock_speed, test_retry_speed;
 #endif
 };
 
@@ -58,6 +58,15 @@ struct callback_draft {
     const json_t *headers;   /* name: text */
     uint64_t timeout_ms, max_attempts;
     bool allows_plain;
+};
+
+/* An item of `on`. */
+struct notice_draft {
+    const char *command; /* "": of `defaults` */
+    uint8_t event;       /* enum callback_event */
+    uint32_t index;      /* in its list */
+    const char *callback;
+    uint64_t threshold, cool_down_ms;
 };
 
 struct rule_draft {

@@ -5,6 +5,7 @@
 #include "env_names.h"
 #include "follows.h"
 #include "identities.h"
+#include "notices.h"
 #include "params.h"
 #include "schedules.h"
 #include "words.h"
@@ -41,6 +42,10 @@ static const struct entry_life token_life = { text_is_name, NAME_RULE, token_ope
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
 static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
 static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
+static const struct entry_life default_event_life = { notice_event_is_name, NOTICE_EVENT_RULE, notice_default_open,
+                                                      NULL };
+static const struct entry_life event_life = { notice_event_is_name, NOTICE_EVENT_RULE, notice_command_open, NULL };
+static const struct entry_life notice_life = { NULL, NULL, notice_open, NULL };
 static const struct entry_life command_life = { text_is_name, NAME_RULE, command_open, command_close };
 static const struct entry_life param_life = { param_is_name, PARAM_NAME_RULE, param_open, param_close };
 static const struct entry_life pass_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
@@ -149,6 +154,25 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
       .for_types = TYPE(PARAM_ENUM), .hint = "[staging, prod]", .help = "What an `enum` may be." }
 /* clang-format on */
 
+/* clang-format off */
+#define NOTICE_KEYS(prefix, life, text)                                                                                \
+    { prefix ".on", KEY_ENTRIES, .most = 16, .entries = &(life), .hint = "{failed: [{callback: chat}]}",               \
+      .help = "Which callbacks are told of which events: `started`, `succeeded`, `failed`, `timed_out`, "              \
+              "`cancelled`, `lost`, `launch_failed`, `rejected`, `recovered` (the first success after a failure of "   \
+              "the same command and the same `concurrency.key`)." text },                                              \
+    { prefix ".on.*", KEY_MAPS, .most = NOTICE_LIST_MAX, .entries = &notice_life, .hint = "[{callback: chat}]",        \
+      .help = "Who is told of this event." },                                                                          \
+    { prefix ".on.*.*", KEY_GROUP, .hint = "{callback: chat}", .help = "One of them." },                               \
+    { prefix ".on.*.*.callback", KEY_TEXT, TEXT_AT(struct notice_draft, callback), .least = 1,                         \
+      .most = NAME_MAX_BYTES - 1, .is_required = true, .help = "The name of a callback that has a `url`." },           \
+    { prefix ".on.*.*.threshold", KEY_INT, NUMBER_AT(struct notice_draft, threshold), .least = 1,                      \
+      .most = NOTICE_THRESHOLD_MAX, .fallback = "1",                                                                   \
+      .help = "It is told from the so-manieth such end in a row on." },                                                \
+    { prefix ".on.*.*.cool_down", KEY_DURATION, NUMBER_AT(struct notice_draft, cool_down_ms),                          \
+      .most = 31 * 24 * 3600 * SECOND_MS, .fallback = "0s",                                                            \
+      .help = "After it was told, it is not told again for so long." }
+/* clang-format on */
+
 #define OURS(text)      text
 #define INHERITED(text) NULL
 
@@ -178,6 +202,8 @@ const struct key keys[] = {
 #if SALLYPORT_TEST_SWITCHES
     { "server.test_clock", KEY_TEXT, TEXT_AT(struct server_draft, test_clock), .least = 1, .most = 64, .help = NULL },
     { "server.test_clock_speed", KEY_INT, NUMBER_AT(struct server_draft, test_clock_speed), .least = 1,
+      .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
+    { "server.test_retry_speed", KEY_INT, NUMBER_AT(struct server_draft, test_retry_speed), .least = 1,
       .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
 #endif
 
@@ -209,6 +235,7 @@ const struct key keys[] = {
 
     { "defaults", KEY_GROUP, .hint = "{timeout: 10m}", .help = "What every command has unless it says otherwise." },
     LIMIT_KEYS("defaults", struct server_draft, OURS),
+    NOTICE_KEYS("defaults", default_event_life, ""),
 
     { "tokens", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &token_life, .hint = "{ci: {hash: ..., allow: [...]}}",
       .help = "Who may call over the network. Revoke a token by removing its lines and reloading." },
@@ -320,6 +347,7 @@ const struct key keys[] = {
     FOLLOW_KEYS("always", always_life,
                 "Commands that are run when a job of this one has ended in any way, also when it "
                 "was cancelled."),
+    NOTICE_KEYS("commands.*", event_life, " What stands here for an event replaces what `defaults` say of it."),
     LIMIT_KEYS("commands.*", struct command_draft, INHERITED),
     { "commands.*.sandbox.read", KEY_PATHS, NODE_AT(struct command_draft, read), .most = BIND_COUNT_MAX,
       .hint = "[/opt/deploy]", .help = "Files and directories of the host that the job sees, read-only." },
@@ -365,7 +393,6 @@ const struct key keys[] = {
       .help = "For how long after the first was accepted." },
     LATER("commands.*.approval"),
     LATER("commands.*.allow"),
-    LATER("commands.*.on"),
     LATER("commands.*.on_disconnect"),
     LATER("commands.*.route"),
     LATER("commands.*.http_status"),

@@ -45,6 +45,9 @@ struct reading {
     bool *params_used;                  /* of the command: by a placeholder */
     struct follow_draft *follow_drafts; /* of the command */
     uint32_t follow_draft_count;
+    struct notice_draft *notice_drafts; /* of all commands */
+    uint32_t notice_draft_count;
+    struct notice_draft notice; /* whose list is read */
     struct follow_target *targets; /* of all commands */
     uint32_t target_count;
 };

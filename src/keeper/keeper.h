@@ -10,6 +10,7 @@
 
 #include "alarms.h"
 #include "copies.h"
+#include "delivery.h"
 #include "drain.h"
 #include "feed.h"
 #include "intake.h"
@@ -53,6 +54,7 @@ struct keeper {
     struct job_table jobs;
     struct queue queue;
     struct alarms alarms;
+    struct deliveries deliveries;
     TAILQ_HEAD(, job) sequences_due; /* sequence.h */
     struct pauses pauses;
     struct watches watches;

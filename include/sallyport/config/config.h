@@ -51,6 +51,11 @@ struct config_callback {
     uint32_t fields_bytes;
 };
 
+struct config_notice {
+    struct setting_notice setting;
+    uint32_t index; /* in the list of its event */
+};
+
 struct config {
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
@@ -68,10 +73,12 @@ struct config {
     uint32_t schedule_count;
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms;
-    uint32_t test_clock_speed;
+    uint32_t test_clock_speed, test_retry_speed;
 #endif
     struct config_callback *callbacks;
     uint32_t callback_count;
+    struct config_notice *notices;
+    uint32_t notice_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */

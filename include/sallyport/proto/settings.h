@@ -23,6 +23,7 @@ enum setting_type {
     SETTING_SCHEDULE,       /* keeper, behind all zones */
     SETTING_LAUNCHER,       /* launcher */
     SETTING_CALLBACK,       /* keeper, one for each: a secret is in it */
+    SETTING_NOTICE,         /* keeper, behind all callbacks: what is told to which */
     SETTING_NOTIFIER,       /* notifier */
     SETTING_COUNT,
 };
@@ -50,6 +51,7 @@ struct setting_keeper {
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms; /* where the schedules' clock stands at the start; 0: where the real one does */
     uint32_t test_clock_speed;   /* and how much faster it goes */
+    uint32_t test_retry_speed;   /* so much shorter are pauses between attempts at a callback */
 #endif
     struct quota quota; /* of all callers together */
 };
@@ -137,6 +139,14 @@ struct setting_callback {
     uint32_t timeout_ms, max_attempts;
 };
 
+struct setting_notice {
+    char command[NAME_MAX_BYTES];  /* "": of each that says nothing of its own about this event */
+    uint8_t event;                 /* enum callback_event */
+    char callback[NAME_MAX_BYTES]; /* that has a URL of its own */
+    uint32_t threshold;            /* so many such ends in a row, at least */
+    uint64_t cool_down_ms;         /* after one that was told of */
+};
+
 /* What the system knows of names and certificates: its files as they stand, for who cannot open them. */
 struct setting_notifier {
     struct span resolv_conf, hosts;
@@ -154,6 +164,7 @@ union any_setting {
     struct setting_schedule schedule;
     struct setting_launcher launcher;
     struct setting_callback callback;
+    struct setting_notice notice;
     struct setting_notifier notifier;
 };
 
