@@ -111,6 +111,7 @@
 #define NOTICE_THRESHOLD_MAX          1000
 #define CALLBACKS_PER_TARGET          8     /* attempts under way: a slow target leaves room for others */
 #define CALLBACK_BREAKER_FAILURES     5     /* in a row; then one attempt at a time is made */
+#define LIST_CALLBACKS_MAX            100   /* of one page; their attempts come with them */
 #define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
 #define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
 #define RETRY_AFTER_MAX_S             86400             /* a receiver that asks for more waits that long */

@@ -43,3 +43,22 @@ bool callback_event_is_failure(enum callback_event event)
 {
     return event < CALLBACK_EVENT_COUNT && events[event].is_failure;
 }
+
+static const char *const state_texts[DELIVERY_STATE_COUNT] = {
+    [DELIVERY_WAITING] = "waiting",
+    [DELIVERY_DELIVERED] = "delivered",
+    [DELIVERY_FAILED] = "failed",
+};
+
+const char *delivery_state_text(unsigned state)
+{
+    return state < DELIVERY_STATE_COUNT ? state_texts[state] : NULL;
+}
+
+enum delivery_state delivery_state_parse(const char *text)
+{
+    for (unsigned i = 1; i < DELIVERY_STATE_COUNT; i++)
+        if (strcmp(state_texts[i], text) == 0)
+            return (enum delivery_state)i;
+    return DELIVERY_NONE;
+}

@@ -242,8 +242,8 @@ static void settle(struct keeper *keeper, struct delivery *delivery, const struc
     delivery->state = result == ATTEMPT_DELIVERED ? DELIVERY_DELIVERED : DELIVERY_FAILED;
     delivery->ended_unix_ms = now_unix_ms;
     if (delivery->state == DELIVERY_FAILED)
-        log_warn("callback '%s' could not be told of a job of '%s' in %u attempts: %s", delivery->callback,
-                 delivery->command, delivery->attempts, delivery->detail);
+        log_warn("callback '%s' could not be told of a job of '%s' in %u attempt%s: %s", delivery->callback,
+                 delivery->command, delivery->attempts, delivery->attempts == 1 ? "" : "s", delivery->detail);
 }
 
 static int note(struct keeper *keeper, const struct under_way *under_way, const struct msg_delivered *answer,

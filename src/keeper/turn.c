@@ -206,6 +206,7 @@ static const bool tells_of_jobs[MSG_COUNT] = {
     [MSG_SUBMITTED] = true,
     [MSG_JOB] = true,
     [MSG_JOBS_END] = true,
+    [MSG_CALLBACK] = true,
 };
 
 static void send_answer(struct keeper *keeper, struct turn_item *item, bool is_stored)

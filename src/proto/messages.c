@@ -12,6 +12,8 @@
 #define EVIDENCE(type)                                                                                                 \
     U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
 
+#include "delivery_fields.h"
+
 static const struct field become_fields[] = {
     U32(struct msg_become, uid, UINT32_MAX - 1),
     U32(struct msg_become, gid, UINT32_MAX - 1),
@@ -391,27 +393,6 @@ static const struct field exited_fields[] = {
     U64(struct msg_exited, memory_peak_bytes),
 };
 
-static const struct field deliver_fields[] = {
-    ID(struct msg_deliver, delivery_id),
-    TEXT(struct msg_deliver, url),
-    BYTES(struct msg_deliver, fields, CALLBACK_FIELDS_MAX_BYTES),
-    BYTES(struct msg_deliver, allow_net, CALLBACK_NETWORKS_MAX *NETWORK_PACKED_BYTES),
-    U32(struct msg_deliver, connect_timeout_ms, CALLBACK_TIMEOUT_MAX_MS),
-    U32(struct msg_deliver, timeout_ms, CALLBACK_TIMEOUT_MAX_MS),
-    BOOL(struct msg_deliver, allows_plain),
-};
-
-static const struct field delivered_fields[] = {
-    ID(struct msg_delivered, delivery_id),
-    U8(struct msg_delivered, outcome, OUTCOME_COUNT - 1),
-    U32(struct msg_delivered, status, 999),
-    BOOL(struct msg_delivered, has_retry_after),
-    U32(struct msg_delivered, retry_after_s, RETRY_AFTER_MAX_S),
-    U32(struct msg_delivered, duration_ms, UINT32_MAX),
-    TEXT(struct msg_delivered, address),
-    TEXT(struct msg_delivered, detail),
-};
-
 const struct record_def message_defs[MSG_COUNT] = {
     [MSG_BECOME] = RECORD("become", struct msg_become, become_fields),
     [MSG_STATE_DIR] = RECORD("state-dir", struct msg_empty, empty_fields),
@@ -471,21 +452,24 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LAUNCHED] = RECORD("launched", struct msg_launched, launched_fields),
     [MSG_NOT_LAUNCHED] = RECORD("not-launched", struct msg_not_launched, not_launched_fields),
     [MSG_EXITED] = RECORD("exited", struct msg_exited, exited_fields),
+    [MSG_LIST_CALLBACKS] = RECORD("list-callbacks", struct msg_list_callbacks, list_callbacks_fields),
+    [MSG_CALLBACK] = RECORD("callback", struct msg_callback, callback_fields),
+    [MSG_ATTEMPT] = RECORD("attempt", struct msg_attempt, attempt_fields),
     [MSG_DELIVER] = RECORD("deliver", struct msg_deliver, deliver_fields),
     [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
 };
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_LIST_SCHEDULES] = { 0, 1 },
-    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },     [MSG_READ_METRICS] = { 0, 1 },
-    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
-    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
-    [MSG_DELIVER] = { 1, 1 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },       [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 },   [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },       [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },         [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },       [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },     [MSG_LIST_SCHEDULES] = { 0, 1 },
+    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },         [MSG_OUTPUT] = { 2, 2 },
+    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },       [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
+    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
+    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 },
 };

@@ -179,6 +179,56 @@ int store_attempt_add(struct store *store, const struct job_id *delivery, const 
     return statement_run(store, statement, err, "note an attempt at a callback");
 }
 
+static void bind_id(sqlite3_stmt *statement, int at, const struct job_id *id)
+{
+    bind_bytes(statement, at, id != NULL ? id->bytes : NULL, id != NULL ? JOB_ID_BYTES : 0);
+}
+
+int store_deliveries_list(struct store *store, const struct delivery_filter *filter, store_delivery_visit *visit,
+                          void *arg, struct error *err)
+{
+    struct delivery delivery;
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_DELIVERIES_LIST);
+    bind_text(statement, 1, filter->callback);
+    bind_u64(statement, 2, filter->state);
+    bind_id(statement, 3, filter->job_id);
+    bind_id(statement, 4, filter->before);
+    bind_text(statement, 5, filter->actor);
+    bind_u64(statement, 6, filter->via);
+    bind_u64(statement, 7, filter->limit);
+    int found;
+    bool goes_on = true;
+    while (goes_on && (found = statement_step(store, statement, err, "list callbacks")) > 0) {
+        found = from_row(statement, &delivery, err);
+        goes_on = found == 0 && visit(arg, &delivery);
+    }
+    sqlite3_reset(statement);
+    return found < 0 ? found : 0;
+}
+
+int store_attempts_list(struct store *store, const struct job_id *delivery, store_attempt_visit *visit, void *arg,
+                        struct error *err)
+{
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_ATTEMPTS_LIST);
+    bind_bytes(statement, 1, delivery->bytes, JOB_ID_BYTES);
+    int found;
+    while ((found = statement_step(store, statement, err, "list attempts")) > 0) {
+        struct delivery_attempt attempt = { .number = (uint32_t)column_u64(statement, 0),
+                                            .unix_ms = column_u64(statement, 1),
+                                            .outcome = (uint8_t)column_u64(statement, 2),
+                                            .status = (uint32_t)column_u64(statement, 3),
+                                            .duration_ms = (uint32_t)column_u64(statement, 4) };
+        if (!take_text(statement, 5, attempt.detail, sizeof attempt.detail)) {
+            found = fail_plain(err, EBADMSG, "the record of an attempt is damaged");
+            break;
+        }
+        if (!visit(arg, &attempt))
+            break;
+    }
+    sqlite3_reset(statement);
+    return found < 0 ? found : 0;
+}
+
 int store_streak_read(struct store *store, const char *command, const char *key, struct streak *ret_streak,
                       struct error *err)
 {

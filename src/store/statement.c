@@ -89,6 +89,12 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_DELIVERY_BODY] = "SELECT body FROM deliveries WHERE id = ?1",
     [STATEMENT_DELIVERIES_WAITING] = "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE state = 1 AND callback = ?1 "
                                      "ORDER BY due_unix_ms LIMIT ?2",
+    [STATEMENT_DELIVERIES_LIST] =
+        "SELECT " DELIVERY_COLUMNS " FROM deliveries d WHERE (?1 = '' OR callback = ?1) AND (?2 = 0 OR state = ?2) "
+        "AND (length(?3) = 0 OR job_id = ?3) AND (length(?4) = 0 OR id < ?4) AND (?5 = '' OR EXISTS "
+        "(SELECT 1 FROM jobs j WHERE j.id = d.job_id AND j.actor = ?5 AND j.via = ?6)) ORDER BY id DESC LIMIT ?7",
+    [STATEMENT_ATTEMPTS_LIST] = "SELECT number, unix_ms, outcome, status, duration_ms, detail FROM delivery_attempts "
+                                "WHERE delivery = ?1 ORDER BY number",
     [STATEMENT_DELIVERY_CALLBACK_NEXT] =
         "SELECT callback FROM deliveries WHERE state = 1 AND callback > ?1 ORDER BY callback LIMIT 1",
     [STATEMENT_DELIVERIES_FAIL] =

@@ -38,12 +38,12 @@ class Answering(Receiver):
 
 
 class CallbacksTest(unittest.TestCase):
-    def start(self, callbacks, on, **commands):
+    def start(self, callbacks, on, tokens=None, **commands):
         harness.needs_program(self, "sallyportd")
         self.instance = Instance(
             {name: {**keys, **commands.get(name, {})} for name, keys in COMMANDS.items()},
             callbacks={name: {"allow_net": ["127.0.0.0/8"], "allow_plain": True, **keys} for name, keys in callbacks.items()},
-            defaults={"on": on}, server={"test_retry_speed": RETRY_SPEED}).start()
+            defaults={"on": on}, tokens=tokens, server={"test_retry_speed": RETRY_SPEED}).start()
         self.addCleanup(self.instance.kill)
         return self.instance
 
@@ -133,7 +133,7 @@ class Trouble(CallbacksTest):
         self.start({"chat": {"url": url}}, {"succeeded": [{"callback": "chat"}]})
         self.instance.run("hello")
         receiver.wait_for_requests(1)
-        self.assertTrue(wait_until(lambda: f"in 1 attempts: answered with {statuses[0]}" in self.instance.log(), 20), self.instance.log())
+        self.assertTrue(wait_until(lambda: f"in 1 attempt: answered with {statuses[0]}" in self.instance.log(), 20), self.instance.log())
         return receiver
 
     def test_other_answers_are_final(self):
@@ -147,7 +147,7 @@ class Trouble(CallbacksTest):
 
     def test_410_ends_it_until_a_reload(self):
         receiver = self.given_up(410)
-        self.assertIn("left alone until the configuration is reloaded", self.instance.log())
+        self.assertTrue(wait_until(lambda: "left alone until the configuration is reloaded" in self.instance.log(), 20), self.instance.log())
         self.instance.run("hello")
         self.assertTrue(wait_until(lambda: "its receiver is gone (410)" in self.instance.log(), 20), self.instance.log())
         self.instance.reload()
@@ -187,6 +187,92 @@ class Trouble(CallbacksTest):
         ids = {self.instance.submit("hello")["id"] for _ in range(8)}
         told = lambda: {json.loads(request.body)["data"]["id"] for request in receiver.requests[12:]}     # noqa: E731
         self.assertTrue(wait_until(lambda: told() == ids, 60), f"{len(told())} of {len(ids)}, {len(receiver.requests)} requests")
+
+
+class TheLog(CallbacksTest):
+    def listed(self, query="", **more):
+        answer = self.instance.request("GET", f"/v1/callbacks{query}", **more)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def items(self, query=""):
+        return self.listed(query)["items"]
+
+    def state_of(self, item):
+        return next(found["state"] for found in self.items() if found["id"] == item["id"])
+
+    def test_it_has_every_attempt(self):
+        receiver, url = self.receiver(503)
+        self.start({"chat": {"url": url}}, {"succeeded": [{"callback": "chat"}]})
+        job = self.instance.run("hello").job
+        receiver.wait_for_requests(2)
+        self.assertTrue(wait_until(lambda: self.items("?state=delivered"), 20))
+        item, = self.items()
+        self.assertEqual((item["target"], item["type"], item["job"], item["command"]), ("chat", "job.succeeded", job["id"], "hello"))
+        self.assertEqual(item["id"], receiver.requests[0].field("webhook-id")[0])
+        self.assertEqual([(attempt["outcome"], attempt["status"]) for attempt in item["attempts"]], [("answered", 503), ("answered", 200)])
+        self.assertEqual((item["attempt_count"], item["detail"], item["due_at"]), (2, "answered with 200", None))
+
+    def test_filters_and_pages(self):
+        receiver, url = self.receiver(404)
+        self.start({"chat": {"url": url}, "other": {"url": url}}, {"succeeded": [{"callback": "chat"}, {"callback": "other"}]})
+        jobs = [self.instance.run("hello").job["id"] for _ in range(3)]
+        receiver.wait_for_requests(6)
+        self.assertTrue(wait_until(lambda: len(self.items("?state=delivered")) == 5 and len(self.items("?state=failed")) == 1, 20))
+        self.assertEqual(len(self.items("?target=other")), 3)
+        self.assertEqual({item["job"] for item in self.items(f"?job={jobs[1]}")}, {jobs[1]})
+        first = self.listed("?limit=4")
+        second = self.listed(f"?limit=4&cursor={first['next_cursor']}")
+        self.assertEqual((len(first["items"]), len(second["items"]), second["next_cursor"]), (4, 2, None))
+        self.assertEqual(len({item["id"] for item in first["items"] + second["items"]}), 6)
+        for query in ("?state=lost", "?target=NO", "?job=x", "?limit=0", "?limit=101", "?cursor=x", "?other=1"):
+            self.assertEqual(self.instance.request("GET", f"/v1/callbacks{query}").status, 400, query)
+
+    def test_it_shows_what_the_caller_may_read(self):
+        mine, guest = harness.new_token(), harness.new_token()
+        receiver, url = self.receiver()
+        self.start({"chat": {"url": url}}, {"succeeded": [{"callback": "chat"}]},
+                   tokens={"mine": {"hash": harness.token_hash(mine), "allow": ["run:hello", "read:own"]},
+                           "guest": {"hash": harness.token_hash(guest), "allow": ["run:hello"]}})
+        self.instance.run("hello")
+        own = self.instance.request("POST", "/v1/commands/hello/jobs", {}, token=mine).json()["id"]
+        receiver.wait_for_requests(2)
+        self.assertEqual([item["job"] for item in self.listed(token=mine)["items"]], [own])
+        self.assertEqual(self.listed(token=guest)["items"], [])
+        self.assertEqual(self.instance.request("GET", "/v1/callbacks", token=None).status, 401)
+        item = self.items()[0]
+        self.assertEqual(self.instance.request("POST", f"/v1/callbacks/{item['id']}/redeliver", token=mine).status, 403)
+        self.assertEqual(len(receiver.requests), 2)
+
+    def test_one_is_sent_again_when_it_is_asked_for(self):
+        receiver, url = self.receiver(404)
+        self.start({"chat": {"url": url}}, {"succeeded": [{"callback": "chat"}]})
+        self.instance.run("hello")
+        self.assertTrue(wait_until(lambda: self.items("?state=failed"), 20))
+        item, = self.items()
+        answer = self.instance.request("POST", f"/v1/callbacks/{item['id']}/redeliver")
+        self.assertEqual((answer.status, answer.json()["state"]), (202, "waiting"))
+        receiver.wait_for_requests(2)
+        first, second = receiver.requests
+        self.assertEqual((first.body, first.field("webhook-id")), (second.body, second.field("webhook-id")))
+        self.assertTrue(wait_until(lambda: self.state_of(item) == "delivered", 20))
+        done = self.instance.cli("callback", "redeliver", item["id"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        receiver.wait_for_requests(3)
+        self.verify(receiver.requests[2])
+        self.assertIn(item["id"].encode(), self.instance.cli("callback", "ls").stdout)
+        self.assertEqual(self.instance.request("POST", "/v1/callbacks/" + "0" * 26 + "/redeliver").status, 404)
+
+    def test_what_waits_for_a_target_that_is_removed_has_failed(self):
+        receiver, url = self.receiver(*[503] * 50)
+        instance = self.start({"chat": {"url": url}, "other": {"url": url}}, {"succeeded": [{"callback": "chat"}]})
+        instance.run("hello")
+        receiver.wait_for_requests(1)
+        del instance.config["callbacks"]["chat"]
+        instance.config["defaults"]["on"] = {"succeeded": [{"callback": "other"}]}
+        instance.reload()
+        self.assertTrue(wait_until(lambda: self.items("?state=failed"), 20), instance.log())
+        self.assertIn("not in the configuration any more", self.items("?state=failed")[0]["detail"])
 
 
 class Deaths(CallbacksTest):

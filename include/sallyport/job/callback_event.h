@@ -17,6 +17,18 @@ enum callback_event {
     CALLBACK_EVENT_COUNT
 };
 
+enum delivery_state {
+    DELIVERY_NONE,
+    DELIVERY_WAITING, /* for its first attempt, or for the next */
+    DELIVERY_DELIVERED,
+    DELIVERY_FAILED,
+    DELIVERY_STATE_COUNT
+};
+
+/* "waiting"; NULL for what is none; DELIVERY_NONE for a word that is none. */
+const char *delivery_state_text(unsigned state);
+enum delivery_state delivery_state_parse(const char *text);
+
 /* "failed"; NULL for what is none. Bodies say "job.failed". */
 const char *callback_event_text(unsigned event);
 

@@ -60,6 +60,7 @@ enum msg_type {
     MSG_DRAIN,
     MSG_READ_DRAIN,
     MSG_PAUSE,
+    MSG_LIST_CALLBACKS,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -80,6 +81,8 @@ enum msg_type {
     MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
     MSG_RELOAD_TAKEN,
     MSG_DRAIN_STATE,
+    MSG_CALLBACK,
+    MSG_ATTEMPT,
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -174,6 +177,9 @@ union any_message {
     struct msg_follow follow;
     struct msg_drain drain;
     struct msg_pause pause;
+    struct msg_list_callbacks list_callbacks;
+    struct msg_callback callback;
+    struct msg_attempt attempt;
     struct msg_status status;
     struct msg_identity identity;
     struct msg_commands commands;

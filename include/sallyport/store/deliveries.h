@@ -10,18 +10,11 @@
 
 #include "sallyport/base/job_id.h"
 #include "sallyport/base/record.h"
+#include "sallyport/job/callback_event.h"
 #include "sallyport/limits.h"
 
 struct error;
 struct store;
-
-enum delivery_state {
-    DELIVERY_NONE,
-    DELIVERY_WAITING, /* for its first attempt, or for the next */
-    DELIVERY_DELIVERED,
-    DELIVERY_FAILED,
-    DELIVERY_STATE_COUNT
-};
 
 struct delivery {
     struct job_id id; /* what receivers know as webhook-id */
@@ -74,6 +67,24 @@ struct delivery_attempt {
     uint32_t duration_ms;
     char detail[REASON_MAX_BYTES];
 };
+
+struct delivery_filter {
+    const char *callback;                 /* "" for any */
+    uint8_t state;                        /* enum delivery_state; 0 for any */
+    const struct job_id *job_id, *before; /* NULL for any; older than this one */
+    const char *actor;                    /* whose jobs; "" for anybody's */
+    uint8_t via;
+    uint32_t limit;
+};
+
+/* The newest first; false ends the walk. */
+typedef bool store_delivery_visit(void *arg, const struct delivery *delivery);
+int store_deliveries_list(struct store *store, const struct delivery_filter *filter, store_delivery_visit *visit,
+                          void *arg, struct error *err);
+
+typedef bool store_attempt_visit(void *arg, const struct delivery_attempt *attempt);
+int store_attempts_list(struct store *store, const struct job_id *delivery, store_attempt_visit *visit, void *arg,
+                        struct error *err);
 
 /* Attempts go with their delivery. */
 int store_attempt_add(struct store *store, const struct job_id *delivery, const struct delivery_attempt *attempt,
