@@ -292,3 +292,27 @@ bool delivery_answered(struct keeper *keeper, const struct msg_delivered *answer
     turn_schedule(keeper);
     return true;
 }
+
+uint64_t deliveries_backlog(const struct keeper *keeper)
+{
+    struct error err = { 0 };
+    uint64_t count = 0;
+    if (store_deliveries_count_waiting(keeper->store, &count, &err) < 0)
+        log_warn("callbacks that wait cannot be counted: %s", err.text);
+    return count;
+}
+
+void deliveries_count(const struct keeper *keeper, const char *name, uint64_t ret_attempts[CALLBACK_RESULT_COUNT])
+{
+    static const enum attempt_result results[CALLBACK_RESULT_COUNT] = {
+        [CALLBACK_DELIVERED] = ATTEMPT_DELIVERED,
+        [CALLBACK_RETRIED] = ATTEMPT_AGAIN,
+        [CALLBACK_REFUSED] = ATTEMPT_REFUSED,
+        [CALLBACK_GONE] = ATTEMPT_GONE,
+    };
+    const struct target *target;
+    LIST_FOREACH(target, &keeper->deliveries.targets, in_list)
+    if (strcmp(target->name, name) == 0)
+        for (unsigned i = 0; i < CALLBACK_RESULT_COUNT; i++)
+            ret_attempts[i] = target->results[results[i]];
+}

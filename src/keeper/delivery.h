@@ -12,6 +12,7 @@
 #include "target.h"
 #include "sallyport/base/job_id.h"
 #include "sallyport/proto/deliveries.h"
+#include "sallyport/proto/metrics.h"
 
 struct error;
 struct keeper;
@@ -51,3 +52,7 @@ void deliveries_tick(struct keeper *keeper);
 
 /* False when nobody ordered it. */
 bool delivery_answered(struct keeper *keeper, const struct msg_delivered *answer);
+
+/* How many wait, and how attempts at a target went since our start. */
+uint64_t deliveries_backlog(const struct keeper *keeper);
+void deliveries_count(const struct keeper *keeper, const char *name, uint64_t ret_attempts[CALLBACK_RESULT_COUNT]);

@@ -213,6 +213,23 @@ class TheLog(CallbacksTest):
         self.assertEqual([(attempt["outcome"], attempt["status"]) for attempt in item["attempts"]], [("answered", 503), ("answered", 200)])
         self.assertEqual((item["attempt_count"], item["detail"], item["due_at"]), (2, "answered with 200", None))
 
+    def test_attempts_and_backlog_are_counted(self):
+        receiver, url = self.receiver(503, 200, 404)
+        slow, _ = self.receiver()
+        self.start({"chat": {"url": url}, "slow": {"url": f"http://127.0.0.1:{slow.port}/wait"}},
+                   {"succeeded": [{"callback": "chat"}]}, says={"on": {"succeeded": [{"callback": "slow"}]}})
+        for count in (2, 3):
+            self.instance.run("hello")
+            receiver.wait_for_requests(count)
+            self.assertTrue(wait_until(lambda: not self.items("?state=waiting"), 20))
+        self.instance.run("says", {"text": "x"})
+        slow.wait_for_requests(1)
+        lines = self.instance.request("GET", "/metrics").body.decode().splitlines()
+        for line in ('attempts_total{target="chat",result="delivered"} 1', 'attempts_total{target="chat",result="retried"} 1',
+                     'attempts_total{target="chat",result="refused"} 1', 'attempts_total{target="chat",result="gone"} 0',
+                     'attempts_total{target="slow",result="delivered"} 0', "backlog 1"):
+            self.assertIn("sallyport_callback_" + line, lines)
+
     def test_filters_and_pages(self):
         receiver, url = self.receiver(404)
         self.start({"chat": {"url": url}, "other": {"url": url}}, {"succeeded": [{"callback": "chat"}, {"callback": "other"}]})

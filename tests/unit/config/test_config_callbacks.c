@@ -11,6 +11,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/network.h"
 #include "sallyport/config/config.h"
+#include "sallyport/job/callback_event.h"
 #include "sallyport/proto/entries.h"
 
 #define COMMAND "commands: {x: {exec: [/bin/true]}}\n"
@@ -278,4 +279,34 @@ Test(config_callbacks, stand_in_one_file)
     write_file("conf.d/a.yaml", "callbacks: {chat: {timeout: 5s}}\n", 0600);
     expect_fault("  chat: {url: \"https://chat.example/\", secret: \"$KEY\"}\n",
                  "callbacks.chat: is there already, in ");
+}
+
+#define CHAT  "  chat: {url: \"https://chat.example/\", secret: \"$KEY\"}\n"
+#define REPLY "  reply: {allow_url: \"https://reply.example/\", secret: \"$KEY\"}\n"
+
+Test(config_callbacks, are_told_what_on_says)
+{
+    struct config *config = take(
+        CHAT "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m}], lost: [{callback: chat}]}\n");
+    cr_assert_eq(config->notice_count, 2);
+    const struct setting_notice *failed = &config->notices[0].setting, *lost = &config->notices[1].setting;
+    cr_expect_str_eq(failed->command, "");
+    cr_expect_str_eq(failed->callback, "chat");
+    cr_expect_eq(failed->event, CALLBACK_FAILED);
+    cr_expect_eq(failed->threshold, 3);
+    cr_expect_eq(failed->cool_down_ms, 600000);
+    cr_expect(lost->event == CALLBACK_LOST && lost->threshold == 1 && lost->cool_down_ms == 0);
+    config_free(config);
+}
+
+Test(config_callbacks, must_be_there_to_be_told)
+{
+    expect_fault(CHAT "defaults: {on: {failed: [{callback: chit}]}}\n",
+                 "defaults.on.failed.0.callback: there is no callback 'chit'");
+    expect_fault(REPLY "defaults: {on: {failed: [{callback: reply}]}}\n", "'reply' has 'allow_url'");
+    expect_fault(CHAT "defaults: {on: {broken: [{callback: chat}]}}\n", "'broken' is no name here");
+    expect_fault(CHAT "defaults: {on: {failed: [{threshold: 2}]}}\n", "'callback' is missing");
+    expect_fault(CHAT "defaults: {on: {recovered: [{callback: chat, threshold: 2}]}}\n", "counts ends in a row");
+    expect_fault(CHAT "defaults: {on: {failed: [{callback: chat, threshold: 0}]}}\n", "must be between 1 and 1000");
+    expect_fault(CHAT "defaults: {on: {failed: {callback: chat}}}\n", "must be a list of maps");
 }
