@@ -106,12 +106,12 @@
 #define CALLBACK_TIMEOUT_MAX_MS       60000 /* of one attempt, the look-up of its name with it */
 #define CALLBACK_ATTEMPTS_DEFAULT     8 /* after 5 s, 30 s, 2 m, 10 m, 1 h, 6 h and 24 h: then the schedule is at its end */
 #define SYSTEM_FILE_MAX_BYTES         (4 * 1024 * 1024) /* /etc/hosts and its like */
-#define NOTICE_COUNT_MAX              8192 /* of `on:` of all commands together */
-#define NOTICE_LIST_MAX               8    /* for one event of a command */
+#define NOTICE_COUNT_MAX              8192              /* of `on:` of all commands together */
+#define NOTICE_LIST_MAX               8                 /* for one event of a command */
 #define NOTICE_THRESHOLD_MAX          1000
-#define CALLBACKS_PER_TARGET          8     /* attempts under way: a slow target leaves room for others */
-#define CALLBACK_BREAKER_FAILURES     5     /* in a row; then one attempt at a time is made */
-#define LIST_CALLBACKS_MAX            100   /* of one page; their attempts come with them */
+#define CALLBACKS_PER_TARGET          8   /* attempts under way: a slow target leaves room for others */
+#define CALLBACK_BREAKER_FAILURES     5   /* in a row; then one attempt at a time is made */
+#define LIST_CALLBACKS_MAX            100 /* of one page; their attempts come with them */
 #define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
 #define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
-#define RETRY_AFTER_MAX_S             86400             /* a receiver that asks for more waits that long */
+#define RETRY_AFTER_MAX_S             86400  /* a receiver that asks for more waits that long */

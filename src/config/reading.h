@@ -47,7 +47,7 @@ struct reading {
     uint32_t follow_draft_count;
     struct notice_draft *notice_drafts; /* of all commands */
     uint32_t notice_draft_count;
-    struct notice_draft notice; /* whose list is read */
+    struct notice_draft notice;    /* whose list is read */
     struct follow_target *targets; /* of all commands */
     uint32_t target_count;
 };

@@ -140,7 +140,7 @@ static bool set_numbers(CURL *easy, const struct order *order)
         { CURLOPT_SSL_VERIFYHOST, 2 },
         { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
         { CURLOPT_SSL_SESSIONID_CACHE, 0 },
-        { CURLOPT_CA_CACHE_TIMEOUT, 0 }, /* see trust.h */
+        { CURLOPT_CA_CACHE_TIMEOUT, 0 },      /* see trust.h */
         { CURLOPT_UPLOAD_BUFFERSIZE, 16384 }, /* the least */
         { CURLOPT_CONNECTTIMEOUT_MS, (long)order->connect_timeout_ms },
     };

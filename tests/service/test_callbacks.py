@@ -37,6 +37,15 @@ class Answering(Receiver):
         self.say(connection, status)
 
 
+def documented_check():
+    """The receiver of docs/callbacks.md, as it stands there."""
+    with open(os.path.join(harness.SOURCE, "docs", "callbacks.md"), encoding="utf-8") as file:
+        code = file.read().partition("```python\n")[2].partition("```")[0]
+    names = {}
+    exec(code, names)       # our own document
+    return names["is_genuine"]
+
+
 class CallbacksTest(unittest.TestCase):
     def start(self, callbacks, on, tokens=None, **commands):
         harness.needs_program(self, "sallyportd")
@@ -60,6 +69,7 @@ class CallbacksTest(unittest.TestCase):
         self.assertIn(f"v1,{wanted}", signatures[0].split(" "))
         self.assertLess(abs(time.time() - int(timestamp[0])), 60)
         self.assertEqual(request.field("content-type"), ["application/json"])
+        self.assertTrue(documented_check()((key or self.instance.callback_key).encode(), {name.lower(): value for name, value in request.fields}, request.body))
         return json.loads(request.body)
 
     def bodies(self, receiver, count):
@@ -112,6 +122,19 @@ class TheWord(CallbacksTest):
         self.instance.run("hello")
         bodies = self.bodies(receiver, 2)
         self.assertEqual(sorted(body["type"] for body in bodies), ["job.failed", "job.succeeded"])
+
+
+    def test_the_documented_receiver_believes_nothing_that_was_changed(self):
+        receiver, url = self.receiver()
+        self.start({"chat": {"url": url}}, {"succeeded": [{"callback": "chat"}]})
+        self.instance.run("hello")
+        self.bodies(receiver, 1)
+        request, check, key = receiver.requests[0], documented_check(), self.instance.callback_key.encode()
+        head = {name.lower(): value for name, value in request.fields}
+        self.assertTrue(check(key, head, request.body))
+        self.assertFalse(check(key, head, request.body + b" "))
+        self.assertFalse(check(key, {**head, "webhook-id": "other"}, request.body))
+        self.assertFalse(check(b"x" * 32, head, request.body))
 
 
 class Trouble(CallbacksTest):

@@ -281,13 +281,13 @@ Test(config_callbacks, stand_in_one_file)
                  "callbacks.chat: is there already, in ");
 }
 
-#define CHAT  "  chat: {url: \"https://chat.example/\", secret: \"$KEY\"}\n"
+#define TOLD  "  chat: {url: \"https://chat.example/\", secret: \"$KEY\"}\n"
 #define REPLY "  reply: {allow_url: \"https://reply.example/\", secret: \"$KEY\"}\n"
 
 Test(config_callbacks, are_told_what_on_says)
 {
     struct config *config = take(
-        CHAT "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m}], lost: [{callback: chat}]}\n");
+        TOLD "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m}], lost: [{callback: chat}]}\n");
     cr_assert_eq(config->notice_count, 2);
     const struct setting_notice *failed = &config->notices[0].setting, *lost = &config->notices[1].setting;
     cr_expect_str_eq(failed->command, "");
@@ -301,12 +301,12 @@ Test(config_callbacks, are_told_what_on_says)
 
 Test(config_callbacks, must_be_there_to_be_told)
 {
-    expect_fault(CHAT "defaults: {on: {failed: [{callback: chit}]}}\n",
-                 "defaults.on.failed.0.callback: there is no callback 'chit'");
+    expect_fault(TOLD "defaults: {on: {failed: [{callback: chit}]}}\n",
+                 "defaults.on.failed[0].callback: there is no callback 'chit'");
     expect_fault(REPLY "defaults: {on: {failed: [{callback: reply}]}}\n", "'reply' has 'allow_url'");
-    expect_fault(CHAT "defaults: {on: {broken: [{callback: chat}]}}\n", "'broken' is no name here");
-    expect_fault(CHAT "defaults: {on: {failed: [{threshold: 2}]}}\n", "'callback' is missing");
-    expect_fault(CHAT "defaults: {on: {recovered: [{callback: chat, threshold: 2}]}}\n", "counts ends in a row");
-    expect_fault(CHAT "defaults: {on: {failed: [{callback: chat, threshold: 0}]}}\n", "must be between 1 and 1000");
-    expect_fault(CHAT "defaults: {on: {failed: {callback: chat}}}\n", "must be a list of maps");
+    expect_fault(TOLD "defaults: {on: {broken: [{callback: chat}]}}\n", "'broken' is no name here");
+    expect_fault(TOLD "defaults: {on: {failed: [{threshold: 2}]}}\n", "'callback' is missing");
+    expect_fault(TOLD "defaults: {on: {recovered: [{callback: chat, threshold: 2}]}}\n", "counts ends in a row");
+    expect_fault(TOLD "defaults: {on: {failed: [{callback: chat, threshold: 0}]}}\n", "must be between 1 and 1000");
+    expect_fault(TOLD "defaults: {on: {failed: {callback: chat}}}\n", "must be a list of maps");
 }
