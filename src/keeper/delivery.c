@@ -36,21 +36,27 @@ static void forget(struct keeper *keeper, struct under_way *under_way)
 
 void deliveries_notifier_is_gone(struct keeper *keeper)
 {
-    struct under_way *under_way;
-    while ((under_way = LIST_FIRST(&keeper->deliveries.under_way)) != NULL) {
+    struct under_way *under_way = LIST_FIRST(&keeper->deliveries.under_way);
+    while (under_way != NULL) {
+        struct under_way *next = LIST_NEXT(under_way, in_list);
         under_way->target->under_way--;
-        forget(keeper, under_way);
+        free(under_way);
+        under_way = next;
     }
+    LIST_INIT(&keeper->deliveries.under_way);
+    keeper->deliveries.under_way_count = 0;
 }
 
 void deliveries_done(struct keeper *keeper)
 {
-    struct target *target;
     deliveries_notifier_is_gone(keeper);
-    while ((target = LIST_FIRST(&keeper->deliveries.targets)) != NULL) {
-        LIST_REMOVE(target, in_list);
+    struct target *target = LIST_FIRST(&keeper->deliveries.targets);
+    while (target != NULL) {
+        struct target *next = LIST_NEXT(target, in_list);
         free(target);
+        target = next;
     }
+    LIST_INIT(&keeper->deliveries.targets);
     if (keeper->deliveries.timer != NULL)
         event_free(keeper->deliveries.timer);
     keeper->deliveries.timer = NULL;
@@ -249,7 +255,7 @@ static void settle(struct keeper *keeper, struct delivery *delivery, const struc
 static int note(struct keeper *keeper, const struct under_way *under_way, const struct msg_delivered *answer,
                 enum attempt_result result, struct error *err)
 {
-    struct delivery delivery;
+    struct delivery delivery = { 0 };
     struct delivery_attempt attempt = { .unix_ms = under_way->began_unix_ms,
                                         .outcome = answer->outcome,
                                         .status = answer->status,

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "sallyport/base/error.h"
 #include "sallyport/base/hash.h"
@@ -20,7 +19,7 @@ int signature_make(struct span key, const char *id, uint64_t timestamp_s, struct
     const struct hash_piece pieces[] = { { head, (size_t)size }, { body.data, body.size } };
     if (hash_hmac_sha256(key.data, key.size, pieces, 2, digest) < 0)
         return fail(err, ENOMEM, "sign a callback");
-    memcpy(ret_signature, "v1,", 3);
-    text_base64(digest, sizeof digest, ret_signature + 3);
+    int used = snprintf(ret_signature, SIGNATURE_BYTES, "v1,");
+    text_base64(digest, sizeof digest, ret_signature + used);
     return 0;
 }
