@@ -89,3 +89,29 @@
 #define RATE_COUNT_MAX           10000      /* of one rate: so many times are kept */
 #define RATE_PERIOD_MAX_MS       (31ull * 24 * 3600 * 1000)
 #define QUEUE_TIME_MAX_MS        (7ull * 24 * 3600 * 1000) /* the longest max_wait, and window of a dedupe */
+
+/* --- callbacks ------------------------------------------------------------------------------------------------ */
+#define URL_MAX_BYTES                 2048 /* with the closing NUL */
+#define CALLBACK_COUNT_MAX            256
+#define CALLBACK_NETWORKS_MAX         64
+#define CALLBACK_FIELDS_MAX           32 /* fields of one request */
+#define CALLBACK_OWN_FIELDS_MAX       16
+#define CALLBACK_FIELDS_MAX_BYTES     (16 * 1024) /* and all of them together, as entries of a message */
+#define CALLBACK_OWN_FIELDS_MAX_BYTES (8 * 1024)  /* of those, what the owner adds */
+#define CALLBACK_BODY_MAX_BYTES       (1024 * 1024)
+#define CALLBACK_SECRET_MIN_BYTES     24 /* Standard Webhooks: 192 bits */
+#define CALLBACK_SECRET_MAX_BYTES     256
+#define CALLBACKS_AT_ONCE             64    /* attempts under way; what comes beyond is told so */
+#define CALLBACK_CONNECT_DEFAULT_MS   5000  /* until a connection stands, TLS with it */
+#define CALLBACK_TIMEOUT_MAX_MS       60000 /* of one attempt, the look-up of its name with it */
+#define CALLBACK_ATTEMPTS_DEFAULT     8 /* after 5 s, 30 s, 2 m, 10 m, 1 h, 6 h and 24 h: then the schedule is at its end */
+#define SYSTEM_FILE_MAX_BYTES         (4 * 1024 * 1024) /* /etc/hosts and its like */
+#define NOTICE_COUNT_MAX              8192              /* of `on:` of all commands together */
+#define NOTICE_LIST_MAX               8                 /* for one event of a command */
+#define NOTICE_THRESHOLD_MAX          1000
+#define CALLBACKS_PER_TARGET          8   /* attempts under way: a slow target leaves room for others */
+#define CALLBACK_BREAKER_FAILURES     5   /* in a row; then one attempt at a time is made */
+#define LIST_CALLBACKS_MAX            100 /* of one page; their attempts come with them */
+#define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
+#define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
+#define RETRY_AFTER_MAX_S             86400  /* a receiver that asks for more waits that long */

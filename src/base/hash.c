@@ -1,6 +1,7 @@
 #include "sallyport/base/hash.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -53,6 +54,22 @@ void hash_sha256(const void *data, size_t size, uint8_t ret_digest[HASH_BYTES])
     int done = EVP_Digest(data, size, ret_digest, NULL, EVP_sha256(), NULL);
     assert(done == 1);
     (void)done;
+}
+
+int hash_hmac_sha256(const uint8_t *key, size_t key_size, const struct hash_piece *pieces, unsigned count,
+                     uint8_t ret_digest[HASH_BYTES])
+{
+    EVP_PKEY *secret = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, key, key_size);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    size_t size = HASH_BYTES;
+    bool is_done =
+        secret != NULL && context != NULL && EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, secret) == 1;
+    for (unsigned i = 0; i < count && is_done; i++)
+        is_done = EVP_DigestSignUpdate(context, pieces[i].data, pieces[i].size) == 1;
+    is_done = is_done && EVP_DigestSignFinal(context, ret_digest, &size) == 1 && size == HASH_BYTES;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(secret);
+    return is_done ? 0 : -ENOMEM;
 }
 
 bool hash_equal(const uint8_t left[HASH_BYTES], const uint8_t right[HASH_BYTES])

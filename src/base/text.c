@@ -148,6 +148,42 @@ bool text_unhex(const char *text, size_t size, uint8_t *to)
     return true;
 }
 
+void text_base64(const uint8_t *data, size_t size, char *to)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t bits = (uint32_t)data[i] << 16 | (i + 1 < size ? (uint32_t)data[i + 1] << 8 : 0) |
+                        (i + 2 < size ? data[i + 2] : 0);
+        *to++ = letters[bits >> 18];
+        *to++ = letters[bits >> 12 & 63];
+        *to++ = (char)(i + 1 < size ? letters[bits >> 6 & 63] : '=');
+        *to++ = (char)(i + 2 < size ? letters[bits & 63] : '=');
+    }
+    *to = '\0';
+}
+
+bool text_unbase64(const char *text, uint8_t *to, size_t room, size_t *ret_size)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t length = strspn(text, letters), padding = strlen(text + length), size = 0;
+    if (strspn(text + length, "=") != padding || padding > 2 || (length + padding) % 4 != 0 || length % 4 == 1)
+        return false;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < length; i++) {
+        bits = bits << 6 | (uint32_t)(strchr(letters, text[i]) - letters);
+        if (i % 4 == 0)
+            continue;
+        if (size == room)
+            return false;
+        to[size++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+    }
+    /* Bits that belong to no byte are 0: one value has one spelling. */
+    if ((bits & ((1u << 2 * padding) - 1)) != 0)
+        return false;
+    *ret_size = size;
+    return true;
+}
+
 /* The digits at the start of text; false if there are none, too many, or a leading zero. */
 static bool text_digits(const char *text, uint64_t *ret_number, const char **ret_rest)
 {

@@ -30,7 +30,7 @@ struct ids {
     bool is_single;    /* one id for everybody: rootless without a range of subordinate ids */
     bool keeps_groups; /* supplementary groups of our user could not be dropped */
     uint32_t own_uid;  /* who started us, in the ids of the host */
-    uint32_t front, keeper, launcher, reaper;
+    uint32_t front, keeper, launcher, notifier, reaper;
     uint32_t slots;    /* the first id of the slots; each has two */
     uint32_t slot_ids; /* how many there are */
 };
@@ -48,8 +48,9 @@ struct slot {
 /* A process of ours that is restarted when it dies. */
 struct child {
     const char *name;
-    pid_t pid;   /* 0: not running */
-    int control; /* our end of its control channel */
+    bool is_optional; /* jobs run without it: it is tried for ever */
+    pid_t pid;        /* 0: not running */
+    int control;      /* our end of its control channel */
     struct restart restart;
 };
 
@@ -142,6 +143,9 @@ bool parts_differ(const struct bootstrap *bootstrap, const struct config *config
                   const int settings[PROCESS_COUNT]);
 int parts_renew_launcher(struct bootstrap *bootstrap, struct error *err); /* for its next incarnation */
 
+/* notifier_part.c: the system's files about names and certificates, for who cannot open them. Not looked at. */
+int notifier_part_write(struct record_file *file, struct error *err);
+
 /* spawn.c */
 struct spawn {
     const char *name;
@@ -160,20 +164,23 @@ int hand(int control, enum msg_type type, const void *body, int fd, struct error
 
 /*
  * children.c. A child that cannot be handed something within HAND_WAIT_MS has died, or does not read: it is killed, so that its
- * end starts it anew. children_join() leaves out who is not running.
+ * end starts it anew. children_join() gives a child a line to each of its neighbours that run, or all of them lines, for
+ * PROCESS_NONE; it goes on when one cannot be told, and tells of the last such.
  */
+bool child_is_wanted(const struct config *config, enum process process);
 int child_hand(struct bootstrap *bootstrap, enum process process, enum msg_type type, const void *body, int fd,
                struct error *err);
 int child_start(struct bootstrap *bootstrap, enum process process, struct error *err);
 int child_hand_parts(struct bootstrap *bootstrap, enum process process, struct error *err);
-int children_join(struct bootstrap *bootstrap, enum process left, enum process right, struct error *err);
+int children_join(struct bootstrap *bootstrap, enum process process, struct error *err);
 void child_end(struct bootstrap *bootstrap, enum process process);
 
 /* deaths.c: what follows when one of ours has ended. */
 void child_ended(struct bootstrap *bootstrap, pid_t pid, int status);
-void supervisor_start(struct bootstrap *bootstrap, uint32_t index); /* now, or when it can be */
-void restart_due(struct bootstrap *bootstrap, bool is_waited_for);  /* those whose time has come, or all that wait */
-int restart_next_wait_ms(const struct bootstrap *bootstrap);        /* until the next of them; -1: none */
+void child_start_again(struct bootstrap *bootstrap, enum process process); /* now, or when it can be */
+void supervisor_start(struct bootstrap *bootstrap, uint32_t index);        /* now, or when it can be */
+void restart_due(struct bootstrap *bootstrap, bool is_waited_for); /* those whose time has come, or all that wait */
+int restart_next_wait_ms(const struct bootstrap *bootstrap);       /* until the next of them; -1: none */
 
 /* world.c: reaper, launcher, supervisors: they live and die together. */
 int world_start(struct bootstrap *bootstrap, struct error *err);

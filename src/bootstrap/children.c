@@ -1,4 +1,4 @@
-/* Front, keeper and launcher: started, handed what they need, joined in pairs, and ended. */
+/* Front, keeper, launcher and notifier: started, handed what they need, joined in pairs, and ended. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +11,11 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
+
+bool child_is_wanted(const struct config *config, enum process process)
+{
+    return process != PROCESS_NOTIFIER || config->callback_count > 0;
+}
 
 int child_hand(struct bootstrap *bootstrap, enum process process, enum msg_type type, const void *body, int fd,
                struct error *err)
@@ -30,6 +35,7 @@ static int hand_identity(struct bootstrap *bootstrap, enum process process, stru
         [PROCESS_FRONT] = bootstrap->ids.front,
         [PROCESS_KEEPER] = bootstrap->ids.keeper,
         [PROCESS_LAUNCHER] = bootstrap->ids.launcher,
+        [PROCESS_NOTIFIER] = bootstrap->ids.notifier,
     };
     struct msg_become become = { .uid = ids[process], .gid = ids[process], .keeps_ids = bootstrap->ids.is_single };
     return child_hand(bootstrap, process, MSG_BECOME, &become, -1, err);
@@ -77,6 +83,7 @@ int child_hand_parts(struct bootstrap *bootstrap, enum process process, struct e
 int child_start(struct bootstrap *bootstrap, enum process process, struct error *err)
 {
     static int (*const hand_own[PROCESS_COUNT])(struct bootstrap *, struct error *) = {
+        /* the notifier has nothing of its own */
         [PROCESS_FRONT] = hand_front,
         [PROCESS_KEEPER] = hand_keeper,
         [PROCESS_LAUNCHER] = hand_launcher,
@@ -103,12 +110,12 @@ int child_start(struct bootstrap *bootstrap, enum process process, struct error 
         return done;
     fd_close(&theirs);
     done = hand_identity(bootstrap, process, err);
-    if (done == 0)
+    if (done == 0 && hand_own[process] != NULL)
         done = hand_own[process](bootstrap, err);
     return done < 0 ? fail_in(err, "start '%s'", child->name) : 0;
 }
 
-int children_join(struct bootstrap *bootstrap, enum process left, enum process right, struct error *err)
+static int join(struct bootstrap *bootstrap, enum process left, enum process right, struct error *err)
 {
     int pair[2];
     if (bootstrap->children[left].pid == 0 || bootstrap->children[right].pid == 0)
@@ -120,6 +127,26 @@ int children_join(struct bootstrap *bootstrap, enum process left, enum process r
     int to_one = child_hand(bootstrap, left, MSG_PEER, &to_left, left_end, err);
     int to_other = child_hand(bootstrap, right, MSG_PEER, &to_right, right_end, err);
     return to_one < 0 ? to_one : to_other;
+}
+
+int children_join(struct bootstrap *bootstrap, enum process process, struct error *err)
+{
+    static const struct {
+        enum process left, right;
+    } lines[] = {
+        { PROCESS_FRONT, PROCESS_KEEPER },
+        { PROCESS_KEEPER, PROCESS_LAUNCHER },
+        { PROCESS_KEEPER, PROCESS_NOTIFIER },
+    };
+    int result = 0;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (process != PROCESS_NONE && process != lines[i].left && process != lines[i].right)
+            continue;
+        int done = join(bootstrap, lines[i].left, lines[i].right, err);
+        if (done < 0)
+            result = done;
+    }
+    return result;
 }
 
 void child_end(struct bootstrap *bootstrap, enum process process)

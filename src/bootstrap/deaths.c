@@ -1,6 +1,6 @@
 /*
- * What follows when one of ours has ended. Front and keeper are started again and joined to their neighbours, who keep their
- * side of things; a launcher takes the world of cells with it, and both are made anew. Nobody is trusted to be there
+ * What follows when one of ours has ended. Front, keeper and notifier are started again and joined to their neighbours, who
+ * keep their side of things; a launcher takes the world of cells with it, and both are made anew. Nobody is trusted to be there
  * while that happens: several may die at once, and whoever starts later joins those that run.
  */
 #include <signal.h>
@@ -35,7 +35,8 @@ static void give_up(struct bootstrap *bootstrap, int exit_status)
 static void plan(struct bootstrap *bootstrap, struct child *child, const char *how)
 {
     uint64_t now_ms = clock_monotonic_ms();
-    if (!restart_plan(&child->restart, now_ms)) {
+    bool is_hopeless = !restart_plan(&child->restart, now_ms);
+    if (is_hopeless && !child->is_optional) {
         log_warn("%s %s", child->name, how);
         log_error("%s died %u times in a row, each time within %u s of its start; sallyportd ends, and the lines above "
                   "say why",
@@ -44,13 +45,16 @@ static void plan(struct bootstrap *bootstrap, struct child *child, const char *h
         return;
     }
     int wait_ms = restart_wait_ms(&child->restart, now_ms);
-    if (wait_ms == 0)
+    if (is_hopeless)
+        log_error("%s %s, again soon after its start; all else goes on without it, next try in %d ms", child->name, how,
+                  wait_ms);
+    else if (wait_ms == 0)
         log_warn("%s %s; it is started again", child->name, how);
     else
         log_warn("%s %s, soon after its start; it is started again in %d ms", child->name, how, wait_ms);
 }
 
-static int start_front_or_keeper(struct bootstrap *bootstrap, enum process process, struct error *err)
+static int start_other(struct bootstrap *bootstrap, enum process process, struct error *err)
 {
     int done = child_start(bootstrap, process, err);
     return done < 0 ? done : child_hand_parts(bootstrap, process, err);
@@ -62,20 +66,11 @@ static int start_launcher(struct bootstrap *bootstrap, struct error *err)
     return done < 0 ? done : world_start(bootstrap, err);
 }
 
-/* A neighbour that cannot be told is killed for it, and joined when it is back. */
-static void join(struct bootstrap *bootstrap, enum process left, enum process right)
-{
-    struct error err = { 0 };
-    if (children_join(bootstrap, left, right, &err) < 0)
-        log_warn("%s; its end starts it anew", err.text);
-}
-
-static void start_again(struct bootstrap *bootstrap, enum process process)
+void child_start_again(struct bootstrap *bootstrap, enum process process)
 {
     struct child *child = &bootstrap->children[process];
     struct error err = { 0 };
-    int done =
-        process == PROCESS_LAUNCHER ? start_launcher(bootstrap, &err) : start_front_or_keeper(bootstrap, process, &err);
+    int done = process == PROCESS_LAUNCHER ? start_launcher(bootstrap, &err) : start_other(bootstrap, process, &err);
     if (done < 0) {
         if (process == PROCESS_LAUNCHER)
             world_end(bootstrap);
@@ -84,10 +79,9 @@ static void start_again(struct bootstrap *bootstrap, enum process process)
         plan(bootstrap, child, "could not be started");
         return;
     }
-    if (process != PROCESS_LAUNCHER)
-        join(bootstrap, PROCESS_FRONT, PROCESS_KEEPER);
-    if (process != PROCESS_FRONT)
-        join(bootstrap, PROCESS_KEEPER, PROCESS_LAUNCHER);
+    /* A neighbour that cannot be told is killed for it, and joined when it is back. */
+    if (children_join(bootstrap, process, &err) < 0)
+        log_warn("%s; its end starts it anew", err.text);
     if (child_hand(bootstrap, process, MSG_BEGIN, NULL, -1, &err) < 0)
         log_warn("%s; its end starts it anew", err.text);
 }
@@ -186,7 +180,7 @@ void restart_due(struct bootstrap *bootstrap, bool is_waited_for)
 {
     for (enum process process = PROCESS_FRONT; process < PROCESS_COUNT && !bootstrap->is_stopping; process++)
         if (is_due(&bootstrap->children[process].restart, is_waited_for))
-            start_again(bootstrap, process);
+            child_start_again(bootstrap, process);
     bool is_turn_over = bootstrap->is_stopping;
     for (uint32_t i = 0; i < bootstrap->slot_count && !is_turn_over; i++) {
         if (!is_due(&bootstrap->slots[i].restart, is_waited_for))

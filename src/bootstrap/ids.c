@@ -73,6 +73,7 @@ int ids_choose(struct bootstrap *bootstrap, struct error *err)
         ids->keeper = ids->front + 1;
         ids->launcher = ids->front + 2;
         ids->reaper = ids->front + 3;
+        ids->notifier = ids->front + 4;
         ids->slots = ROOTLESS_FIRST_SLOT;
         if (ids->slots + needed > ids->slot_ids)
             return fail_plain(
@@ -90,5 +91,6 @@ int ids_choose(struct bootstrap *bootstrap, struct error *err)
     ids->keeper = service_id("sallyport-keeper", first - 2);
     ids->launcher = service_id("sallyport-launcher", first - 3);
     ids->reaper = first - 4;
-    return check_range_is_free(first - 4, needed + 4, err);
+    ids->notifier = service_id("sallyport-notifier", first - 5);
+    return check_range_is_free(first - 5, needed + 5, err);
 }

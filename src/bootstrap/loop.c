@@ -26,7 +26,7 @@ static void stop(struct bootstrap *bootstrap)
     bootstrap->is_stopping = true;
     bootstrap->stop_deadline_ms = clock_monotonic_ms() + shutdown.grace_ms + STOP_SPARE_MS;
     log_info("stopping: running jobs have %u s to end", shutdown.grace_ms / 1000);
-    static const enum process told[] = { PROCESS_FRONT, PROCESS_LAUNCHER, PROCESS_KEEPER };
+    static const enum process told[] = { PROCESS_FRONT, PROCESS_LAUNCHER, PROCESS_NOTIFIER, PROCESS_KEEPER };
     for (unsigned i = 0; i < sizeof told / sizeof told[0]; i++)
         if (bootstrap->children[told[i]].pid > 0 &&
             child_hand(bootstrap, told[i], MSG_SHUTDOWN, &shutdown, -1, &err) < 0)

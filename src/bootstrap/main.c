@@ -178,13 +178,17 @@ static int start_everybody(struct bootstrap *bootstrap, struct error *err)
         done = child_hand_parts(bootstrap, PROCESS_FRONT, err);
     if (done == 0)
         done = world_start(bootstrap, err);
+    if (done == 0 && child_is_wanted(bootstrap->config, PROCESS_NOTIFIER)) {
+        done = child_start(bootstrap, PROCESS_NOTIFIER, err);
+        if (done == 0)
+            done = child_hand_parts(bootstrap, PROCESS_NOTIFIER, err);
+    }
     if (done == 0)
-        done = children_join(bootstrap, PROCESS_FRONT, PROCESS_KEEPER, err);
-    if (done == 0)
-        done = children_join(bootstrap, PROCESS_KEEPER, PROCESS_LAUNCHER, err);
-    static const enum process order[] = { PROCESS_LAUNCHER, PROCESS_KEEPER, PROCESS_FRONT };
+        done = children_join(bootstrap, PROCESS_NONE, err);
+    static const enum process order[] = { PROCESS_LAUNCHER, PROCESS_NOTIFIER, PROCESS_KEEPER, PROCESS_FRONT };
     for (unsigned i = 0; i < sizeof order / sizeof order[0] && done == 0; i++)
-        done = child_hand(bootstrap, order[i], MSG_BEGIN, NULL, -1, err);
+        if (bootstrap->children[order[i]].pid > 0)
+            done = child_hand(bootstrap, order[i], MSG_BEGIN, NULL, -1, err);
     return done;
 }
 
@@ -258,17 +262,19 @@ static void bootstrap_init(struct bootstrap *bootstrap)
         [PROCESS_FRONT] = "front",
         [PROCESS_KEEPER] = "keeper",
         [PROCESS_LAUNCHER] = "launcher",
+        [PROCESS_NOTIFIER] = "notifier",
     };
     for (unsigned i = 0; i < PROCESS_COUNT; i++) {
         bootstrap->settings_fds[i] = bootstrap->policy_fds[i] = -1;
-        bootstrap->children[i] = (struct child){ .name = names[i], .control = -1 };
+        bootstrap->children[i] =
+            (struct child){ .name = names[i], .is_optional = i == PROCESS_NOTIFIER, .control = -1 };
     }
 }
 
 static void say_what_is_weaker(const struct bootstrap *bootstrap)
 {
     if (bootstrap->ids.is_single)
-        log_warn("rootless with a single id: jobs, keeper and launcher share one uid; only namespaces and Landlock "
+        log_warn("rootless with a single id: jobs and all of our processes share one uid; only namespaces and Landlock "
                  "keep them apart");
     else if (bootstrap->ids.is_rootless)
         log_info("rootless: jobs have subordinate ids of this user");

@@ -1,6 +1,7 @@
 /*
- * What each process gets of the configuration: the front what may be shown, the keeper who may do what, the launcher how
- * commands run. Sealed files of records, so that a part can be handed again after a restart, and nobody can change it.
+ * What each process gets of the configuration: the front what may be shown, the keeper who may do what and where callbacks
+ * go, the launcher how commands run, the notifier nothing but what the system says of names and certificates. Sealed files
+ * of records, so that a part can be handed again after a restart, and nobody can change it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +73,10 @@ static int write_identities(const struct bootstrap *bootstrap, const struct conf
         for (uint32_t k = 0; k < identity->scope_count && done == 0; k++)
             done = add(file, SETTING_SCOPE, &identity->scopes[k], err);
     }
+    for (uint32_t i = 0; i < config->callback_count && done == 0; i++)
+        done = add(file, SETTING_CALLBACK, &config->callbacks[i].setting, err);
+    for (uint32_t i = 0; i < config->notice_count && done == 0; i++)
+        done = add(file, SETTING_NOTICE, &config->notices[i].setting, err);
     return done;
 }
 
@@ -113,6 +118,7 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
 #if SALLYPORT_TEST_SWITCHES
         .test_clock_unix_ms = config->test_clock_unix_ms,
         .test_clock_speed = config->test_clock_speed,
+        .test_retry_speed = config->test_retry_speed,
 #endif
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);
@@ -137,6 +143,14 @@ static int write_launcher(const struct bootstrap *bootstrap, const struct config
     return add(file, SETTING_LAUNCHER, &launcher, err);
 }
 
+static int write_notifier(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
+                          struct error *err)
+{
+    (void)bootstrap;
+    (void)config;
+    return notifier_part_write(file, err);
+}
+
 typedef int part_writer(const struct bootstrap *, const struct config *, struct record_file *, struct error *);
 
 static const struct {
@@ -146,6 +160,7 @@ static const struct {
     [PROCESS_FRONT] = { write_front, false, false },
     [PROCESS_KEEPER] = { write_keeper, true, false },
     [PROCESS_LAUNCHER] = { write_launcher, true, true },
+    [PROCESS_NOTIFIER] = { write_notifier, false, false },
 };
 
 static int seal(const char *name, struct record_file *file, int *ret_fd, struct error *err)
@@ -161,6 +176,8 @@ int parts_make(const struct bootstrap *bootstrap, const struct config *config, u
     config->policy->generation = generation;
     for (enum process process = PROCESS_FRONT; process < PROCESS_COUNT; process++) {
         struct record_file file = { 0 };
+        if (!child_is_wanted(config, process))
+            continue;
         int done = parts[process].write(bootstrap, config, &file, err);
         if (done == 0)
             done = seal("sallyport-settings", &file, &settings[process], err);

@@ -25,6 +25,22 @@ static void tell_launcher(struct bootstrap *bootstrap, uint32_t old_slot_count, 
             world_hand_roots(bootstrap, i, err);
 }
 
+/* It comes and goes with the callbacks. What it had under way when they went nobody asks for any more. */
+static void tell_notifier(struct bootstrap *bootstrap)
+{
+    struct child *notifier = &bootstrap->children[PROCESS_NOTIFIER];
+    struct error err = { 0 };
+    if (!child_is_wanted(bootstrap->config, PROCESS_NOTIFIER)) {
+        child_end(bootstrap, PROCESS_NOTIFIER);
+        notifier->restart = (struct restart){ 0 };
+    } else if (notifier->pid > 0) {
+        if (child_hand_parts(bootstrap, PROCESS_NOTIFIER, &err) < 0)
+            log_warn("%s; its end starts it anew, with the new configuration", err.text);
+    } else if (notifier->restart.due_ms == 0) {
+        child_start_again(bootstrap, PROCESS_NOTIFIER);
+    }
+}
+
 /*
  * Tells each child that is there; one that is not gets all of it at its start. Slots and roots go first, so that the launcher has
  * them when the policy that names them comes.
@@ -43,6 +59,7 @@ static void tell_all(struct bootstrap *bootstrap, uint32_t old_slot_count)
         if (err.code != 0)
             log_warn("%s; its end starts it anew, with the new configuration", err.text);
     }
+    tell_notifier(bootstrap);
 }
 
 static int take_file(struct bootstrap *bootstrap, FILE *report, bool *ret_has_changed, struct error *err)

@@ -69,9 +69,10 @@ int siblings_find(struct bootstrap *bootstrap, struct error *err)
     bool is_in_place = has_program(own, "cell") && has_program(own, "launcher");
     const char *programs = is_in_place ? own : SALLYPORT_LIBEXECDIR;
     if (!is_in_place && !has_program(programs, "cell"))
-        return fail_plain(
-            err, ENOENT,
-            "front, keeper, launcher and cell are neither beside sallyportd (%s) nor in " SALLYPORT_LIBEXECDIR, own);
+        return fail_plain(err, ENOENT,
+                          "front, keeper, launcher, notifier and cell are neither beside sallyportd (%s) nor "
+                          "in " SALLYPORT_LIBEXECDIR,
+                          own);
     snprintf(bootstrap->programs, sizeof bootstrap->programs, "%s", programs);
     snprintf(policies, sizeof policies, is_in_place ? "%s/../policies" : SALLYPORT_POLICYDIR, own);
     bootstrap->policies_fd = open(policies, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -22,7 +22,7 @@
 
 static const struct {
     const char *title;
-    const struct subcommand *commands[16];
+    const struct subcommand *commands[20];
 } groups[] = {
     { "run", { &cmd_run } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
@@ -30,8 +30,8 @@ static const struct {
     { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
     { "administer",
       { &cmd_pause, &cmd_resume, &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload,
-        &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_audit_ls, &cmd_audit_verify, &cmd_audit_export,
-        &cmd_backup, &cmd_doctor } },
+        &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_callback_ls, &cmd_callback_redeliver, &cmd_audit_ls,
+        &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

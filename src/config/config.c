@@ -13,6 +13,7 @@
 #include "follows.h"
 #include "identities.h"
 #include "listeners.h"
+#include "notices.h"
 #include "public.h"
 #include "queue.h"
 #include "reading.h"
@@ -20,6 +21,15 @@
 #include "sallyport/base/error.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
+
+static void callbacks_free(struct config *config)
+{
+    for (uint32_t i = 0; i < config->callback_count; i++) {
+        free(config->callbacks[i].fields);
+        explicit_bzero(config->callbacks[i].secret, sizeof config->callbacks[i].secret);
+    }
+    free(config->callbacks);
+}
 
 void config_free(struct config *config)
 {
@@ -36,6 +46,8 @@ void config_free(struct config *config)
     for (uint32_t i = 0; i < config->schedule_count; i++)
         free(config->schedules[i].params);
     free(config->schedules);
+    callbacks_free(config);
+    free(config->notices);
     policy_free(config->policy);
     free(config);
 }
@@ -60,6 +72,7 @@ static void take_server(struct reading *reading)
     config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
 #if SALLYPORT_TEST_SWITCHES
     config->test_clock_speed = (uint32_t)draft->test_clock_speed;
+    config->test_retry_speed = (uint32_t)draft->test_retry_speed;
     if (draft->test_clock != NULL && !date_unix_ms(draft->test_clock, &config->test_clock_unix_ms))
         fault_below(reading, "server", -1, "test_clock is no time");
 #endif
@@ -83,6 +96,13 @@ static int finish(struct config *config, struct error *err)
     for (uint32_t i = 0; i < config->identity_count; i++)
         if (config->identities[i].setting.kind == IDENTITY_TOKEN)
             config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
+    for (uint32_t i = 0; i < config->callback_count; i++) {
+        struct config_callback *callback = &config->callbacks[i];
+        callback->setting.secret = (struct span){ callback->secret, callback->secret_bytes };
+        callback->setting.allow_net =
+            (struct span){ callback->networks, NETWORK_PACKED_BYTES * callback->network_count };
+        callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };
+    }
     config->public_commands = calloc(policy->command_count + 1, sizeof *config->public_commands);
     if (config->public_commands == NULL)
         return fail(err, ENOMEM, "describe commands");
@@ -127,6 +147,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         listeners_take(reading);
         identities_check(reading);
         follows_resolve(reading);
+        notices_take(reading);
         if (report->fault_count == 0 && !report->is_out_of_memory)
             check_whole(reading);
     }
@@ -139,6 +160,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         done = finish(config, err);
     if (reading != NULL) {
         follows_done(reading);
+        free(reading->notice_drafts);
         json_decref(reading->texts);
     }
     free(reading);

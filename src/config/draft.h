@@ -40,7 +40,7 @@ struct server_draft {
     struct limits_draft limits;
 #if SALLYPORT_TEST_SWITCHES
     const char *test_clock;
-    uint64_t test_clock_speed;
+    uint64_t test_clock_speed, test_retry_speed;
 #endif
 };
 
@@ -50,6 +50,23 @@ struct identity_draft {
     uint64_t uid;        /* peers; UINT64_MAX when absent */
     const json_t *allow; /* texts */
     struct quota_draft quota;
+};
+
+struct callback_draft {
+    const char *url, *allow_url, *secret;
+    const json_t *allow_net; /* texts */
+    const json_t *headers;   /* name: text */
+    uint64_t timeout_ms, max_attempts;
+    bool allows_plain;
+};
+
+/* An item of `on`. */
+struct notice_draft {
+    const char *command; /* "": of `defaults` */
+    uint8_t event;       /* enum callback_event */
+    uint32_t index;      /* in its list */
+    const char *callback;
+    uint64_t threshold, cool_down_ms;
 };
 
 struct rule_draft {

@@ -4,8 +4,8 @@
 
 #include "commands.h"
 #include "dates.h"
-#include "hash_files.h"
 #include "keys.h"
+#include "line_files.h"
 #include "queue.h"
 #include "reading.h"
 #include "sallyport/base/clock.h"
@@ -89,12 +89,13 @@ static void take_scopes(struct reading *reading, struct config_identity *identit
 /* Never repeats what stands there: it may be the token itself. */
 static void take_hash(struct reading *reading, struct config_identity *identity)
 {
+    static const struct line_file file = { "hash", "sha256: and 64 hex digits", false };
     const char *text = reading->identity.hash, *why = NULL;
     char read[128];
     if (text == NULL)
         return;
     if (strncmp(text, "file:", 5) == 0) {
-        if (!hash_file_read(reading, text + 5, read, sizeof read))
+        if (!line_file_read(reading, &file, text + 5, read, sizeof read))
             return;
         text = read;
     }

@@ -1,9 +1,11 @@
 #include "keys.h"
 
+#include "callbacks.h"
 #include "commands.h"
 #include "env_names.h"
 #include "follows.h"
 #include "identities.h"
+#include "notices.h"
 #include "params.h"
 #include "schedules.h"
 #include "words.h"
@@ -38,6 +40,12 @@
 
 static const struct entry_life token_life = { text_is_name, NAME_RULE, token_open, token_close };
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
+static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
+static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
+static const struct entry_life default_event_life = { notice_event_is_name, NOTICE_EVENT_RULE, notice_default_open,
+                                                      NULL };
+static const struct entry_life event_life = { notice_event_is_name, NOTICE_EVENT_RULE, notice_command_open, NULL };
+static const struct entry_life notice_life = { NULL, NULL, notice_open, NULL };
 static const struct entry_life command_life = { text_is_name, NAME_RULE, command_open, command_close };
 static const struct entry_life param_life = { param_is_name, PARAM_NAME_RULE, param_open, param_close };
 static const struct entry_life pass_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
@@ -146,6 +154,25 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
       .for_types = TYPE(PARAM_ENUM), .hint = "[staging, prod]", .help = "What an `enum` may be." }
 /* clang-format on */
 
+/* clang-format off */
+#define NOTICE_KEYS(prefix, life, text)                                                                                \
+    { prefix ".on", KEY_ENTRIES, .most = 16, .entries = &(life), .hint = "{failed: [{callback: chat}]}",               \
+      .help = "Which callbacks are told of which events: `started`, `succeeded`, `failed`, `timed_out`, "              \
+              "`cancelled`, `lost`, `launch_failed`, `rejected`, `recovered` (the first success after a failure of "   \
+              "the same command and the same `concurrency.key`)." text },                                              \
+    { prefix ".on.*", KEY_MAPS, .most = NOTICE_LIST_MAX, .entries = &notice_life, .hint = "[{callback: chat}]",        \
+      .help = "Who is told of this event." },                                                                          \
+    { prefix ".on.*.*", KEY_GROUP, .hint = "{callback: chat}", .help = "One of them." },                               \
+    { prefix ".on.*.*.callback", KEY_TEXT, TEXT_AT(struct notice_draft, callback), .least = 1,                         \
+      .most = NAME_MAX_BYTES - 1, .is_required = true, .help = "The name of a callback that has a `url`." },           \
+    { prefix ".on.*.*.threshold", KEY_INT, NUMBER_AT(struct notice_draft, threshold), .least = 1,                      \
+      .most = NOTICE_THRESHOLD_MAX, .fallback = "1",                                                                   \
+      .help = "It is told from the so-manieth such end in a row on." },                                                \
+    { prefix ".on.*.*.cool_down", KEY_DURATION, NUMBER_AT(struct notice_draft, cool_down_ms),                          \
+      .most = 31 * 24 * 3600 * SECOND_MS, .fallback = "0s",                                                            \
+      .help = "After it was told, it is not told again for so long." }
+/* clang-format on */
+
 #define OURS(text)      text
 #define INHERITED(text) NULL
 
@@ -175,6 +202,8 @@ const struct key keys[] = {
 #if SALLYPORT_TEST_SWITCHES
     { "server.test_clock", KEY_TEXT, TEXT_AT(struct server_draft, test_clock), .least = 1, .most = 64, .help = NULL },
     { "server.test_clock_speed", KEY_INT, NUMBER_AT(struct server_draft, test_clock_speed), .least = 1,
+      .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
+    { "server.test_retry_speed", KEY_INT, NUMBER_AT(struct server_draft, test_retry_speed), .least = 1,
       .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
 #endif
 
@@ -206,6 +235,7 @@ const struct key keys[] = {
 
     { "defaults", KEY_GROUP, .hint = "{timeout: 10m}", .help = "What every command has unless it says otherwise." },
     LIMIT_KEYS("defaults", struct server_draft, OURS),
+    NOTICE_KEYS("defaults", default_event_life, ""),
 
     { "tokens", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &token_life, .hint = "{ci: {hash: ..., allow: [...]}}",
       .help = "Who may call over the network. Revoke a token by removing its lines and reloading." },
@@ -317,6 +347,7 @@ const struct key keys[] = {
     FOLLOW_KEYS("always", always_life,
                 "Commands that are run when a job of this one has ended in any way, also when it "
                 "was cancelled."),
+    NOTICE_KEYS("commands.*", event_life, " What stands here for an event replaces what `defaults` say of it."),
     LIMIT_KEYS("commands.*", struct command_draft, INHERITED),
     { "commands.*.sandbox.read", KEY_PATHS, NODE_AT(struct command_draft, read), .most = BIND_COUNT_MAX,
       .hint = "[/opt/deploy]", .help = "Files and directories of the host that the job sees, read-only." },
@@ -362,7 +393,6 @@ const struct key keys[] = {
       .help = "For how long after the first was accepted." },
     LATER("commands.*.approval"),
     LATER("commands.*.allow"),
-    LATER("commands.*.on"),
     LATER("commands.*.on_disconnect"),
     LATER("commands.*.route"),
     LATER("commands.*.http_status"),
@@ -409,9 +439,45 @@ const struct key keys[] = {
     { "schedules.*.enabled", KEY_BOOL, BOOL_AT(struct schedule_draft, is_enabled), .fallback = "true",
       .help = "`false`: it is checked and does not run." },
 
+    { "callbacks", KEY_ENTRIES, .most = CALLBACK_COUNT_MAX, .entries = &callback_life,
+      .hint = "{chat: {url: \"https://chat.example/hooks/ops\", secret: \"file:/etc/sallyport/chat\"}}",
+      .help = "Where word may be sent of what became of jobs. Each attempt is a POST with a signature of Standard "
+              "Webhooks." },
+    { "callbacks.*", KEY_GROUP,
+      .hint = "{url: \"https://chat.example/hooks/ops\", secret: \"file:/etc/sallyport/chat\"}",
+      .help = "The name by which commands mean it." },
+    { "callbacks.*.url", KEY_TEXT, TEXT_AT(struct callback_draft, url), .least = 1, .most = URL_MAX_BYTES - 1,
+      .help = "Where to send: `https://HOST[:PORT][/PATH][?QUERY]`. Redirects are not followed. Either this or "
+              "`allow_url`." },
+    { "callbacks.*.allow_url", KEY_TEXT, TEXT_AT(struct callback_draft, allow_url), .least = 1,
+      .most = URL_MAX_BYTES - 1,
+      .help = "For URLs that come with a request: they must have this scheme, host and port, and this path or one that "
+              "goes on behind it." },
+    { "callbacks.*.secret", KEY_TEXT, TEXT_AT(struct callback_draft, secret), .least = 1, .most = PATH_MAX_BYTES,
+      .is_required = true, .hint = "\"file:/etc/sallyport/chat\"",
+      .help = "`file:PATH` of a file with the key of the signature, which its owner alone can read: `whsec_` and "
+              "base64, or "
+              "the key itself; 24 to 256 bytes." },
+    { "callbacks.*.allow_net", KEY_TEXTS, NODE_AT(struct callback_draft, allow_net), .least = 1,
+      .most = CALLBACK_NETWORKS_MAX, .hint = "[10.0.0.0/8]",
+      .help = "The networks that its host's addresses must be in, and the only ones; each connection is checked. When "
+              "absent any public address will do, and no other: not this host, no private network." },
+    { "callbacks.*.timeout", KEY_DURATION, NUMBER_AT(struct callback_draft, timeout_ms), .least = SECOND_MS,
+      .most = CALLBACK_TIMEOUT_MAX_MS, .fallback = "10s",
+      .help = "How long one attempt may take, the look-up of the name included." },
+    { "callbacks.*.max_attempts", KEY_INT, NUMBER_AT(struct callback_draft, max_attempts), .least = 1,
+      .most = CALLBACK_ATTEMPTS_DEFAULT, .fallback = "8",
+      .help = "How often it is tried. The pauses between are 5 s, 30 s, 2 m, 10 m, 1 h, 6 h and 24 h." },
+    { "callbacks.*.headers", KEY_ENTRIES, NODE_AT(struct callback_draft, headers), .most = CALLBACK_OWN_FIELDS_MAX,
+      .entries = &field_life, .hint = "{X-Source: sallyport}",
+      .help = "Fields that each request has beside ours. No secrets: what would be one (`Authorization`, `Cookie`) is "
+              "refused." },
+    { "callbacks.*.headers.*", KEY_TEXT, .least = 1, .most = 1024, .help = "The value: printable ASCII." },
+    { "callbacks.*.allow_plain", KEY_BOOL, BOOL_AT(struct callback_draft, allows_plain), .fallback = "false",
+      .help = "The URL may begin with `http://`: what is sent can be read and changed on the way." },
+
     LATER("groups"),
     LATER("hooks"),
-    LATER("callbacks"),
     LATER("nodes"),
 };
 /* clang-format on */

@@ -1,6 +1,6 @@
 /*
  * One pass of the validator: the tree is walked along the table of keys (validate.c), values land in drafts, and drafts
- * become the model at the end of each entry (commands.c, params.c, identities.c, schedules.c). It never stops at a fault: all of them
+ * become the model at the end of each entry (commands.c, params.c, identities.c, schedules.c, callbacks.c). It never stops at a fault: all of them
  * are told at once, and the model is thrown away if there was one.
  */
 #pragma once
@@ -27,13 +27,14 @@ struct reading {
     struct report *report;
     struct config *config; /* the model as far as it is made */
     enum config_owner_check owners;
-    bool may_read_files; /* token hashes in files; never when fuzzing */
+    bool may_read_files; /* token hashes and secrets in files; never when fuzzing */
 
     struct tree_path path; /* where the walk stands */
     json_t *texts;         /* keeps alive what was spelled anew: 5 in a list of texts is "5" */
 
     struct server_draft server;
     struct identity_draft identity; /* of the entry that is being read, as the next four */
+    struct callback_draft callback;
     struct command_draft command_draft;
     struct param_draft param_draft;
     struct schedule_draft schedule;
@@ -44,6 +45,9 @@ struct reading {
     bool *params_used;                  /* of the command: by a placeholder */
     struct follow_draft *follow_drafts; /* of the command */
     uint32_t follow_draft_count;
+    struct notice_draft *notice_drafts; /* of all commands */
+    uint32_t notice_draft_count;
+    struct notice_draft notice;    /* whose list is read */
     struct follow_target *targets; /* of all commands */
     uint32_t target_count;
 };

@@ -151,32 +151,33 @@ static void write_later(FILE *to)
 
 void config_write_reference(FILE *to)
 {
-    fputs("# The configuration, key by key\n"
-          "\n"
-          "Written by the program from the table that its validator works with. Check a file with `sallyport config "
-          "check`.\n"
-          "\n"
-          "The file is a strict subset of YAML (JSON is inside it): no tabs, anchors, aliases, tags or second "
-          "documents, no\n"
-          "key twice. Types come from this table and not from the spelling: `1.20`, `no` and `0700` are texts where a "
-          "text\n"
-          "is wanted. Durations are a whole number with `ms`, `s`, `m`, `h` or `d`; sizes one with `B`, `KiB`, `MiB`, "
-          "`GiB`\n"
-          "or `TiB`; rates a number of jobs, a slash and a duration, such as `10/1h`. NAME stands for a name of your\n"
-          "choice: lower-case letters, digits and `-`; in `params` also upper-case letters and `_`. Paths are absolute "
-          "and\n"
-          "in their shortest form.\n"
-          "\n"
-          "Files named `*.yaml` in a directory `conf.d` beside the file are read after it, in byte order. Maps merge; "
-          "of\n"
-          "other values the later file's stands; a command, token, peer or schedule in two files is a fault.\n"
-          "\n"
-          "Each file, and each directory on the way to it, belongs to root (for an instance of an ordinary user: to "
-          "that\n"
-          "user or root), cannot be written by group or others, and is no symbolic link. On the way, a sticky "
-          "directory such\n"
-          "as /tmp will do, but not as the place of the file itself.\n",
-          to);
+    fputs(
+        "# The configuration, key by key\n"
+        "\n"
+        "Written by the program from the table that its validator works with. Check a file with `sallyport config "
+        "check`.\n"
+        "\n"
+        "The file is a strict subset of YAML (JSON is inside it): no tabs, anchors, aliases, tags or second "
+        "documents, no\n"
+        "key twice. Types come from this table and not from the spelling: `1.20`, `no` and `0700` are texts where a "
+        "text\n"
+        "is wanted. Durations are a whole number with `ms`, `s`, `m`, `h` or `d`; sizes one with `B`, `KiB`, `MiB`, "
+        "`GiB`\n"
+        "or `TiB`; rates a number of jobs, a slash and a duration, such as `10/1h`. NAME stands for a name of your\n"
+        "choice: lower-case letters, digits and `-`; in `params` also upper-case letters and `_`. Paths are absolute "
+        "and\n"
+        "in their shortest form.\n"
+        "\n"
+        "Files named `*.yaml` in a directory `conf.d` beside the file are read after it, in byte order. Maps merge; "
+        "of\n"
+        "other values the later file's stands; a command, token, peer, schedule or callback in two files is a fault.\n"
+        "\n"
+        "Each file, and each directory on the way to it, belongs to root (for an instance of an ordinary user: to "
+        "that\n"
+        "user or root), cannot be written by group or others, and is no symbolic link. On the way, a sticky "
+        "directory such\n"
+        "as /tmp will do, but not as the place of the file itself.\n",
+        to);
     for (const struct key *key = keys; key < keys + key_count; key++)
         if (is_top(key) && is_shown(key))
             write_section(to, key);

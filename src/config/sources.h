@@ -15,6 +15,6 @@ int sources_read(const char *path, enum config_owner_check check, struct tree *t
 /* One source from memory, not yet merged. */
 void source_read(const char *name, const uint8_t *data, size_t size, struct tree *tree, struct report *report);
 
-/* Makes tree->root of all sources: maps merge, else the later one stands; a name twice under `commands`, `tokens` or
- * `peers` is a fault that names both places. */
+/* Makes tree->root of all sources: maps merge, else the later one stands; a name twice under `commands`, `tokens`,
+ * `peers` or `callbacks` is a fault that names both places. */
 void sources_merge(struct tree *tree, struct report *report);

@@ -26,6 +26,8 @@ struct path_beneath_attr {
     int32_t parent_fd;
 } __attribute__((packed));
 
+#define NET_CONNECT_TCP (1u << 1)
+
 /* Which rights each ABI added. What is handled and not allowed by a rule is denied. */
 static const struct {
     uint32_t since_abi;
@@ -54,7 +56,7 @@ static int allow_beneath(int ruleset, uint64_t access, int directory, struct err
     return 0;
 }
 
-int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err)
+static int restrict_to(int beneath_fd, bool may_connect, uint32_t *ret_abi, struct error *err)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, RULESET_VERSION);
     if (abi < ABI_MIN)
@@ -71,6 +73,8 @@ int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err)
             handled.scoped |= rights[i].adds.scoped;
         }
     }
+    if (may_connect)
+        handled.handled_access_net &= ~(uint64_t)NET_CONNECT_TCP;
     auto_fd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
     if (ruleset < 0)
         return fail(err, errno, "Landlock: make a ruleset for ABI %ld", abi);
@@ -83,4 +87,14 @@ int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err)
         return fail(err, errno, "Landlock: restrict ourselves");
     *ret_abi = (uint32_t)abi;
     return 0;
+}
+
+int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err)
+{
+    return restrict_to(beneath_fd, false, ret_abi, err);
+}
+
+int confine_landlock_but_connect(uint32_t *ret_abi, struct error *err)
+{
+    return restrict_to(-1, true, ret_abi, err);
 }

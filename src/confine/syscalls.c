@@ -233,7 +233,25 @@ static int add_conditions(scmp_filter_ctx filter, struct error *err)
     return 0;
 }
 
-static int fill(scmp_filter_ctx filter, const char *const *groups[], unsigned group_count, struct error *err)
+/* The process's own; the kernel takes 32 bits of each, whatever stands above them. */
+static int add_own_conditions(scmp_filter_ctx filter, const struct confine_condition *conditions, struct error *err)
+{
+    for (; conditions != NULL && conditions->name != NULL; conditions++) {
+        struct scmp_arg_cmp arguments[CONFINE_ARGUMENTS];
+        unsigned count = 0;
+        for (unsigned i = 0; i < CONFINE_ARGUMENTS; i++)
+            if (conditions->arguments[i].mask != 0)
+                arguments[count++] =
+                    SCMP_CMP(i, SCMP_CMP_MASKED_EQ, conditions->arguments[i].mask, conditions->arguments[i].value);
+        int done = add_rule(filter, SCMP_ACT_ALLOW, conditions->name, count, arguments, err);
+        if (done < 0)
+            return done;
+    }
+    return 0;
+}
+
+static int fill(scmp_filter_ctx filter, const char *const *groups[], unsigned group_count,
+                const struct confine_condition *conditions, struct error *err)
 {
     int done = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (done == 0)
@@ -247,15 +265,23 @@ static int fill(scmp_filter_ctx filter, const char *const *groups[], unsigned gr
         done = add_names(filter, SCMP_ACT_ALLOW, sanitizer_calls, err);
     if (done == 0)
         done = add_conditions(filter, err);
+    if (done == 0)
+        done = add_own_conditions(filter, conditions, err);
     return done;
 }
 
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err)
 {
+    return confine_syscalls_if(groups, group_count, NULL, err);
+}
+
+int confine_syscalls_if(const char *const *groups[], unsigned group_count, const struct confine_condition *conditions,
+                        struct error *err)
+{
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (filter == NULL)
         return fail(err, ENOMEM, "seccomp: make a filter");
-    int done = fill(filter, groups, group_count, err);
+    int done = fill(filter, groups, group_count, conditions, err);
     if (done == 0) {
         done = seccomp_load(filter);
         if (done < 0)

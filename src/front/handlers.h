@@ -26,6 +26,8 @@ void route_job_read(struct request *request);    /* wait.c */
 void route_output_read(struct request *request); /* output_read.c */
 void route_job_cancel(struct request *request);  /* job_stop.c */
 void route_job_signal(struct request *request);
+void route_callback_list(struct request *request); /* callback_list.c */
+void route_callback_redeliver(struct request *request);
 void route_config_reload(struct request *request); /* reload.c */
 void route_drain(struct request *request);         /* drain.c */
 void route_drain_read(struct request *request);

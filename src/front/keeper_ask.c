@@ -221,6 +221,23 @@ bool ask_list_schedules(struct request *request, ask_answered answered)
                &(struct question){ MSG_LIST_SCHEDULES, &list, -1, false, expects, answered });
 }
 
+bool ask_list_callbacks(struct request *request, struct msg_list_callbacks *list, ask_answered answered)
+{
+    list->evidence = request->evidence;
+    uint64_t expects = BIT(MSG_CALLBACK) | BIT(MSG_ATTEMPT) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_CALLBACKS, list, -1, false, expects, answered });
+}
+
+bool ask_redeliver(struct request *request, ask_answered answered)
+{
+    struct msg_list_callbacks again = { .evidence = request->evidence,
+                                        .redelivers = true,
+                                        .before = request->path.job_id };
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_CALLBACKS, &again, -1, false, BIT(MSG_CALLBACK), answered });
+}
+
 bool ask_list_steps(struct request *request, ask_answered answered)
 {
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id };

@@ -29,6 +29,7 @@ static int take(struct keeper_metrics *metrics, uint32_t type, const union any_m
 {
     struct metric_command *command;
     struct metric_token *token;
+    struct metric_callback *callback;
     switch (type) {
     case METRIC_KEEPER:
         metrics->keeper = metric->keeper;
@@ -39,6 +40,13 @@ static int take(struct keeper_metrics *metrics, uint32_t type, const union any_m
             break;
         *command = metric->command;
         metrics->command_count++;
+        return 0;
+    case METRIC_CALLBACK:
+        callback = grow(&metrics->callbacks, metrics->callback_count, CALLBACK_COUNT_MAX, sizeof *callback);
+        if (callback == NULL)
+            break;
+        *callback = metric->callback;
+        metrics->callback_count++;
         return 0;
     default:
         token = grow(&metrics->tokens, metrics->token_count, TOKEN_COUNT_MAX, sizeof *token);
@@ -87,5 +95,6 @@ void keeper_metrics_done(struct keeper_metrics *metrics)
 {
     free(metrics->commands);
     free(metrics->tokens);
+    free(metrics->callbacks);
     *metrics = (struct keeper_metrics){ 0 };
 }

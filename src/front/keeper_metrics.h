@@ -11,7 +11,8 @@ struct keeper_metrics {
     struct metric_keeper keeper;
     struct metric_command *commands;
     struct metric_token *tokens;
-    uint32_t command_count, token_count;
+    struct metric_callback *callbacks;
+    uint32_t command_count, token_count, callback_count;
 };
 
 /* Reads a sealed file of metric records; fd stays the caller's. -EBADMSG for one without, or with too much. */

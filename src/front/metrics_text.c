@@ -23,6 +23,7 @@ static void write_numbers(const struct metric_keeper *keeper, struct evbuffer *t
           keeper->output_bytes },
         { "sallyport_schedule_missed_total", "counter",
           "Runs of schedules that were left out, for nobody could start them.", keeper->schedule_missed },
+        { "sallyport_callback_backlog", "gauge", "What callbacks have yet to be told.", keeper->callback_backlog },
         { "sallyport_store_bytes", "gauge", "Bytes of output and its index that are kept; what store.budget bounds.",
           keeper->store_bytes },
         { "sallyport_store_free_bytes", "gauge", "Bytes that the file system of the state directory has left.",
@@ -135,6 +136,18 @@ static void write_tokens(const struct keeper_metrics *metrics, struct evbuffer *
                            metrics->tokens[i].expires_unix_ms * MS_US);
 }
 
+static void write_callbacks(const struct keeper_metrics *metrics, struct evbuffer *text)
+{
+    static const char name[] = "sallyport_callback_attempts_total";
+    static const char *const results[CALLBACK_RESULT_COUNT] = { "delivered", "retried", "refused", "gone" };
+    exposition_family(text, name, "counter", "Attempts at callbacks, by what became of them.");
+    for (uint32_t i = 0; i < metrics->callback_count; i++)
+        for (unsigned result = 0; result < CALLBACK_RESULT_COUNT; result++)
+            exposition_number(text, name,
+                              LABELS({ "target", metrics->callbacks[i].target }, { "result", results[result] }),
+                              metrics->callbacks[i].attempts[result]);
+}
+
 static void write_build(const struct front *front, struct evbuffer *text)
 {
     exposition_family(text, "sallyport_build_info", "gauge", "The version, as a label.");
@@ -149,5 +162,6 @@ void metrics_write(const struct front *front, const struct keeper_metrics *metri
     write_commands(metrics, text);
     write_auth_failures(&metrics->keeper, text);
     write_tokens(metrics, text);
+    write_callbacks(metrics, text);
     http_counts_write(&front->counts, text);
 }

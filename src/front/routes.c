@@ -24,6 +24,7 @@ static const char *const job_read_keys[] = { "wait", NULL };
 static const char *const output_keys[] = {
     "follow", "offset", "tail", "stream", "search", "ignore_case", "limit", NULL
 };
+static const char *const callback_keys[] = { "state", "target", "job", "limit", "cursor", NULL };
 static const char *const events_keys[] = { "jobs", "kinds", NULL };
 
 static const struct route routes[] = {
@@ -49,6 +50,8 @@ static const struct route routes[] = {
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
     { POST, .path = "/v1/jobs/{id}/rerun", .run = route_job_rerun },
     { GET, .path = "/v1/schedules", .run = route_schedule_list },
+    { GET, .path = "/v1/callbacks", .run = route_callback_list, .query_keys = callback_keys },
+    { POST, .path = "/v1/callbacks/{id}/redeliver", .run = route_callback_redeliver },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
     { POST, .path = "/v1/config/reload", .run = route_config_reload },
     { GET, .path = "/v1/drain", .run = route_drain_read },
@@ -72,8 +75,6 @@ static const char *const later_paths[] = {
     "/v1/tokens",
     "/v1/tokens/{rest}",
     "/v1/hooks/{rest}",
-    "/v1/callbacks",
-    "/v1/callbacks/{rest}",
     "/v1/nodes",
     "/v1/nodes/{rest}",
     "/v1/audit",

@@ -38,6 +38,8 @@ static int handover_take(struct handover *handover, struct message *message, str
             keep_fd(&handover->front_fd, message);
         else if (message->body.peer.process == PROCESS_LAUNCHER)
             keep_fd(&handover->launcher_fd, message);
+        else if (message->body.peer.process == PROCESS_NOTIFIER)
+            keep_fd(&handover->notifier_fd, message);
         else
             return fail_plain(err, EPROTO, "a peer that the keeper has no business with");
         return 0;
@@ -54,7 +56,8 @@ static int handover_take(struct handover *handover, struct message *message, str
 int handover_receive(int fd, struct handover *ret_handover, struct error *err)
 {
     static struct channel channel;
-    *ret_handover = (struct handover){ .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1 };
+    *ret_handover =
+        (struct handover){ .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1, .notifier_fd = -1 };
     int done = channel_init(&channel, NULL, fd, err);
     while (done == 0 && !ret_handover->has_begun) {
         struct pollfd wait = { .fd = fd, .events = POLLIN };
@@ -74,7 +77,8 @@ int handover_receive(int fd, struct handover *ret_handover, struct error *err)
 
 void handover_done(struct handover *handover)
 {
-    int *fds[] = { &handover->state_fd, &handover->doorbell_fd, &handover->front_fd, &handover->launcher_fd };
+    int *fds[] = { &handover->state_fd, &handover->doorbell_fd, &handover->front_fd, &handover->launcher_fd,
+                   &handover->notifier_fd };
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         fd_close(fds[i]);
     rules_free(&handover->rules);

@@ -14,7 +14,7 @@ struct error;
 struct handover {
     struct msg_become become;
     bool has_become, has_begun;
-    int state_fd, doorbell_fd, front_fd, launcher_fd;
+    int state_fd, doorbell_fd, front_fd, launcher_fd, notifier_fd;
     struct rules rules;
 };
 

@@ -32,6 +32,7 @@ static void enter_starting(struct keeper *keeper, struct job *job)
 
 static void enter_running(struct keeper *keeper, struct job *job)
 {
+    job->due |= DUE_TELL_START;
     stdin_forget(keeper, job);
     job_forget_secrets(job);
 }
@@ -43,6 +44,8 @@ static void enter_end(struct keeper *keeper, struct job *job)
     job_forget_secrets(job);
     job->due &= ~(unsigned)DUE_LAUNCH;
     job->due |= DUE_AUDIT_END | DUE_FORGET | DUE_CHAIN;
+    if (!job->is_end_told)
+        job->due |= DUE_TELL_END;
     sequence_child_ended(keeper, job);
     keeper->turn.ends++;
     if (job->is_exit_reported)

@@ -18,7 +18,16 @@ struct share;
 struct slot_kind;
 
 /* What follows once the record is stored. */
-enum due { DUE_LAUNCH = 1, DUE_SEEN = 2, DUE_FORGET = 4, DUE_AUDIT_START = 8, DUE_AUDIT_END = 16, DUE_CHAIN = 32 };
+enum due {
+    DUE_LAUNCH = 1,
+    DUE_SEEN = 2,
+    DUE_FORGET = 4,
+    DUE_AUDIT_START = 8,
+    DUE_AUDIT_END = 16,
+    DUE_CHAIN = 32,
+    DUE_TELL_START = 64, /* callbacks */
+    DUE_TELL_END = 128,
+};
 
 struct job {
     LIST_ENTRY(job) in_table;
@@ -39,6 +48,7 @@ struct job {
     struct share *share;     /* the same: its caller's */
     struct slot_kind *kind;  /* whose slot it has */
     bool is_replaced;        /* its end is in the open transaction; here it waits for the commit (replacement.h) */
+    bool is_end_told;        /* to callbacks, in the commit that replaced it */
     bool is_between;         /* the rules change, and it waits for its new lane */
     uint64_t max_wait_ms;    /* how long it may wait; 0: for ever, or it does not wait */
     struct copy *stdin_copy; /* while it is read from the disk */

@@ -8,6 +8,7 @@
 #include "control.h"
 #include "keeper_answer.h"
 #include "launcher_answer.h"
+#include "notifier_answer.h"
 #include "output_files.h"
 #include "records.h"
 #include "recover.h"
@@ -17,6 +18,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
+#include "sallyport/store/deliveries.h"
 
 #define KEYS_EVERY_TICKS 60
 #define KEYS_AT_ONCE     200 /* small, so that no request waits for the sweep */
@@ -29,7 +31,7 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     int (*const steps[])(struct keeper *, struct error *) = { turn_init,   queue_init,        watches_init,
                                                               feeds_init,  shutdown_init,     retention_init,
                                                               copies_init, output_syncs_init, metrics_init,
-                                                              alarms_init };
+                                                              alarms_init, deliveries_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -63,6 +65,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     reloads_init(keeper);
     peer_init(&keeper->front, keeper, "front", front_take);
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
+    peer_init(&keeper->notifier, keeper, "notifier", notifier_take);
     int done = prepare_events(keeper, err);
     if (done == 0)
         done = output_files_prepare(state_fd, err);
@@ -84,6 +87,7 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
         store_settle_at_close(keeper->store);
         retention_tick(keeper);
         alarms_renew(keeper);
+        deliveries_wake(keeper);
     }
     if (done < 0) {
         keeper_free(keeper);
@@ -99,6 +103,7 @@ void keeper_free(struct keeper *keeper)
         return;
     peer_done(&keeper->front);
     peer_done(&keeper->launcher);
+    peer_done(&keeper->notifier);
     control_done(keeper);
     if (keeper->base != NULL)
         jobs_each(keeper, job_forget);
@@ -110,6 +115,7 @@ void keeper_free(struct keeper *keeper)
     shutdown_done(keeper);
     reloads_done(keeper);
     alarms_done(keeper);
+    deliveries_done(keeper);
     retention_done(keeper);
     unlinker_stop(&keeper->unlinker);
     intakes_done(keeper);
@@ -165,6 +171,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     metrics_note_reload(keeper, true);
     queue_renew(keeper);
     alarms_renew(keeper);
+    deliveries_renew(keeper);
     watches_check(keeper);
     feeds_check(keeper);
     front_tell_status(keeper);
@@ -183,6 +190,10 @@ void keeper_connect(struct keeper *keeper, enum process process, int fd)
     } else if (process == PROCESS_LAUNCHER) {
         launcher_is_gone(keeper);
         done = peer_connect(&keeper->launcher, fd, &err);
+    } else if (process == PROCESS_NOTIFIER) {
+        deliveries_notifier_is_gone(keeper);
+        done = peer_connect(&keeper->notifier, fd, &err);
+        deliveries_wake(keeper);
     } else {
         fd_close(&fd);
         log_warn("a peer was handed over that the keeper has no business with; it is closed");
@@ -205,6 +216,8 @@ static void expire_keys(struct keeper *keeper)
         done = store_keys_expire(keeper->store, clock_unix_ms(), KEYS_AT_ONCE, &err);
     if (done >= 0)
         done = store_dedupe_expire(keeper->store, clock_unix_ms(), KEYS_AT_ONCE, &err);
+    if (done >= 0)
+        done = store_deliveries_expire(keeper->store, clock_unix_ms() - DELIVERY_LOG_MS, KEYS_AT_ONCE, &err);
     if (done < 0)
         log_warn("old keys cannot be removed: %s; trying again in a minute", err.text);
 }
@@ -222,6 +235,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     sequences_tick(keeper);
     alarms_check(keeper);
     reloads_check(keeper);
+    deliveries_tick(keeper);
     if (keeper->is_rules_entry_due && !keeper->turn.is_behind)
         record_rules(keeper);
     if (keeper->ticks++ % KEYS_EVERY_TICKS == 0)

@@ -10,6 +10,7 @@
 
 #include "alarms.h"
 #include "copies.h"
+#include "delivery.h"
 #include "drain.h"
 #include "feed.h"
 #include "intake.h"
@@ -45,6 +46,7 @@ struct keeper {
     struct event *tick; /* once a second: expiry, held back refusals, old keys */
     unsigned ticks;
     struct peer front, launcher;
+    struct peer notifier; /* while there are callbacks */
     uint64_t incarnation; /* of the launcher that said hello last; 0: none yet */
     uint32_t held_left;   /* jobs that it has not named yet */
     bool has_hello;
@@ -52,6 +54,7 @@ struct keeper {
     struct job_table jobs;
     struct queue queue;
     struct alarms alarms;
+    struct deliveries deliveries;
     TAILQ_HEAD(, job) sequences_due; /* sequence.h */
     struct pauses pauses;
     struct watches watches;

@@ -30,11 +30,12 @@ void answer_follow(struct keeper *keeper, const struct request *request, const s
 /* metrics.c */
 void answer_read_metrics(struct keeper *keeper, const struct request *request, const struct message *message);
 
-/* submit.c, stop.c, list.c, list_steps.c, list_schedules.c, pause.c */
+/* submit.c, stop.c, list.c, list_steps.c, list_schedules.c, list_callbacks.c, pause.c */
 void answer_submit(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_cancel(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_signal(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_list_callbacks(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_schedules(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_pause(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message);

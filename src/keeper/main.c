@@ -65,6 +65,8 @@ static int serve(struct keeper *keeper, struct handover *handover, struct error 
         keeper_connect(keeper, PROCESS_FRONT, fd_take(&handover->front_fd));
     if (handover->launcher_fd >= 0)
         keeper_connect(keeper, PROCESS_LAUNCHER, fd_take(&handover->launcher_fd));
+    if (handover->notifier_fd >= 0)
+        keeper_connect(keeper, PROCESS_NOTIFIER, fd_take(&handover->notifier_fd));
     log_info("serving generation %u", keeper->rules.generation);
     event_base_dispatch(keeper->base);
     return 0;
@@ -73,7 +75,9 @@ static int serve(struct keeper *keeper, struct handover *handover, struct error 
 int main(void)
 {
     struct error err = { 0 };
-    struct handover handover = { .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1 };
+    struct handover handover = {
+        .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1, .notifier_fd = -1
+    };
     struct keeper *keeper = NULL;
     int code = EXIT_FAILURE;
     log_init("keeper");

@@ -104,6 +104,7 @@ static int write_keeper(const struct keeper *keeper, struct record_file *file, s
         .queue_oldest_ms = queue_oldest_ms(keeper),
         .output_bytes = metrics->output_bytes,
         .schedule_missed = keeper->alarms.missed,
+        .callback_backlog = deliveries_backlog(keeper),
         .store_bytes = retention_stored_bytes(keeper),
         .store_free_bytes = keeper->sweep.disk_free_bytes,
         .is_launcher_up = launcher_is_up(keeper),
@@ -169,6 +170,18 @@ static int write_tokens(const struct keeper *keeper, struct record_file *file, s
     return done;
 }
 
+static int write_callbacks(const struct keeper *keeper, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < keeper->rules.callback_count && done == 0; i++) {
+        struct metric_callback callback = { 0 };
+        text_copy(callback.target, sizeof callback.target, keeper->rules.callbacks[i].name);
+        deliveries_count(keeper, callback.target, callback.attempts);
+        done = add(file, METRIC_CALLBACK, &callback, err);
+    }
+    return done;
+}
+
 int metrics_write(const struct keeper *keeper, int *ret_fd, struct error *err)
 {
     struct record_file file = { 0 };
@@ -177,6 +190,8 @@ int metrics_write(const struct keeper *keeper, int *ret_fd, struct error *err)
         done = write_commands(keeper, &file, err);
     if (done == 0)
         done = write_tokens(keeper, &file, err);
+    if (done == 0)
+        done = write_callbacks(keeper, &file, err);
     if (done == 0)
         done = memfd_sealed("sallyport-metrics", file.data, file.size, false, ret_fd, err);
     record_file_done(&file);

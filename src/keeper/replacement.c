@@ -95,7 +95,7 @@ void replacement_begin(struct keeper *keeper, struct replacement *replacement)
             continue;
         queue_remove(keeper, job);
         job->is_replaced = true;
-        job->due |= DUE_CHAIN;
+        job->due |= DUE_CHAIN | DUE_TELL_END;
         turn_job_changed(keeper, job);
     }
 }
@@ -116,7 +116,8 @@ void replacement_end(struct keeper *keeper, struct replacement *replacement, boo
         if (job == NULL)
             continue;
         job->is_replaced = false;
-        job->due &= ~(unsigned)DUE_CHAIN;
+        job->due &= ~(unsigned)(DUE_CHAIN | DUE_TELL_END);
+        job->is_end_told = is_stored;
         if (job_has_ended(job->record.state))
             continue;
         if (is_stored)

@@ -8,6 +8,8 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/text.h"
+#include "sallyport/base/url.h"
+#include "sallyport/job/callback_event.h"
 #include "sallyport/policy/policy_records.h"
 
 #define RULES_MAX_BYTES (64u * 1024 * 1024) /* far above what CONFIG_FILE_MAX_BYTES can turn into */
@@ -67,6 +69,37 @@ static int add_scope(struct rules *draft, const struct setting_scope *scope, str
     return 0;
 }
 
+static int add_callback(struct rules *draft, const struct setting_callback *setting, struct error *err)
+{
+    struct url url;
+    if (draft->callback_count >= CALLBACK_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d callbacks", CALLBACK_COUNT_MAX);
+    if (url_parse(setting->url, &url) != NULL || setting->secret.size < CALLBACK_SECRET_MIN_BYTES ||
+        setting->timeout_ms == 0 || setting->max_attempts == 0)
+        return fail_plain(err, EBADMSG, "callback '%s' is none", setting->name);
+    struct setting_callback *larger = realloc(draft->callbacks, (draft->callback_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    draft->callbacks = larger;
+    larger[draft->callback_count++] = *setting;
+    return 0;
+}
+
+static int add_notice(struct rules *draft, const struct setting_notice *setting, struct error *err)
+{
+    const struct setting_callback *callback = rules_find_callback(draft, setting->callback);
+    if (draft->notice_count >= NOTICE_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d notices", NOTICE_COUNT_MAX);
+    if (callback == NULL || callback->is_prefix || setting->event == CALLBACK_NONE || setting->threshold == 0)
+        return fail_plain(err, EBADMSG, "a notice to callback '%s' is none", setting->callback);
+    struct setting_notice *larger = realloc(draft->notices, (draft->notice_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    draft->notices = larger;
+    larger[draft->notice_count++] = *setting;
+    return 0;
+}
+
 static int add_setting(struct rules *draft, uint32_t type, const union any_setting *setting, struct error *err)
 {
     switch (type) {
@@ -83,6 +116,10 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return rule_zone_period_add(draft, &setting->zone_period, err);
     case SETTING_SCHEDULE:
         return rule_schedule_add(draft, &setting->schedule, err);
+    case SETTING_CALLBACK:
+        return add_callback(draft, &setting->callback, err);
+    case SETTING_NOTICE:
+        return add_notice(draft, &setting->notice, err);
     default:
         return fail_plain(err, EBADMSG, "a record that is not for the keeper: %s", setting_defs[type].name);
     }
@@ -90,13 +127,11 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
 
 int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct error *err)
 {
-    auto_free uint8_t *data = NULL;
-    size_t size = 0;
-    if (draft->policy == NULL || draft->generation != generation)
+    if (draft->policy == NULL || draft->generation != generation || draft->file != NULL)
         return fail_plain(err, EBADMSG, "settings of generation %u without the policy of it", generation);
-    if (memfd_read_sealed(fd, RULES_MAX_BYTES, &data, &size, err) < 0)
+    if (memfd_read_sealed(fd, RULES_MAX_BYTES, &draft->file, &draft->file_bytes, err) < 0)
         return fail_in(err, "settings of generation %u", generation);
-    struct reader in = { data, size };
+    struct reader in = { draft->file, draft->file_bytes };
     union any_setting setting;
     uint32_t type;
     int got;
@@ -123,6 +158,14 @@ struct quota rules_quota(const struct rules *rules, const char *name, uint8_t vi
     return (struct quota){ 0 };
 }
 
+const struct setting_callback *rules_find_callback(const struct rules *rules, const char *name)
+{
+    for (uint32_t i = 0; i < rules->callback_count; i++)
+        if (strcmp(rules->callbacks[i].name, name) == 0)
+            return &rules->callbacks[i];
+    return NULL;
+}
+
 void rules_free(struct rules *rules)
 {
     matcher_free(rules->matcher); /* before the policy, which it reads */
@@ -131,6 +174,11 @@ void rules_free(struct rules *rules)
         free(rules->callers[i].scopes);
     free(rules->callers);
     rule_schedules_free(&rules->schedules);
+    free(rules->callbacks);
+    free(rules->notices);
+    if (rules->file != NULL)
+        explicit_bzero(rules->file, rules->file_bytes);
+    free(rules->file);
     *rules = (struct rules){ 0 };
 }
 

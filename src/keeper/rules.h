@@ -34,6 +34,12 @@ struct rules {
     struct caller *callers;
     uint32_t caller_count;
     struct rule_schedules schedules;
+    struct setting_callback *callbacks; /* their spans view the file */
+    uint32_t callback_count;
+    struct setting_notice *notices;
+    uint32_t notice_count;
+    uint8_t *file; /* of the settings: secrets are in it */
+    size_t file_bytes;
 };
 
 /* Each takes one sealed file into the draft; the descriptor stays the caller's. -EBADMSG for what does not fit. */
@@ -47,6 +53,9 @@ bool rules_are_whole(const struct rules *draft);
 const struct command *rules_find_command(const struct rules *rules, const char *name);
 /* What this caller may have; no limits for one that the configuration does not list. `via`: enum evidence_kind. */
 struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via);
+
+/* NULL when there is none. */
+const struct setting_callback *rules_find_callback(const struct rules *rules, const char *name);
 
 /* Takes NULL members. */
 void rules_free(struct rules *rules);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "callback_events.h"
 #include "chain.h"
 #include "job_life.h"
 #include "keeper.h"
@@ -154,6 +155,24 @@ static int store_changed_job(struct keeper *keeper, struct job *job, struct erro
     return done;
 }
 
+/* An end that a replacement brings is on the disk, and not in memory yet. */
+static int tell_end(struct keeper *keeper, const struct job *job, struct error *err)
+{
+    struct job_record record = job->record;
+    int done = job->is_replaced ? store_job_read(keeper->store, &record.id, &record, err) : 0;
+    return done < 0 ? done : callback_events_note(keeper, &record, callback_event_of(record.state), err);
+}
+
+static int tell_callbacks(struct keeper *keeper, const struct job *job, struct error *err)
+{
+    int done = 0;
+    if ((job->due & DUE_TELL_START) != 0)
+        done = callback_events_note(keeper, &job->record, CALLBACK_STARTED, err);
+    if (done == 0 && (job->due & DUE_TELL_END) != 0)
+        done = tell_end(keeper, job, err);
+    return done;
+}
+
 static int turn_commit(struct keeper *keeper, struct error *err)
 {
     struct turn *turn = &keeper->turn;
@@ -167,6 +186,9 @@ static int turn_commit(struct keeper *keeper, struct error *err)
         TAILQ_FOREACH(job, &turn->changed, in_changed)
         if (done == 0)
             done = store_changed_job(keeper, job, err);
+        TAILQ_FOREACH(job, &turn->changed, in_changed)
+        if (done == 0)
+            done = tell_callbacks(keeper, job, err);
         if (done < 0)
             return done;
     }
@@ -185,6 +207,7 @@ static const bool tells_of_jobs[MSG_COUNT] = {
     [MSG_SUBMITTED] = true,
     [MSG_JOB] = true,
     [MSG_JOBS_END] = true,
+    [MSG_CALLBACK] = true,
 };
 
 static void send_answer(struct keeper *keeper, struct turn_item *item, bool is_stored)
@@ -278,6 +301,7 @@ static void turn_stored(struct keeper *keeper, bool is_proof)
         job_stored(keeper, job);
     }
     run_items(keeper, true);
+    deliveries_stored(keeper);
 }
 
 static void drop_lost_peers(struct keeper *keeper)
@@ -291,6 +315,10 @@ static void drop_lost_peers(struct keeper *keeper)
         peer_disconnect(&keeper->launcher);
         launcher_is_gone(keeper);
         peer_expect(&keeper->launcher); /* a front that we let go ends itself */
+    }
+    if (keeper->notifier.is_lost) {
+        peer_disconnect(&keeper->notifier); /* ends itself, too, or there are no callbacks any more */
+        deliveries_notifier_is_gone(keeper);
     }
 }
 

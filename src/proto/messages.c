@@ -3,13 +3,16 @@
  */
 #include "sallyport/proto/messages.h"
 
+#include "sallyport/base/network.h"
 #include "sallyport/job/job.h"
 #include "sallyport/schedule/timing.h"
 
-#define RETRY_AFTER_MAX_S (uint32_t)(RATE_PERIOD_MAX_MS / 1000)
+#define WAIT_MAX_S (uint32_t)(RATE_PERIOD_MAX_MS / 1000)
 
 #define EVIDENCE(type)                                                                                                 \
     U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
+
+#include "delivery_fields.h"
 
 static const struct field become_fields[] = {
     U32(struct msg_become, uid, UINT32_MAX - 1),
@@ -179,7 +182,7 @@ static const struct field verdict_fields[] = {
     TEXT(struct msg_verdict, code),
     TEXT(struct msg_verdict, detail),
     BYTES(struct msg_verdict, errors, 32 * 1024),
-    U32(struct msg_verdict, retry_after_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_verdict, retry_after_s, WAIT_MAX_S),
     U32(struct msg_verdict, position, QUEUE_MAX),
     U8(struct msg_verdict, wait, JOB_WAIT_COUNT - 1),
     TEXT(struct msg_verdict, queued_reason),
@@ -322,10 +325,10 @@ static const struct field refused_fields[] = {
     TEXT(struct msg_refused, code),
     TEXT(struct msg_refused, detail),
     BYTES(struct msg_refused, errors, 32 * 1024),
-    U32(struct msg_refused, retry_after_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_refused, retry_after_s, WAIT_MAX_S),
     TEXT(struct msg_refused, rate),
     U32(struct msg_refused, rate_count, RATE_COUNT_MAX),
-    U32(struct msg_refused, rate_period_s, RETRY_AFTER_MAX_S),
+    U32(struct msg_refused, rate_period_s, WAIT_MAX_S),
 };
 
 static const struct field launch_fields[] = {
@@ -449,18 +452,24 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LAUNCHED] = RECORD("launched", struct msg_launched, launched_fields),
     [MSG_NOT_LAUNCHED] = RECORD("not-launched", struct msg_not_launched, not_launched_fields),
     [MSG_EXITED] = RECORD("exited", struct msg_exited, exited_fields),
+    [MSG_LIST_CALLBACKS] = RECORD("list-callbacks", struct msg_list_callbacks, list_callbacks_fields),
+    [MSG_CALLBACK] = RECORD("callback", struct msg_callback, callback_fields),
+    [MSG_ATTEMPT] = RECORD("attempt", struct msg_attempt, attempt_fields),
+    [MSG_DELIVER] = RECORD("deliver", struct msg_deliver, deliver_fields),
+    [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
 };
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_LIST_SCHEDULES] = { 0, 1 },
-    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },     [MSG_READ_METRICS] = { 0, 1 },
-    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
-    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },       [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 },   [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },       [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },         [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },       [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },     [MSG_LIST_SCHEDULES] = { 0, 1 },
+    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },         [MSG_OUTPUT] = { 2, 2 },
+    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },       [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
+    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
+    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 },
 };

@@ -11,6 +11,7 @@ static const struct field keeper_fields[] = {
     U64(struct metric_keeper, store_bytes),
     U64(struct metric_keeper, store_free_bytes),
     U64(struct metric_keeper, schedule_missed),
+    U64(struct metric_keeper, callback_backlog),
     U64(struct metric_keeper, auth_failures[0]),
     U64(struct metric_keeper, auth_failures[1]),
     U64(struct metric_keeper, auth_failures[2]),
@@ -49,10 +50,18 @@ static const struct field token_fields[] = {
     U64(struct metric_token, expires_unix_ms),
 };
 
+static_assert(CALLBACK_RESULT_COUNT == 4, "callback_fields lists each");
+static const struct field callback_fields[] = {
+    TEXT(struct metric_callback, target),     U64(struct metric_callback, attempts[0]),
+    U64(struct metric_callback, attempts[1]), U64(struct metric_callback, attempts[2]),
+    U64(struct metric_callback, attempts[3]),
+};
+
 const struct record_def metric_defs[METRIC_COUNT] = {
     [METRIC_KEEPER] = RECORD("keeper", struct metric_keeper, keeper_fields),
     [METRIC_COMMAND] = RECORD("command", struct metric_command, command_fields),
     [METRIC_TOKEN] = RECORD("token", struct metric_token, token_fields),
+    [METRIC_CALLBACK] = RECORD("callback", struct metric_callback, callback_fields),
 };
 
 #define MS   1000ull

@@ -1,5 +1,7 @@
 #include "sallyport/proto/settings.h"
 
+#include "sallyport/base/network.h"
+#include "sallyport/job/callback_event.h"
 #include "sallyport/schedule/timing.h"
 #define QUOTA(type)                                                                                                    \
     U32(type, quota.running, UINT32_MAX), U32(type, quota.waiting, UINT32_MAX),                                        \
@@ -31,6 +33,7 @@ static const struct field keeper_fields[] = {
 #if SALLYPORT_TEST_SWITCHES
     U64(struct setting_keeper, test_clock_unix_ms),
     U32(struct setting_keeper, test_clock_speed, TEST_CLOCK_SPEED_MAX),
+    U32(struct setting_keeper, test_retry_speed, TEST_CLOCK_SPEED_MAX),
 #endif
     QUOTA(struct setting_keeper),
 };
@@ -77,6 +80,30 @@ static const struct field launcher_fields[] = {
     BOOL(struct setting_launcher, keeps_groups),
 };
 
+static const struct field callback_fields[] = {
+    TEXT(struct setting_callback, name),
+    TEXT(struct setting_callback, url),
+    BOOL(struct setting_callback, is_prefix),
+    BOOL(struct setting_callback, allows_plain),
+    BYTES(struct setting_callback, secret, CALLBACK_SECRET_MAX_BYTES),
+    BYTES(struct setting_callback, allow_net, CALLBACK_NETWORKS_MAX *NETWORK_PACKED_BYTES),
+    BYTES(struct setting_callback, fields, CALLBACK_OWN_FIELDS_MAX_BYTES),
+    U32(struct setting_callback, timeout_ms, CALLBACK_TIMEOUT_MAX_MS),
+    U32(struct setting_callback, max_attempts, CALLBACK_ATTEMPTS_DEFAULT),
+};
+
+static const struct field notice_fields[] = {
+    TEXT(struct setting_notice, command),     U8(struct setting_notice, event, CALLBACK_EVENT_COUNT - 1),
+    TEXT(struct setting_notice, callback),    U32(struct setting_notice, threshold, NOTICE_THRESHOLD_MAX),
+    U64(struct setting_notice, cool_down_ms),
+};
+
+static const struct field notifier_fields[] = {
+    BYTES(struct setting_notifier, resolv_conf, SYSTEM_FILE_MAX_BYTES),
+    BYTES(struct setting_notifier, hosts, SYSTEM_FILE_MAX_BYTES),
+    BYTES(struct setting_notifier, certificates, SYSTEM_FILE_MAX_BYTES),
+};
+
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
     [SETTING_PUBLIC_COMMAND] = RECORD("public-command", struct setting_public_command, public_command_fields),
@@ -87,4 +114,7 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_ZONE_PERIOD] = RECORD("zone-period", struct setting_zone_period, zone_period_fields),
     [SETTING_SCHEDULE] = RECORD("schedule", struct setting_schedule, schedule_fields),
     [SETTING_LAUNCHER] = RECORD("launcher", struct setting_launcher, launcher_fields),
+    [SETTING_CALLBACK] = RECORD("callback", struct setting_callback, callback_fields),
+    [SETTING_NOTICE] = RECORD("notice", struct setting_notice, notice_fields),
+    [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
 };

@@ -111,6 +111,25 @@ static const struct migration {
       "  PRIMARY KEY (bucket, number)) STRICT, WITHOUT ROWID;"
       "CREATE TABLE paused_commands (command TEXT PRIMARY KEY, refuses INTEGER NOT NULL, reason TEXT NOT NULL,"
       "  actor TEXT NOT NULL, since_unix_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;" },
+    { "callbacks",
+      "CREATE TABLE deliveries (sequence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, job_id BLOB NOT NULL,"
+      "  command TEXT NOT NULL, event INTEGER NOT NULL, callback TEXT NOT NULL, url TEXT NOT NULL,"
+      "  state INTEGER NOT NULL, attempts INTEGER NOT NULL, created_unix_ms INTEGER NOT NULL,"
+      "  due_unix_ms INTEGER NOT NULL, ended_unix_ms INTEGER NOT NULL, detail TEXT NOT NULL, body BLOB NOT NULL) "
+      "STRICT;"
+      "CREATE INDEX deliveries_waiting ON deliveries (callback, due_unix_ms) WHERE state = 1;"
+      "CREATE INDEX deliveries_ended ON deliveries (ended_unix_ms) WHERE state <> 1;"
+      "CREATE INDEX deliveries_by_job ON deliveries (job_id);"
+      "CREATE TABLE delivery_attempts (delivery BLOB NOT NULL, number INTEGER NOT NULL, unix_ms INTEGER NOT NULL,"
+      "  outcome INTEGER NOT NULL, status INTEGER NOT NULL, duration_ms INTEGER NOT NULL, detail TEXT NOT NULL,"
+      "  PRIMARY KEY (delivery, number)) STRICT, WITHOUT ROWID;"
+      "CREATE TRIGGER attempts_go_with_their_delivery AFTER DELETE ON deliveries BEGIN"
+      "  DELETE FROM delivery_attempts WHERE delivery = old.id; END;"
+      "CREATE TABLE streaks (command TEXT NOT NULL, key TEXT NOT NULL, event INTEGER NOT NULL, count INTEGER NOT NULL,"
+      "  has_failed INTEGER NOT NULL, unix_ms INTEGER NOT NULL, PRIMARY KEY (command, key)) STRICT, WITHOUT ROWID;"
+      "CREATE INDEX streaks_by_age ON streaks (unix_ms);"
+      "CREATE TABLE told (command TEXT NOT NULL, event INTEGER NOT NULL, callback TEXT NOT NULL,"
+      "  unix_ms INTEGER NOT NULL, PRIMARY KEY (command, event, callback)) STRICT, WITHOUT ROWID;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

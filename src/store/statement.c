@@ -9,7 +9,9 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 
-#define REMAINS       "SELECT id, finished_unix_ms, output_stored_bytes, output_fate FROM jobs WHERE "
+#define REMAINS "SELECT id, finished_unix_ms, output_stored_bytes, output_fate FROM jobs WHERE "
+#define DELIVERY_COLUMNS                                                                                               \
+    "id, job_id, command, event, callback, url, state, attempts, created_unix_ms, due_unix_ms, ended_unix_ms, detail"
 #define AUDIT_COLUMNS "sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
 
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
@@ -79,6 +81,38 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                         "VALUES (?1, ?2, ?3, ?4, ?5)",
     [STATEMENT_RESUME] = "DELETE FROM paused_commands WHERE command = ?1",
     [STATEMENT_PAUSED] = "SELECT command, refuses, reason, actor, since_unix_ms FROM paused_commands ORDER BY command",
+    [STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries (" DELIVERY_COLUMNS ", body) "
+                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [STATEMENT_DELIVERY_UPDATE] = "UPDATE deliveries SET state = ?2, attempts = ?3, due_unix_ms = ?4, "
+                                  "ended_unix_ms = ?5, detail = ?6 WHERE id = ?1",
+    [STATEMENT_DELIVERY_READ] = "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE id = ?1",
+    [STATEMENT_DELIVERY_BODY] = "SELECT body FROM deliveries WHERE id = ?1",
+    [STATEMENT_DELIVERIES_WAITING] = "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE state = 1 AND callback = ?1 "
+                                     "ORDER BY due_unix_ms LIMIT ?2",
+    [STATEMENT_DELIVERIES_LIST] =
+        "SELECT " DELIVERY_COLUMNS " FROM deliveries d WHERE (?1 = '' OR callback = ?1) AND (?2 = 0 OR state = ?2) "
+        "AND (length(?3) = 0 OR job_id = ?3) AND (length(?4) = 0 OR id < ?4) AND (?5 = '' OR EXISTS "
+        "(SELECT 1 FROM jobs j WHERE j.id = d.job_id AND j.actor = ?5 AND j.via = ?6)) ORDER BY id DESC LIMIT ?7",
+    [STATEMENT_ATTEMPTS_LIST] = "SELECT number, unix_ms, outcome, status, duration_ms, detail FROM delivery_attempts "
+                                "WHERE delivery = ?1 ORDER BY number",
+    [STATEMENT_DELIVERY_CALLBACK_NEXT] =
+        "SELECT callback FROM deliveries WHERE state = 1 AND callback > ?1 ORDER BY callback LIMIT 1",
+    [STATEMENT_DELIVERIES_FAIL] =
+        "UPDATE deliveries SET state = 3, ended_unix_ms = ?2, detail = ?3 WHERE state = 1 AND callback = ?1",
+    [STATEMENT_DELIVERIES_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 1",
+    [STATEMENT_DELIVERIES_EXPIRE] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "
+                                    "AND ended_unix_ms < ?1 ORDER BY ended_unix_ms LIMIT ?2)",
+    [STATEMENT_DELIVERIES_CUT] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "
+                                 "ORDER BY ended_unix_ms DESC LIMIT ?2 OFFSET ?1)",
+    [STATEMENT_ATTEMPT_ADD] = "INSERT INTO delivery_attempts (delivery, number, unix_ms, outcome, status, duration_ms, "
+                              "detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_STREAK_READ] = "SELECT event, count, has_failed FROM streaks WHERE command = ?1 AND key = ?2",
+    [STATEMENT_STREAK_SET] = "INSERT OR REPLACE INTO streaks (command, key, event, count, has_failed, unix_ms) "
+                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_STREAKS_EXPIRE] = "DELETE FROM streaks WHERE (command, key) IN "
+                                 "(SELECT command, key FROM streaks WHERE unix_ms < ?1 LIMIT ?2)",
+    [STATEMENT_TOLD_READ] = "SELECT unix_ms FROM told WHERE command = ?1 AND event = ?2 AND callback = ?3",
+    [STATEMENT_TOLD_SET] = "INSERT OR REPLACE INTO told (command, event, callback, unix_ms) VALUES (?1, ?2, ?3, ?4)",
     [STATEMENT_AUDIT_ADD] =
         "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",

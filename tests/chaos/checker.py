@@ -15,6 +15,7 @@ from datetime import datetime
 from followers import check_chains, check_schedule, check_steps
 from leftovers import check_idle, check_left
 from mayhem import BACK_SECONDS_MAX, ENDS_ITS_JOBS, kind_of
+from receiver import check_callbacks
 from work import KINDS, exit_code, expected
 
 ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost", "launch_failed"}
@@ -31,6 +32,7 @@ class Facts:
 
     def __init__(self, run):
         self.instance, self.load, self.mayhem, self.falls = run.instance, run.load, run.mayhem, run.falls.past
+        self.receiver = run.receiver
         self.orders, self.before, self.slot_ids = run.load.orders, run.before, run.slot_ids
         self.stored = read_all(run.instance)
         self.witness = Witness(run.place)
@@ -332,6 +334,6 @@ def check_audit(facts):
             yield f"job {job_id.hex()} was accepted {submits[job_id]} times and ended {ends[job_id]} times in the audit trail"
 
 
-RUNNING = (check_orders, check_starts, check_ends, check_steps, check_chains, check_schedule, check_supervisors, check_falls, check_output,
+RUNNING = (check_orders, check_starts, check_ends, check_steps, check_chains, check_schedule, check_callbacks, check_supervisors, check_falls, check_output,
            check_readers, check_restarts, check_idle)
 STOPPED = (check_audit, check_left)

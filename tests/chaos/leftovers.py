@@ -12,7 +12,7 @@ from host import all_processes, cgroups_of
 
 IDLE_SECONDS = 20           # until the instance is as it was at first
 GONE_SECONDS = 3            # until all of it is gone
-OURS = ("sallyportd", "front", "keeper", "launcher")
+OURS = ("sallyportd", "front", "keeper", "launcher", "notifier")
 NS_GET_USERNS, NS_GET_OWNER_UID = 0xB701, 0xB704        # ioctl_ns(2)
 
 

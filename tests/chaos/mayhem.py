@@ -29,6 +29,7 @@ VICTIMS = {
     "launcher": Victim(6, 15, WORLD),
     "reaper": Victim(3, 5, WORLD),
     "supervisor": Victim(25, 30, ()),
+    "notifier": Victim(10, 10, ()),
 }
 ENDS_ITS_JOBS = ("launcher", "reaper", "instance")      # and so their jobs are lost; a supervisor's only job, too
 ACTS = {"kill": 48, "pair": 5, "again": 10, "halt": 18, "halt and kill": 4, "halt bootstrap": 2, "kill follower": 10, "halt follower": 5}

@@ -12,6 +12,7 @@ sentence (or several parts of it), and afterwards takes back what would stay beh
 import collections
 import contextlib
 import glob
+import json
 import os
 import random
 import signal
@@ -182,6 +183,19 @@ def repeat_run(run):
     yield "was made 2 times", "the run at"
 
 
+def forget_callback(run):
+    """As if it had never come."""
+    heard = run.receiver.heard[0]
+    run.receiver.heard[:] = [other for other in run.receiver.heard if other.id != heard.id]
+    yield f"job {json.loads(heard.body)['data']['id']} (", "was told of in 0 callbacks"
+
+
+def forge_callback(run):
+    heard = run.receiver.heard[-1]
+    run.receiver.heard[-1] = heard._replace(is_signed=False)
+    yield f"callback {heard.id} came with a signature that is not ours"
+
+
 def call_lost(run):
     """A job that ended well in peace is called lost."""
     with _records(run) as database:
@@ -289,6 +303,8 @@ SABOTAGE = {
     "repeat-step": Damage("idle", "checked", repeat_step),
     "forget-following": Damage("idle", "checked", forget_following),
     "repeat-run": Damage("idle", "checked", repeat_run),
+    "forget-callback": Damage("idle", "checked", forget_callback),
+    "forge-callback": Damage("idle", "checked", forge_callback),
     "call-lost": Damage("idle", "checked", call_lost),
     "blame-supervisors": Damage("idle", "checked", blame_supervisors),
     "keep-connection": Damage("idle", "checked", keep_connection),

@@ -106,10 +106,11 @@ def needed_degrade(user=None):
 
 
 class Instance:
-    """A sallyportd of its own. `user`: an account to start it as, for rootless mode."""
+    """A sallyportd of its own. `user`: an account to start it as, for rootless mode. `callbacks` get a secret, which is in
+    `callback_key`, unless they have one."""
 
-    def __init__(self, commands, *, tokens=None, defaults=None, server=None, slots=None, user=None, degrade="needed",
-                 environment=None, preexec=None, bin_directory=None, arguments=()):
+    def __init__(self, commands, *, tokens=None, defaults=None, server=None, slots=None, callbacks=None, user=None,
+                 degrade="needed", environment=None, preexec=None, bin_directory=None, arguments=()):
         self.user = user
         self.bin = bin_directory or BIN
         self.directory = make_directory("instance", user)
@@ -120,6 +121,7 @@ class Instance:
         self.url = f"http://127.0.0.1:{self.port}"
         self.socket_path = os.path.join(self.directory, "api.sock")
         self.token = new_token()
+        self.callback_key, self.key_path = secrets.token_hex(32), os.path.join(self.directory, "key")
         self.environment, self.preexec, self.arguments = environment, preexec, list(arguments)
         self.process = None
         self.seen = set()
@@ -131,16 +133,25 @@ class Instance:
             "tokens": {"tester": {"hash": token_hash(self.token), "allow": ["admin"]}, **(tokens or {})},
             "commands": commands,
         }
+        if callbacks is not None:
+            self.set_callbacks(callbacks)
         if degrade == "needed":
             self.config["defaults"].setdefault("degrade", needed_degrade(user))
 
-    def write_config(self, text=None):
-        with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(text if text is not None else yaml_text(self.config).lstrip("\n"))
-        os.chmod(self.config_path, 0o600)
+    def write_private(self, path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
         if self.user is not None:
             account = pwd.getpwnam(self.user)
-            os.chown(self.config_path, account.pw_uid, account.pw_gid)
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+    def write_config(self, text=None):
+        self.write_private(self.config_path, text if text is not None else yaml_text(self.config).lstrip("\n"))
+
+    def set_callbacks(self, callbacks):
+        self.write_private(self.key_path, self.callback_key + "\n")
+        self.config["callbacks"] = {name: {"secret": f"file:{self.key_path}", **keys} for name, keys in callbacks.items()}
 
     def command_line(self):
         return [*as_user(self.user), os.path.join(self.bin, "sallyportd"), "--config", self.config_path, "--state", self.state,

@@ -268,10 +268,15 @@ class Secrets(ServiceTest):
                     self.assertNotIn(secret.encode(), file.read(), name)
 
 
+OURS = ("launcher", "keeper", "front", "notifier")
+CALLBACKS = {"chat": {"url": "https://chat.example/"}}      # and so there is a notifier
+
+
 class OwnProcesses(ServiceTest):
-    """The launcher, the keeper, the front: ordinary ids without any power."""
+    """The launcher, the keeper, the front, the notifier: ordinary ids without any power."""
 
     commands = {"true": {"exec": ["/usr/bin/true"]}}
+    options = {"callbacks": CALLBACKS}
 
     def check(self, name, threads=1):
         process = self.instance.part(name)
@@ -296,27 +301,31 @@ class OwnProcesses(ServiceTest):
     def test_the_front_has_no_power(self):
         self.check("front")
 
+    def test_the_notifier_has_no_power(self):
+        self.check("notifier")
+
     def test_each_of_them_has_an_id_of_its_own(self):
         harness.needs_root(self)
-        ids = [self.instance.part(name).uid() for name in ("launcher", "keeper", "front")]
-        self.assertEqual(len(set(ids)), 3, ids)
+        ids = [self.instance.part(name).uid() for name in OURS]
+        self.assertEqual(len(set(ids)), len(OURS), ids)
 
-    def test_the_front_sees_an_empty_read_only_root(self):
+    def test_those_that_face_the_network_see_an_empty_read_only_root(self):
         harness.needs_root(self)
-        front = self.instance.part("front")
-        self.assertEqual(os.listdir(f"/proc/{front.pid}/root/"), [])
-        with open(f"/proc/{front.pid}/mountinfo", encoding="utf-8") as file:
-            for line in file:
-                self.assertIn("ro", re.split(r"[ ,]", line.split(" - ")[0]), line)
+        for name in ("front", "notifier"):
+            process = self.instance.part(name)
+            self.assertEqual(os.listdir(f"/proc/{process.pid}/root/"), [], name)
+            with open(f"/proc/{process.pid}/mountinfo", encoding="utf-8") as file:
+                for line in file:
+                    self.assertIn("ro", re.split(r"[ ,]", line.split(" - ")[0]), f"{name}: {line}")
 
     def test_they_cannot_be_read_or_traced_by_their_own_ids(self):
         harness.needs_root(self)
-        for name in ("launcher", "keeper", "front"):
+        for name in OURS:
             process = self.instance.part(name)
             self.assertEqual(os.stat(f"/proc/{process.pid}/mem").st_uid, 0, f"{name} is dumpable")
 
     def test_they_have_no_terminal_and_few_descriptors(self):
-        for name in ("launcher", "keeper", "front"):
+        for name in OURS:
             process = self.instance.part(name)
             for descriptor in process.descriptors():
                 target = os.readlink(f"/proc/{process.pid}/fd/{descriptor}")
@@ -332,7 +341,7 @@ class Rootless(ServiceTest):
 
     @classmethod
     def make_options(cls):
-        return {"user": harness.ordinary_user()}
+        return {"user": harness.ordinary_user(), "callbacks": CALLBACKS}
 
     def test_a_job_has_no_capability_and_a_filter(self):
         outcome = self.instance.run("status")
@@ -352,8 +361,8 @@ class Rootless(ServiceTest):
         self.assertNotIn("home", names)
         self.assertNotIn("root", names)
 
-    def test_the_launcher_keeper_and_front_have_no_power(self):
-        for name in ("launcher", "keeper", "front"):
+    def test_none_of_our_processes_has_power(self):
+        for name in OURS:
             status = self.instance.part(name).status()
             for capability_set in CAPABILITY_SETS:
                 self.assertEqual(int(status[capability_set], 16), 0, f"{name} {capability_set}")

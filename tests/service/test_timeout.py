@@ -34,7 +34,7 @@ class Timeouts(ServiceTest):
 
     def job_processes(self):
         """Everything in our tree that is none of our programs."""
-        ours = {"sallyportd", "front", "keeper", "launcher", "cell", "cell-slot", "cell-init", "cell-reaper", "memfd:sallyport"}
+        ours = {"sallyportd", "front", "keeper", "launcher", "notifier", "cell", "cell-slot", "cell-init", "cell-reaper", "memfd:sallyport"}
         return [process for process in self.instance.processes() if process.name() not in ours and process.is_alive()]
 
     def assert_gone(self):

@@ -20,5 +20,13 @@ void hash_free(struct hash *hash);
 
 void hash_sha256(const void *data, size_t size, uint8_t ret_digest[HASH_BYTES]);
 
+/* RFC 2104 with SHA-256; pieces are taken one after another. 0 or -ENOMEM. */
+struct hash_piece {
+    const void *data;
+    size_t size;
+};
+int hash_hmac_sha256(const uint8_t *key, size_t key_size, const struct hash_piece *pieces, unsigned count,
+                     uint8_t ret_digest[HASH_BYTES]);
+
 /* Takes the same time wherever the difference is. */
 bool hash_equal(const uint8_t left[HASH_BYTES], const uint8_t right[HASH_BYTES]);

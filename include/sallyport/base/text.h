@@ -28,6 +28,12 @@ bool text_glob(const char *pattern, const char *text);
 void text_hex(const void *data, size_t size, char *to);
 bool text_unhex(const char *text, size_t size, uint8_t *to);
 
+/* RFC 4648 section 4, padded, into room for 4 * ((size + 2) / 3) + 1. */
+void text_base64(const uint8_t *data, size_t size, char *to);
+
+/* The same back, with nothing between; false also when it needs more than room bytes. */
+bool text_unbase64(const char *text, uint8_t *to, size_t room, size_t *ret_size);
+
 /* A decimal number from the whole text, without sign, blank or leading zero ("0" itself is fine). */
 bool text_u64(const char *text, uint64_t max, uint64_t *ret_number);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "sallyport/base/network.h"
 #include "sallyport/limits.h"
 #include "sallyport/proto/settings.h"
 #include "sallyport/schedule/zone.h"
@@ -40,6 +41,21 @@ struct config_schedule {
     uint8_t *params; /* what setting.params points to */
 };
 
+struct config_callback {
+    struct setting_callback setting; /* its spans point to what follows */
+    uint8_t secret[CALLBACK_SECRET_MAX_BYTES];
+    uint32_t secret_bytes;
+    uint8_t networks[CALLBACK_NETWORKS_MAX * NETWORK_PACKED_BYTES];
+    uint32_t network_count;
+    uint8_t *fields;
+    uint32_t fields_bytes;
+};
+
+struct config_notice {
+    struct setting_notice setting;
+    uint32_t index; /* in the list of its event */
+};
+
 struct config {
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
@@ -57,8 +73,12 @@ struct config {
     uint32_t schedule_count;
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms;
-    uint32_t test_clock_speed;
+    uint32_t test_clock_speed, test_retry_speed;
 #endif
+    struct config_callback *callbacks;
+    uint32_t callback_count;
+    struct config_notice *notices;
+    uint32_t notice_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */
@@ -76,7 +96,7 @@ enum config_owner_check {
  * them), or -errno with err when the file itself could not be read or could be changed by others (-EPERM, with the command
  * that mends it; which ownership is asked for stands in src/config/owner.h). Frees with config_free().
  *
- * Accounts are looked up in the user database, and files of token hashes and time zones are read, here and now; nothing
+ * Accounts are looked up in the user database, and files of token hashes, secrets and time zones are read, here and now; nothing
  * else of the host is asked: whether programs and paths exist is the bootstrap's to find out.
  */
 int config_load(const char *path, enum config_owner_check check, FILE *report, struct config **ret_config,
@@ -84,7 +104,7 @@ int config_load(const char *path, enum config_owner_check check, FILE *report, s
 
 /*
  * The same from memory, without ownership and drop-ins: for tests and the fuzzer. `path` only names it in messages. No file
- * is read: a token with `hash: file:PATH` is a fault here, and so is a schedule with a `zone` other than UTC.
+ * is read: `file:PATH` is a fault here, and so is a schedule with a `zone` other than UTC.
  */
 int config_parse(const char *path, const uint8_t *data, size_t size, FILE *report, struct config **ret_config,
                  struct error *err);

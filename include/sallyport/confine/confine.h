@@ -34,6 +34,9 @@ int confine_become(uint32_t uid, uint32_t gid, bool keeps_ids, struct error *err
  */
 int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err);
 
+/* The same without any directory, for a process that makes connections: connect of TCP stays allowed, bind does not. */
+int confine_landlock_but_connect(uint32_t *ret_abi, struct error *err);
+
 /*
  * Allows the named system calls and answers all others with ENOSYS; those that only an attacker uses (exec, ptrace,
  * mount, setns, bpf, changes of ids, ...) end the process, as does a call of another architecture. The last step before
@@ -43,6 +46,20 @@ int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err);
  * prctl questions. A process names confine_calls_base and what it needs beside it; its own short list is one more group.
  */
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err);
+
+/*
+ * The same, and calls that are allowed with some arguments only. A list of conditions ends at a name that is NULL; each is
+ * one combination that is allowed: an argument under its mask must be the value, and a mask of 0 does not look.
+ */
+#define CONFINE_ARGUMENTS 3
+struct confine_condition {
+    const char *name;
+    struct {
+        uint32_t mask, value;
+    } arguments[CONFINE_ARGUMENTS];
+};
+int confine_syscalls_if(const char *const *groups[], unsigned group_count, const struct confine_condition *conditions,
+                        struct error *err);
 
 /* Groups for confine_syscalls(), each NULL-terminated. */
 extern const char

@@ -26,6 +26,7 @@ enum entry_kind {
     ENTRY_SECRET = 0x40, /* a secret parameter in a job record: the value is not kept */
     ENTRY_STEP = 0x50, /* of a sequence that a caller put together. name: the command, value: its parameters as entries,
                             extra: "continue" or nothing */
+    ENTRY_FIELD = 0x60, /* of a request's head that we send: name and value */
 };
 
 struct entry {

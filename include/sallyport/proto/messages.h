@@ -1,11 +1,12 @@
 /*
- * Everything that two processes can say to each other: the types of messages, and here what the bootstrap says; requests.h, answers.h
- * and orders.h have the rest. The field tables in messages.c are the whole protocol.
+ * Everything that two processes can say to each other: the types of messages, and here what the bootstrap says; requests.h, answers.h,
+ * orders.h and deliveries.h have the rest. The field tables in messages.c are the whole protocol.
  *
  * Who says what to whom:
  *   bootstrap -> each child   one way, over the control channel (descriptor 3): who to be, what to serve, when to end
  *   front    <-> keeper       requests with their evidence; answers carry the request's number
  *   keeper   <-> launcher     orders, and what became of them
+ *   keeper   <-> notifier     one attempt at a callback, and how it went
  *
  * A message is a claim. The receiver checks what it means against its own copy of the rules.
  */
@@ -18,6 +19,7 @@
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
 #include "sallyport/proto/answers.h"
+#include "sallyport/proto/deliveries.h"
 #include "sallyport/proto/orders.h"
 #include "sallyport/proto/requests.h"
 
@@ -58,6 +60,7 @@ enum msg_type {
     MSG_DRAIN,
     MSG_READ_DRAIN,
     MSG_PAUSE,
+    MSG_LIST_CALLBACKS,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -78,6 +81,8 @@ enum msg_type {
     MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
     MSG_RELOAD_TAKEN,
     MSG_DRAIN_STATE,
+    MSG_CALLBACK,
+    MSG_ATTEMPT,
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -92,10 +97,16 @@ enum msg_type {
     MSG_NOT_LAUNCHED,
     MSG_EXITED,
 
+    /* keeper -> notifier */
+    MSG_DELIVER,
+
+    /* notifier -> keeper */
+    MSG_DELIVERED,
+
     MSG_COUNT,
 };
 
-enum process { PROCESS_NONE, PROCESS_FRONT, PROCESS_KEEPER, PROCESS_LAUNCHER, PROCESS_COUNT };
+enum process { PROCESS_NONE, PROCESS_FRONT, PROCESS_KEEPER, PROCESS_LAUNCHER, PROCESS_NOTIFIER, PROCESS_COUNT };
 
 /* --- bootstrap -> child ------------------------------------------------------------------------------------- */
 
@@ -166,6 +177,9 @@ union any_message {
     struct msg_follow follow;
     struct msg_drain drain;
     struct msg_pause pause;
+    struct msg_list_callbacks list_callbacks;
+    struct msg_callback callback;
+    struct msg_attempt attempt;
     struct msg_status status;
     struct msg_identity identity;
     struct msg_commands commands;
@@ -191,6 +205,8 @@ union any_message {
     struct msg_launched launched;
     struct msg_not_launched not_launched;
     struct msg_exited exited;
+    struct msg_deliver deliver;
+    struct msg_delivered delivered;
 };
 
 #define ACCOUNT_NONE UINT32_MAX

@@ -1,7 +1,7 @@
 /*
  * What the keeper has counted, for GET /metrics: a sealed file of these records, handed to the front with MSG_METRICS. One
- * of the keeper, then one for each command that anything is known of, and one for each token that expires. The front
- * makes text of it.
+ * of the keeper, then one for each command that anything is known of, one for each token that expires, and one for each
+ * callback. The front makes text of it.
  */
 #pragma once
 
@@ -28,6 +28,7 @@ enum metric_type {
     METRIC_KEEPER,
     METRIC_COMMAND,
     METRIC_TOKEN,
+    METRIC_CALLBACK,
     METRIC_COUNT,
 };
 
@@ -46,7 +47,8 @@ struct metric_keeper {
     uint64_t output_bytes;    /* taken from jobs */
     uint64_t store_bytes;     /* what counts against store.budget */
     uint64_t store_free_bytes;
-    uint64_t schedule_missed; /* runs that were left out */
+    uint64_t schedule_missed;  /* runs that were left out */
+    uint64_t callback_backlog; /* what callbacks have yet to be told */
     uint64_t auth_failures[AUTH_FAILURE_COUNT];
     bool is_launcher_up;
     bool has_reload_succeeded;         /* the last one */
@@ -67,10 +69,18 @@ struct metric_token {
     uint64_t expires_unix_ms;
 };
 
+enum callback_result { CALLBACK_DELIVERED, CALLBACK_RETRIED, CALLBACK_REFUSED, CALLBACK_GONE, CALLBACK_RESULT_COUNT };
+
+struct metric_callback {
+    char target[NAME_MAX_BYTES];
+    uint64_t attempts[CALLBACK_RESULT_COUNT];
+};
+
 union any_metric {
     struct metric_keeper keeper;
     struct metric_command command;
     struct metric_token token;
+    struct metric_callback callback;
 };
 
 extern const struct record_def metric_defs[METRIC_COUNT];

@@ -22,6 +22,9 @@ enum setting_type {
     SETTING_ZONE_PERIOD,    /* keeper, behind the zone that it belongs to */
     SETTING_SCHEDULE,       /* keeper, behind all zones */
     SETTING_LAUNCHER,       /* launcher */
+    SETTING_CALLBACK,       /* keeper, one for each: a secret is in it */
+    SETTING_NOTICE,         /* keeper, behind all callbacks: what is told to which */
+    SETTING_NOTIFIER,       /* notifier */
     SETTING_COUNT,
 };
 
@@ -48,6 +51,7 @@ struct setting_keeper {
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms; /* where the schedules' clock stands at the start; 0: where the real one does */
     uint32_t test_clock_speed;   /* and how much faster it goes */
+    uint32_t test_retry_speed;   /* so much shorter are pauses between attempts at a callback */
 #endif
     struct quota quota; /* of all callers together */
 };
@@ -124,6 +128,31 @@ struct setting_launcher {
     bool keeps_groups;  /* supplementary groups could not be dropped: needs degrade job-uid too */
 };
 
+struct setting_callback {
+    char name[NAME_MAX_BYTES];
+    char url[URL_MAX_BYTES]; /* base/url.h takes it */
+    bool is_prefix;          /* a request names the URL, which must lie below this one; else it is the URL */
+    bool allows_plain;
+    struct span secret;    /* the key of the signature, decoded */
+    struct span allow_net; /* packed networks (base/network.h); none: what is public */
+    struct span fields;    /* entries of ENTRY_FIELD that every request has */
+    uint32_t timeout_ms, max_attempts;
+};
+
+struct setting_notice {
+    char command[NAME_MAX_BYTES];  /* "": of each that says nothing of its own about this event */
+    uint8_t event;                 /* enum callback_event */
+    char callback[NAME_MAX_BYTES]; /* that has a URL of its own */
+    uint32_t threshold;            /* so many such ends in a row, at least */
+    uint64_t cool_down_ms;         /* after one that was told of */
+};
+
+/* What the system knows of names and certificates: its files as they stand, for who cannot open them. */
+struct setting_notifier {
+    struct span resolv_conf, hosts;
+    struct span certificates; /* of authorities, PEM */
+};
+
 union any_setting {
     struct setting_front front;
     struct setting_public_command public_command;
@@ -134,6 +163,9 @@ union any_setting {
     struct setting_zone_period zone_period;
     struct setting_schedule schedule;
     struct setting_launcher launcher;
+    struct setting_callback callback;
+    struct setting_notice notice;
+    struct setting_notifier notifier;
 };
 
 extern const struct record_def setting_defs[SETTING_COUNT];

@@ -282,6 +282,7 @@ enum audit_what {
     AUDIT_DRAIN,  /* on or off, asked for by a caller; or off because the service was started anew */
     AUDIT_PAUSE,  /* of a command */
     AUDIT_RESUME,
+    AUDIT_CALLBACK, /* a receiver said that it is gone, and is left alone */
     AUDIT_WHAT_COUNT,
 };
 

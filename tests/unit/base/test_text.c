@@ -206,3 +206,33 @@ Test(memory_file, is_sealed_and_judged_by_its_seals)
     cr_assert_eq(pipe(pipe_fds), 0);
     cr_expect_lt(memfd_check_sealed(pipe_fds[0], 5, &size, &err), 0, "a pipe is no memory file");
 }
+
+Test(text, in_base64_is_read_strictly)
+{
+    static const struct {
+        const char *text, *bytes;
+        size_t size;
+    } good[] = {
+        { "", "", 0 },
+        { "AA==", "\0", 1 },
+        { "Zg==", "f", 1 },
+        { "Zm8=", "fo", 2 },
+        { "Zm9v", "foo", 3 },
+        { "Zm9vYg==", "foob", 4 },
+        { "//79", "\xff\xfe\xfd", 3 },
+        { "+/+/", "\xfb\xff\xbf", 3 },
+    };
+    static const char *const bad[] = { "Z",     "Zg",     "Zg=",      "Zg===",  "=",     "====", "Zh==", "Zm9=",
+                                       "Zm9v=", "Zm9v==", "Zg==Zg==", "Zm9v\n", " Zm9v", "Zm-v", "Zm_v", "Z=g=" };
+    uint8_t to[8];
+    size_t size = 99;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        cr_assert(text_unbase64(good[i].text, to, sizeof to, &size), "%s", good[i].text);
+        cr_expect_eq(size, good[i].size, "%s", good[i].text);
+        cr_expect_eq(memcmp(to, good[i].bytes, size), 0, "%s", good[i].text);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        cr_expect_not(text_unbase64(bad[i], to, sizeof to, &size), "%s", bad[i]);
+    cr_expect(text_unbase64("Zm9v", to, 3, &size));
+    cr_expect_not(text_unbase64("Zm9v", to, 2, &size), "no more than there is room for");
+}

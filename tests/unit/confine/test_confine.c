@@ -224,3 +224,32 @@ Test(confine, landlock_leaves_one_directory_usable_after_its_mount_is_detached)
     cr_expect_eq(rmdir(path), 0, "the child left something behind");
     close(directory_fd);
 }
+
+static void landlock_lets_connect(void)
+{
+    struct error err = { 0 };
+    uint32_t abi = 0;
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in listening;
+    socklen_t size = sizeof listening;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1) == 0, "errno %d",
+           errno);
+    EXPECT(getsockname(listener, (struct sockaddr *)&listening, &size) == 0, "errno %d", errno);
+    EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "errno %d", errno);
+    EXPECT(confine_landlock_but_connect(&abi, &err) == 0, "%s", err.text);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT(connect(fd, (struct sockaddr *)&listening, sizeof listening) == 0, "errno %d", errno);
+    EXPECT(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES, "errno %d", errno);
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (abi >= 4)
+        EXPECT(bind(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EACCES, "errno %d", errno);
+    EXPECT(confine_landlock(-1, &abi, &err) == 0, "%s", err.text);
+    if (abi >= 4)
+        EXPECT(connect(fd, (struct sockaddr *)&listening, sizeof listening) < 0 && errno == EACCES, "errno %d", errno);
+}
+
+Test(confine, landlock_can_leave_connections_and_nothing_else)
+{
+    child_must_succeed(landlock_lets_connect);
+}

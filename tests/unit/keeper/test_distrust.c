@@ -242,6 +242,27 @@ Test(distrust, drops_a_launcher_that_breaks_a_rule)
     }
 }
 
+Test(distrust, drops_a_notifier_that_answers_what_nobody_ordered)
+{
+    for (int i = 0; i < 3; i++) {
+        struct channel notifier = { .fd = -1 };
+        struct msg_delivered delivered = { .delivery_id = job_id_new(), .outcome = OUTCOME_ANSWERED, .status = 200 };
+        rig_pair(PROCESS_NOTIFIER, &notifier);
+        rig_turn();
+        cr_assert(keeper->notifier.is_connected && !keeper->notifier.is_lost);
+        if (i == 0)
+            rig_say(&notifier, MSG_DELIVERED, &delivered);
+        else if (i == 1)
+            rig_say(&notifier, MSG_WHOAMI, &(struct msg_whoami){ .evidence = rig_token(OPS_TOKEN) });
+        else
+            rig_say(&notifier, MSG_HELLO, &(struct msg_hello){ .incarnation = 9 });
+        cr_expect(rig_is_dropped(&notifier), "case %d", i);
+        cr_expect_not(keeper->notifier.is_connected);
+        channel_done(&notifier);
+    }
+    rig_expect(rig_say(&front, MSG_WHOAMI, &(struct msg_whoami){ .evidence = rig_token(OPS_TOKEN) }), MSG_IDENTITY);
+}
+
 Test(distrust, bounds_what_an_unread_answer_costs)
 {
     struct msg_whoami asked = { .evidence = rig_token(CI_TOKEN) };

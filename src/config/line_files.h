@@ -1,0 +1,21 @@
+/* Files of one line that a key refers to: `hash: file:PATH` of a token, `secret: file:PATH` of a callback. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct reading;
+
+struct line_file {
+    const char *key;    /* whose faults they are */
+    const char *wanted; /* what the line holds, for people */
+    bool
+        is_secret; /* then nobody but the owner may read it; that others read a hash of 256 random bits tells nothing */
+};
+
+/*
+ * The file's one line, without what surrounds it. False after a fault at the key. The file is held to the rules of the
+ * configuration's own files (owner.h). What stands in it is never repeated in a fault.
+ */
+bool line_file_read(struct reading *reading, const struct line_file *file, const char *path, char *ret_text,
+                    size_t room);
