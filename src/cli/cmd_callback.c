@@ -61,7 +61,7 @@ const struct subcommand cmd_callback_ls = {
     .name = "callback ls",
     .summary = "list what callbacks were told, the newest first",
     .usage = "[OPTION]...",
-    .details = "  sallyport callback ls -s failed\n"
+    .details = "  sallyport callback ls -s failed\n\n"
                "-o json has every attempt. What has ended is kept for seven days.\n",
     .options = rows,
     .option_count = sizeof rows / sizeof rows[0],

@@ -88,7 +88,7 @@ static void print_help(FILE *to)
         fprintf(to, "\n%s\n", groups[g].title);
         for (size_t i = 0;
              i < sizeof groups[g].commands / sizeof groups[g].commands[0] && groups[g].commands[i] != NULL; i++)
-            fprintf(to, "  %-18s %s\n", groups[g].commands[i]->name, groups[g].commands[i]->summary);
+            fprintf(to, "  %-19s %s\n", groups[g].commands[i]->name, groups[g].commands[i]->summary);
     }
     fputs("\noptions\n", to);
     options_print(to, common_rows, COMMON_COUNT);
