@@ -204,7 +204,10 @@ int attempt_begin(struct notifier *notifier, const struct msg_deliver *deliver, 
 
 void attempts_drop(struct notifier *notifier)
 {
-    struct attempt *attempt;
-    while ((attempt = TAILQ_FIRST(&notifier->attempts)) != NULL)
+    struct attempt *attempt = TAILQ_FIRST(&notifier->attempts);
+    while (attempt != NULL) {
+        struct attempt *next = TAILQ_NEXT(attempt, in_all);
         attempt_free(attempt);
+        attempt = next;
+    }
 }
