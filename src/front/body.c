@@ -6,6 +6,7 @@
 #include "sallyport/limits.h"
 
 #include "fields.h"
+#include "json_in.h"
 #include "problem.h"
 #include "request.h"
 
@@ -31,4 +32,17 @@ bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_si
     *ret_data = size > 0 ? evbuffer_pullup(body, -1) : (const uint8_t *)"";
     *ret_size = size;
     return true;
+}
+
+bool body_nothing(struct request *request)
+{
+    const uint8_t *data;
+    size_t size;
+    struct problem problem;
+    if (!body_json(request, &data, &size))
+        return false;
+    if (json_in_nothing(data, size, &problem) == 0)
+        return true;
+    request_refuse(request, &problem);
+    return false;
 }

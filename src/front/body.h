@@ -12,3 +12,6 @@ struct request;
  * needs no media type.
  */
 bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_size);
+
+/* Of a request that says all with its path: no body, or {}. False: it was refused and is gone. */
+bool body_nothing(struct request *request);

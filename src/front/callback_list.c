@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sallyport/base/clock.h"
 #include "sallyport/base/text.h"
 #include "sallyport/job/callback_event.h"
 #include "sallyport/proto/channel.h"
@@ -29,34 +28,22 @@ static void callback_list_free(void *state)
     free(list);
 }
 
-static json_t *time_or_null(uint64_t unix_ms)
-{
-    char text[CLOCK_TEXT_BYTES];
-    return unix_ms > 0 ? json_string(clock_text(unix_ms, text)) : json_null();
-}
-
-static json_t *id_of(const struct job_id *id)
-{
-    char text[JOB_ID_TEXT_BYTES];
-    return json_string(job_id_text(id, text));
-}
-
 static json_t *json_callback(const struct msg_callback *callback)
 {
     char type[32];
     const char *event = callback_event_text(callback->event), *state = delivery_state_text(callback->state);
     snprintf(type, sizeof type, "job.%s", event != NULL ? event : "");
     json_t *json = json_object();
-    json_object_set_new(json, "id", id_of(&callback->delivery_id));
+    json_object_set_new(json, "id", json_id_or_null(&callback->delivery_id));
     json_object_set_new(json, "type", json_string(type));
     json_object_set_new(json, "target", json_text(callback->target));
-    json_object_set_new(json, "job", id_of(&callback->job_id));
+    json_object_set_new(json, "job", json_id_or_null(&callback->job_id));
     json_object_set_new(json, "command", json_text(callback->command));
     json_object_set_new(json, "state", json_string(state != NULL ? state : ""));
-    json_object_set_new(json, "detail", callback->detail[0] != '\0' ? json_text(callback->detail) : json_null());
-    json_object_set_new(json, "created_at", time_or_null(callback->created_unix_ms));
-    json_object_set_new(json, "due_at", time_or_null(callback->due_unix_ms));
-    json_object_set_new(json, "ended_at", time_or_null(callback->ended_unix_ms));
+    json_object_set_new(json, "detail", json_text_or_null(callback->detail));
+    json_object_set_new(json, "created_at", json_time_or_null(callback->created_unix_ms));
+    json_object_set_new(json, "due_at", json_time_or_null(callback->due_unix_ms));
+    json_object_set_new(json, "ended_at", json_time_or_null(callback->ended_unix_ms));
     json_object_set_new(json, "attempt_count", json_integer(callback->attempts));
     return json;
 }
@@ -72,7 +59,7 @@ static json_t *json_attempt(const struct msg_attempt *attempt)
         [OUTCOME_INTERNAL] = "internal", [OUTCOME_NETWORK_REFUSED] = "network_refused",
     };
     json_t *json = json_object();
-    json_object_set_new(json, "at", time_or_null(attempt->unix_ms));
+    json_object_set_new(json, "at", json_time_or_null(attempt->unix_ms));
     json_object_set_new(json, "outcome", json_string(outcomes[attempt->outcome]));
     json_object_set_new(json, "status", attempt->status > 0 ? json_integer(attempt->status) : json_null());
     json_object_set_new(json, "duration", json_real(attempt->duration_ms / 1000.0));
@@ -163,13 +150,6 @@ static void on_redelivered(struct request *request, struct message *message)
 
 void route_callback_redeliver(struct request *request)
 {
-    const uint8_t *body;
-    size_t size;
-    struct problem problem;
-    if (!body_json(request, &body, &size))
-        return;
-    if (json_in_nothing(body, size, &problem) < 0)
-        request_refuse(request, &problem);
-    else
+    if (body_nothing(request))
         ask_redeliver(request, on_redelivered);
 }

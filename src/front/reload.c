@@ -80,13 +80,6 @@ static void on_taken(struct request *request, struct message *message)
 
 void route_config_reload(struct request *request)
 {
-    const uint8_t *body;
-    size_t size;
-    struct problem problem;
-    if (!body_json(request, &body, &size))
-        return;
-    if (json_in_nothing(body, size, &problem) < 0)
-        request_refuse(request, &problem);
-    else
+    if (body_nothing(request))
         ask_reload(request, on_taken);
 }
