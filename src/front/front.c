@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,23 +66,10 @@ static int control_take(struct front *front, struct message *message, int *ret_k
     }
 }
 
-/* Before the loop: one whole message, however long it takes. */
-static int control_wait(struct front *front, struct message *ret_message, struct error *err)
-{
-    for (;;) {
-        int done = channel_receive(&front->control, ret_message, err);
-        if (done != 0)
-            return done < 0 ? done : 0;
-        struct pollfd waiting = { .fd = front->control.fd, .events = POLLIN };
-        if (poll(&waiting, 1, -1) < 0 && errno != EINTR)
-            return fail(err, errno, "wait for the bootstrap");
-    }
-}
-
 static int read_orders(struct front *front, struct msg_become *ret_become, int *ret_keeper_fd, struct error *err)
 {
     struct message message;
-    int done = control_wait(front, &message, err);
+    int done = channel_wait(&front->control, &message, err);
     if (done < 0)
         return done;
     if (message.type != MSG_BECOME) {
@@ -92,7 +78,7 @@ static int read_orders(struct front *front, struct msg_become *ret_become, int *
     }
     *ret_become = message.body.become;
     for (;;) {
-        done = control_wait(front, &message, err);
+        done = channel_wait(&front->control, &message, err);
         if (done < 0)
             return done;
         if (message.type == MSG_BEGIN) {

@@ -15,8 +15,9 @@
 
 #define ANSWER_MAX_MS 10000 /* the keeper's slowest answer is a group commit */
 
-#define BIT(type) (1ull << (type))
-static_assert(MSG_COUNT <= 64, "ask.expects has a bit for each message");
+/* Of an answer; what else the keeper says is none. */
+#define BIT(type) (1ull << ((type)-MSG_STATUS))
+static_assert(MSG_REFUSED - MSG_STATUS < 64, "ask.expects has a bit for each answer");
 
 void refuse_keeper_down(struct request *request, const char *detail)
 {
@@ -49,6 +50,11 @@ struct ask *asks_find(struct asks *asks, uint32_t number)
         if (ask->number == number)
             return ask;
     return NULL;
+}
+
+bool ask_expects(const struct ask *ask, enum msg_type type)
+{
+    return (ask->expects & BIT(type)) != 0;
 }
 
 static uint32_t asks_new_number(struct asks *asks)
@@ -231,11 +237,9 @@ bool ask_list_callbacks(struct request *request, struct msg_list_callbacks *list
 
 bool ask_redeliver(struct request *request, ask_answered answered)
 {
-    struct msg_list_callbacks again = { .evidence = request->evidence,
-                                        .redelivers = true,
-                                        .before = request->path.job_id };
+    struct msg_redeliver again = { .evidence = request->evidence, .delivery_id = request->path.job_id };
     return put(request, &request->asks[ASK_MAIN],
-               &(struct question){ MSG_LIST_CALLBACKS, &again, -1, false, BIT(MSG_CALLBACK), answered });
+               &(struct question){ MSG_REDELIVER, &again, -1, false, BIT(MSG_CALLBACK), answered });
 }
 
 bool ask_list_steps(struct request *request, ask_answered answered)

@@ -28,7 +28,7 @@ struct ask {
     struct ask *next; /* of the same bucket */
     struct request *request;
     ask_answered answered;
-    uint64_t expects; /* bit n: message type n may answer */
+    uint64_t expects; /* bit n: message type MSG_STATUS + n may answer */
     uint32_t number;  /* 0: not asked */
     bool is_watch;
     unsigned fds_awaited; /* descriptors that are on their way */
@@ -77,6 +77,9 @@ void ask_forget(struct ask *ask);
 
 /* The question with this number, or NULL. */
 struct ask *asks_find(struct asks *asks, uint32_t number);
+
+/* Whether a message of this type, from MSG_STATUS to MSG_REFUSED, may answer it. */
+bool ask_expects(const struct ask *ask, enum msg_type type);
 
 /* 503; the request is gone. */
 void refuse_keeper_down(struct request *request, const char *detail);

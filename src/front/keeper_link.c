@@ -36,7 +36,7 @@ static int keeper_take(struct front *front, struct message *message)
     struct ask *ask = asks_find(&front->asks, message->request_id);
     if (ask == NULL)
         return 0; /* its client left meanwhile */
-    if ((ask->expects & 1ull << message->type) == 0)
+    if (!ask_expects(ask, message->type))
         return -EBADMSG;
     struct request *request = ask->request;
     if (message->fd_count > 0)

@@ -1,7 +1,6 @@
 #include "handover.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "sallyport/base/error.h"
@@ -60,15 +59,10 @@ int handover_receive(int fd, struct handover *ret_handover, struct error *err)
         (struct handover){ .state_fd = -1, .doorbell_fd = -1, .front_fd = -1, .launcher_fd = -1, .notifier_fd = -1 };
     int done = channel_init(&channel, NULL, fd, err);
     while (done == 0 && !ret_handover->has_begun) {
-        struct pollfd wait = { .fd = fd, .events = POLLIN };
         struct message message;
-        if (poll(&wait, 1, -1) < 0 && errno != EINTR)
-            return fail(err, errno, "wait for the bootstrap");
-        int got = channel_receive(&channel, &message, err);
-        if (got == 0)
-            continue;
-        if (got < 0)
-            return fail_in(err, "take over from the bootstrap");
+        done = channel_wait(&channel, &message, err);
+        if (done < 0)
+            break;
         done = handover_take(ret_handover, &message, err);
         message_done(&message);
     }

@@ -45,6 +45,7 @@ static const struct answer {
     [MSG_READ_DRAIN] = { answer_read_drain, PHASE_BOTH },
     [MSG_PAUSE] = { answer_pause, PHASE_BOTH },
     [MSG_LIST_CALLBACKS] = { answer_list_callbacks, PHASE_BOTH },
+    [MSG_REDELIVER] = { answer_redeliver, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
@@ -53,7 +54,8 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_cancel, evidence) == 0 && offsetof(struct msg_signal, evidence) == 0 &&
                   offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0 &&
                   offsetof(struct msg_drain, evidence) == 0 && offsetof(struct msg_list_commands, evidence) == 0 &&
-                  offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0,
+                  offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0 &&
+                  offsetof(struct msg_redeliver, evidence) == 0,
               "evidence comes first");
 
 /* The descriptors must be the ones that the message speaks of: a connection, then standard input. */

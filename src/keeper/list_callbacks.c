@@ -14,6 +14,8 @@ struct callbacks_page {
     const struct request *request;
     uint32_t wanted, sent;
     bool has_more;
+    int done; /* a page that could not be read to its end is none */
+    struct error err;
 };
 
 static bool tell_attempt(void *arg, const struct delivery_attempt *attempt)
@@ -49,7 +51,6 @@ static bool tell(void *arg, const struct delivery *delivery)
 {
     struct callbacks_page *page = arg;
     struct msg_callback told;
-    struct error err = { 0 };
     if (page->sent == page->wanted) {
         page->has_more = true;
         return false;
@@ -57,7 +58,8 @@ static bool tell(void *arg, const struct delivery *delivery)
     page->sent++;
     report(delivery, &told);
     request_answer(page->keeper, page->request, MSG_CALLBACK, &told);
-    return store_attempts_list(page->keeper->store, &delivery->id, tell_attempt, page, &err) == 0;
+    page->done = store_attempts_list(page->keeper->store, &delivery->id, tell_attempt, page, &page->err);
+    return page->done == 0;
 }
 
 static int store_redelivery(struct keeper *keeper, const struct request *request, struct delivery *delivery,
@@ -88,8 +90,9 @@ static int store_redelivery(struct keeper *keeper, const struct request *request
 }
 
 /* One more attempt, now, and after it as many as are left of its own. */
-static void redeliver(struct keeper *keeper, const struct request *request, const struct job_id *id)
+void answer_redeliver(struct keeper *keeper, const struct request *request, const struct message *message)
 {
+    const struct job_id *id = &message->body.redeliver.delivery_id;
     struct delivery delivery;
     struct msg_callback told;
     struct error err = { 0 };
@@ -121,18 +124,14 @@ void answer_list_callbacks(struct keeper *keeper, const struct request *request,
                                       .before = asked->has_before ? &asked->before : NULL,
                                       .actor = "",
                                       .limit = page.wanted + 1 };
-    struct error err = { 0 };
-    if (asked->redelivers) {
-        redeliver(keeper, request, &asked->before);
-        return;
-    }
     if (!may_read_all(request->who)) {
         filter.actor = request->who->name;
         filter.via = caller_via(request->who);
     }
     bool may_read_any = may_read_all(request->who) || may_read_own(request->who);
-    if (may_read_any && store_deliveries_list(keeper->store, &filter, tell, &page, &err) < 0)
-        request_fail(keeper, request, &err);
+    int done = may_read_any ? store_deliveries_list(keeper->store, &filter, tell, &page, &page.err) : 0;
+    if (done < 0 || page.done < 0)
+        request_fail(keeper, request, &page.err);
     else
         request_answer(keeper, request, MSG_JOBS_END, &(struct msg_jobs_end){ .has_more = page.has_more });
 }

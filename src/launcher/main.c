@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -66,14 +65,16 @@ static int take_one(struct error *err)
 
 static int hand_over(struct error *err)
 {
-    while (launcher.phase == PHASE_HANDOVER) {
-        int done = take_one(err);
+    int done = 0;
+    while (launcher.phase == PHASE_HANDOVER && done == 0) {
+        struct message message;
+        done = channel_wait(&launcher.control, &message, err);
         if (done < 0)
-            return done;
-        if (done == 0 && poll(&(struct pollfd){ .fd = CONTROL_FD, .events = POLLIN }, 1, -1) < 0 && errno != EINTR)
-            return fail(err, errno, "wait for the bootstrap");
+            break;
+        done = handover_take(&launcher, &message, err);
+        message_done(&message);
     }
-    return 0;
+    return done;
 }
 
 static void on_control_readable(evutil_socket_t fd, short what, void *arg)

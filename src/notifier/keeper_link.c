@@ -33,7 +33,7 @@ static void keeper_lost(struct notifier *notifier, const char *why)
 {
     struct timeval patience = { PEER_PATIENCE_MS / 1000, 0 };
     close_line(notifier);
-    if (notifier->is_draining) {
+    if (notifier->is_stopping) {
         log_info("keeper has ended, ending");
         notifier_stop(notifier, false);
         return;

@@ -6,7 +6,6 @@
 #include "notifier.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include <curl/curl.h>
@@ -36,23 +35,10 @@ static int control_take(struct notifier *notifier, struct message *message, int 
         *ret_keeper_fd = fd_take(&message->fds[0]);
         return 0;
     case MSG_SHUTDOWN:
-        notifier->is_draining = true;
+        notifier->is_stopping = true;
         return 0;
     default:
         return fail_plain(err, EBADMSG, "%s is not for the notifier", message_defs[message->type].name);
-    }
-}
-
-/* Before the loop: one whole message, however long it takes. */
-static int control_wait(struct notifier *notifier, struct message *ret_message, struct error *err)
-{
-    for (;;) {
-        int done = channel_receive(&notifier->control, ret_message, err);
-        if (done != 0)
-            return done < 0 ? done : 0;
-        struct pollfd waiting = { .fd = notifier->control.fd, .events = POLLIN };
-        if (poll(&waiting, 1, -1) < 0 && errno != EINTR)
-            return fail(err, errno, "wait for the bootstrap");
     }
 }
 
@@ -60,7 +46,7 @@ static int read_orders(struct notifier *notifier, struct msg_become *ret_become,
                        int *ret_settings_fd, struct error *err)
 {
     struct message message;
-    int done = control_wait(notifier, &message, err);
+    int done = channel_wait(&notifier->control, &message, err);
     if (done < 0)
         return done;
     if (message.type != MSG_BECOME) {
@@ -69,7 +55,7 @@ static int read_orders(struct notifier *notifier, struct msg_become *ret_become,
     }
     *ret_become = message.body.become;
     for (;;) {
-        done = control_wait(notifier, &message, err);
+        done = channel_wait(&notifier->control, &message, err);
         if (done < 0)
             return done;
         bool is_last = message.type == MSG_BEGIN;

@@ -30,7 +30,7 @@ struct notifier {
     TAILQ_HEAD(attempts, attempt) attempts;
     unsigned attempt_count;
     bool has_settings;
-    bool is_draining; /* the bootstrap asked for an orderly stop: the keeper's end is ours */
+    bool is_stopping; /* the bootstrap asked for an orderly stop: the keeper's end is ours */
     bool is_broken;   /* the loop ended for a reason worth an exit status */
 };
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,4 +134,16 @@ int channel_receive(struct channel *channel, struct message *ret_message, struct
     if (channel->fd < 0)
         return fail(err, ECONNRESET, "receive");
     return frame_receive(channel->fd, channel->frame, ret_message, err);
+}
+
+int channel_wait(struct channel *channel, struct message *ret_message, struct error *err)
+{
+    for (;;) {
+        int got = channel_receive(channel, ret_message, err);
+        if (got != 0)
+            return got < 0 ? got : 0;
+        struct pollfd waiting = { .fd = channel->fd, .events = POLLIN };
+        if (poll(&waiting, 1, -1) < 0 && errno != EINTR)
+            return fail(err, errno, "wait for a message");
+    }
 }

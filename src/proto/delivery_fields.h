@@ -26,10 +26,18 @@ static const struct field delivered_fields[] = {
 };
 
 static const struct field list_callbacks_fields[] = {
-    EVIDENCE(struct msg_list_callbacks),     BOOL(struct msg_list_callbacks, redelivers),
-    TEXT(struct msg_list_callbacks, target), U8(struct msg_list_callbacks, state, DELIVERY_STATE_COUNT - 1),
-    ID(struct msg_list_callbacks, job_id),   BOOL(struct msg_list_callbacks, has_before),
-    ID(struct msg_list_callbacks, before),   U32(struct msg_list_callbacks, limit, LIST_CALLBACKS_MAX),
+    EVIDENCE(struct msg_list_callbacks),
+    TEXT(struct msg_list_callbacks, target),
+    U8(struct msg_list_callbacks, state, DELIVERY_STATE_COUNT - 1),
+    ID(struct msg_list_callbacks, job_id),
+    BOOL(struct msg_list_callbacks, has_before),
+    ID(struct msg_list_callbacks, before),
+    U32(struct msg_list_callbacks, limit, LIST_CALLBACKS_MAX),
+};
+
+static const struct field redeliver_fields[] = {
+    EVIDENCE(struct msg_redeliver),
+    ID(struct msg_redeliver, delivery_id),
 };
 
 static const struct field callback_fields[] = {

@@ -424,6 +424,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_DRAIN] = RECORD("drain", struct msg_drain, drain_fields),
     [MSG_READ_DRAIN] = RECORD("read-drain", struct msg_whoami, whoami_fields),
     [MSG_PAUSE] = RECORD("pause", struct msg_pause, pause_fields),
+    [MSG_REDELIVER] = RECORD("redeliver", struct msg_redeliver, redeliver_fields),
     [MSG_STATUS] = RECORD("status", struct msg_status, status_fields),
     [MSG_IDENTITY] = RECORD("identity", struct msg_identity, identity_fields),
     [MSG_COMMANDS] = RECORD("commands", struct msg_commands, commands_fields),
@@ -471,5 +472,5 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },       [MSG_READ_METRICS] = { 0, 1 },
     [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
     [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
-    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 },
+    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 }, [MSG_REDELIVER] = { 0, 1 },
 };

@@ -40,3 +40,6 @@ int channel_send(struct channel *channel, enum msg_type type, uint32_t request_i
 
 /* 1 and a message; 0 when none is there now; -ECONNRESET at the peer's end; -EBADMSG for what breaks a rule. */
 int channel_receive(struct channel *channel, struct message *ret_message, struct error *err);
+
+/* The same before there is a loop: 0 and the next message, however long it takes. */
+int channel_wait(struct channel *channel, struct message *ret_message, struct error *err);

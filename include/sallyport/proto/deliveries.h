@@ -51,13 +51,17 @@ struct msg_delivered { /* once for each MSG_DELIVER, unless the notifier dies: t
 
 struct msg_list_callbacks {
     struct evidence evidence;
-    bool redelivers;             /* no list: the delivery `before` is sent again, and MSG_CALLBACK is the answer */
     char target[NAME_MAX_BYTES]; /* "": any */
     uint8_t state;               /* enum delivery_state; 0: any */
     struct job_id job_id;        /* all zero: any */
     bool has_before;
     struct job_id before; /* the page behind this one */
     uint32_t limit;
+};
+
+struct msg_redeliver { /* answered with MSG_CALLBACK */
+    struct evidence evidence;
+    struct job_id delivery_id;
 };
 
 struct msg_callback { /* answers MSG_LIST_CALLBACKS, one for each, with its attempts behind it; then MSG_JOBS_END */

@@ -61,6 +61,7 @@ enum msg_type {
     MSG_READ_DRAIN,
     MSG_PAUSE,
     MSG_LIST_CALLBACKS,
+    MSG_REDELIVER,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -178,6 +179,7 @@ union any_message {
     struct msg_drain drain;
     struct msg_pause pause;
     struct msg_list_callbacks list_callbacks;
+    struct msg_redeliver redeliver;
     struct msg_callback callback;
     struct msg_attempt attempt;
     struct msg_status status;
