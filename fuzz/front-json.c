@@ -25,6 +25,16 @@ static void check_entries(struct span entries)
         abort();
 }
 
+/* Each holds entries of its own. */
+static void check_steps(struct span steps)
+{
+    struct reader in = { steps.data, steps.size };
+    struct entry entry;
+    check_entries(steps);
+    while (entries_next(&in, &entry) > 0)
+        check_entries(entry.value);
+}
+
 static void check_submit(const struct submission *submission)
 {
     static uint8_t frame[MESSAGE_MAX_BYTES];
@@ -34,6 +44,7 @@ static void check_submit(const struct submission *submission)
         abort();
     check_entries(submission->submit.params);
     check_entries(submission->submit.labels);
+    check_steps(submission->submit.steps);
 }
 
 static void check_problem(struct problem *problem)
@@ -45,6 +56,8 @@ static void check_problem(struct problem *problem)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static int (*const submits[])(const void *body, size_t size, struct submission *ret_submission,
+                                  struct problem *problem) = { json_in_submit, json_in_sequence, json_in_rerun };
     static struct submission submission;
     struct msg_cancel cancel;
     struct msg_signal signal;
@@ -53,17 +66,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct problem problem;
     if (size > REQUEST_JSON_MAX_BYTES)
         return 0;
-    if (json_in_submit(data, size, &submission, &problem) == 0) {
-        check_submit(&submission);
-        submission_done(&submission);
-    } else {
-        check_problem(&problem);
-    }
-    if (json_in_rerun(data, size, &submission, &problem) == 0) {
-        check_submit(&submission);
-        submission_done(&submission);
-    } else {
-        check_problem(&problem);
+    for (size_t i = 0; i < sizeof submits / sizeof submits[0]; i++) {
+        if (submits[i](data, size, &submission, &problem) == 0) {
+            check_submit(&submission);
+            submission_done(&submission);
+        } else {
+            check_problem(&problem);
+        }
     }
     if (json_in_pause(data, size, &pause, &problem) < 0)
         check_problem(&problem);

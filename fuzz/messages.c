@@ -1,7 +1,7 @@
 /*
  * Every message that one process can send another: a decoder that meets any bytes reads nothing beyond them, and what it
- * takes encodes to the same bytes. The first byte chooses the type. Plans of a cell, settings and metrics are decoded by the
- * same loop.
+ * takes encodes to the same bytes. An input is a record's name, a NUL and its bytes: a name means the same when types come between.
+ * Plans of a cell, settings and metrics are decoded by the same loop.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,20 +34,26 @@ static void check(const struct record_def *def, const uint8_t *data, size_t size
     free(again);
 }
 
+static void check_named(const struct record_def *defs, size_t count, const char *name, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < count; i++)
+        if (defs[i].name != NULL && strcmp(defs[i].name, name) == 0)
+            check(&defs[i], data, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 1)
+    const uint8_t *end = memchr(data, '\0', size);
+    if (size < 1 || end == NULL)
         return 0;
-    uint8_t type = data[0];
-    if (type < MSG_COUNT)
-        check(&message_defs[type], data + 1, size - 1);
-    if (type < CELL_MESSAGE_COUNT)
-        check(&cell_defs[type], data + 1, size - 1);
-    if (type < SETTING_COUNT)
-        check(&setting_defs[type], data + 1, size - 1);
-    if (type < METRIC_COUNT)
-        check(&metric_defs[type], data + 1, size - 1);
-    struct reader in = { data + 1, size - 1 };
+    const char *name = (const char *)data;
+    data = end + 1;
+    size -= strlen(name) + 1;
+    check_named(message_defs, MSG_COUNT, name, data, size);
+    check_named(cell_defs, CELL_MESSAGE_COUNT, name, data, size);
+    check_named(setting_defs, SETTING_COUNT, name, data, size);
+    check_named(metric_defs, METRIC_COUNT, name, data, size);
+    struct reader in = { data, size };
     struct entry entry;
     while (entries_next(&in, &entry) == 1)
         continue;

@@ -2,6 +2,8 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "records.h"
 #include "sallyport/base/error.h"
@@ -99,6 +101,25 @@ Test(policy_records, come_back_as_they_were_written)
     record_file_done(&second);
     policy_free(again);
     policy_free(policy);
+}
+
+/* A fuzzer begins with seeds that get through the door. */
+Test(policy_records, are_what_the_fuzzer_begins_with)
+{
+    static const char *const seeds[] = { "rich" };
+    static uint8_t bytes[64 * 1024];
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+        char path[4096];
+        struct policy *policy = NULL;
+        struct error err = { 0 };
+        snprintf(path, sizeof path, "%s/fuzz/corpus/policy/%s", getenv("SALLYPORT_SOURCE"), seeds[i]);
+        FILE *file = fopen(path, "rb");
+        cr_assert_not_null(file, "%s", path);
+        size_t size = fread(bytes, 1, sizeof bytes, file);
+        fclose(file);
+        cr_assert_eq(policy_read(bytes, size, &policy, &err), 0, "%s: %s", seeds[i], err.text);
+        policy_free(policy);
+    }
 }
 
 Test(policy_records, leave_the_programs_out_for_who_does_not_need_them)
