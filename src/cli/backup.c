@@ -28,7 +28,7 @@ struct walk {
 static bool copy_input(void *arg, const struct job_record *record)
 {
     struct walk *walk = arg;
-    if (!record->has_stdin)
+    if (!record->has_stdin || (record->is_stdin_stream && record->stdin_bytes == 0))
         return true;
     walk->done = backup_input(walk->backup, record, walk->err);
     if (walk->done == 0 && record->state == JOB_QUEUED)

@@ -192,8 +192,11 @@ static void take_templates(struct reading *reading, struct command *command)
 static void take_input(struct reading *reading, struct command *command)
 {
     const struct command_draft *draft = &reading->command_draft;
-    command->takes_stdin = draft->takes_stdin == 1;
+    command->stdin_kind = (uint8_t)draft->stdin_kind;
+    command->stdin_idle_ms = (uint32_t)draft->stdin_idle_ms;
     command->stdin_max_bytes = draft->stdin_max_bytes;
+    if (command->stdin_idle_ms != 0 && command->stdin_kind != STDIN_STREAM)
+        fault_below(reading, "stdin_idle", -1, "means something for 'stdin: stream' alone");
     command->signals = draft->signals;
     command->keeps_metadata_only = draft->record == 1;
 }

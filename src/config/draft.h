@@ -111,7 +111,8 @@ struct command_draft {
     const json_t *exec;   /* texts */
     const json_t *env;    /* name: text */
     uint64_t mode;        /* 0 async, 1 sync */
-    uint64_t takes_stdin; /* 0 none, 1 body */
+    uint64_t stdin_kind; /* enum stdin_kind */
+    uint64_t stdin_idle_ms;
     uint64_t stdin_max_bytes;
     uint64_t record; /* 0 full, 1 metadata-only */
     uint64_t parallel;

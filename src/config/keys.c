@@ -322,8 +322,13 @@ const struct key keys[] = {
       .help = "The account whose id the job has; never root. When absent each running job has an id of its own." },
     { "commands.*.mode", KEY_WORD, NUMBER_AT(struct command_draft, mode), .word = word_mode, .fallback = "async",
       .help = "Whether a request that does not say waits for the end." },
-    { "commands.*.stdin", KEY_WORD, NUMBER_AT(struct command_draft, takes_stdin), .word = word_stdin,
-      .fallback = "none", .help = "`body`: a request may send standard input." },
+    { "commands.*.stdin", KEY_WORD, NUMBER_AT(struct command_draft, stdin_kind), .word = word_stdin, .fallback = "none",
+      .help =
+          "`body`: a request may send standard input. `stream`: more may be sent while the job runs, until it is said "
+          "to end." },
+    { "commands.*.stdin_idle", KEY_DURATION, NUMBER_AT(struct command_draft, stdin_idle_ms), .least = 100,
+      .most = TIMEOUT_MAX_MS,
+      .help = "A stream to a running job ends when nothing came for so long; otherwise the job's timeout ends both." },
     { "commands.*.stdin_max", KEY_SIZE, NUMBER_AT(struct command_draft, stdin_max_bytes), .least = 1,
       .most = STDIN_MAX_BYTES, .fallback = "64MiB", .help = "The most standard input." },
     { "commands.*.record", KEY_WORD, NUMBER_AT(struct command_draft, record), .word = word_record, .fallback = "full",

@@ -211,16 +211,17 @@ static void add_queue(json_t *object, const struct command *command)
 
 char *public_text(const struct command *command, int mode)
 {
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:I, s:o}", "name",
-        command->name, "url", "", "title", command->title, "description", command->description, "group", command->group,
-        "mode", word_mode((unsigned)mode), "params_schema", params_schema(command), "timeout",
-        seconds(command->timeout_ms), "grace", seconds(command->grace_ms), "network",
-        word_network(command->has_host_network), "output_max", (json_int_t)command->output_max_bytes,
-        "output_when_full", word_when_full(command->output_when_full), "memory_max",
-        (json_int_t)command->memory_max_bytes, "pids_max", (json_int_t)command->pids_max, "tmp_max",
-        (json_int_t)command->tmp_max_bytes, "stdin", word_stdin(command->takes_stdin), "stdin_max",
-        (json_int_t)(command->takes_stdin ? command->stdin_max_bytes : 0), "signals", signal_names(command->signals));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:I, s:o}", "name",
+                  command->name, "url", "", "title", command->title, "description", command->description, "group",
+                  command->group, "mode", word_mode((unsigned)mode), "params_schema", params_schema(command), "timeout",
+                  seconds(command->timeout_ms), "grace", seconds(command->grace_ms), "network",
+                  word_network(command->has_host_network), "output_max", (json_int_t)command->output_max_bytes,
+                  "output_when_full", word_when_full(command->output_when_full), "memory_max",
+                  (json_int_t)command->memory_max_bytes, "pids_max", (json_int_t)command->pids_max, "tmp_max",
+                  (json_int_t)command->tmp_max_bytes, "stdin", word_stdin(command->stdin_kind), "stdin_max",
+                  (json_int_t)(command->stdin_kind != STDIN_NONE ? command->stdin_max_bytes : 0), "signals",
+                  signal_names(command->signals));
     if (object == NULL)
         return NULL;
     json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));

@@ -18,7 +18,7 @@
 WORDS(word_sync, "full", "normal")
 WORDS(word_network, "none", "host")
 WORDS(word_mode, "async", "sync")
-WORDS(word_stdin, "none", "body")
+WORDS(word_stdin, "none", "body", "stream")
 WORDS(word_record, "full", "metadata-only")
 WORDS(word_when_full, [OUTPUT_KILL] = "kill", [OUTPUT_DISCARD] = "discard")
 WORDS(word_missed, [MISSED_SKIP] = "skip", [MISSED_RUN_ONCE] = "run-once", [MISSED_RUN_ALL] = "run-all")

@@ -34,6 +34,25 @@ bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_si
     return true;
 }
 
+bool body_bytes(struct request *request, const uint8_t **ret_data, size_t *ret_size)
+{
+    struct evbuffer *body = evhttp_request_get_input_buffer(request->http);
+    size_t size = evbuffer_get_length(body);
+    const char *coding = request_header(request, "Content-Encoding");
+    const char *type = request_header(request, "Content-Type");
+    if (size > 0 && (coding != NULL || !content_type_is(type, "application/octet-stream"))) {
+        struct problem problem;
+        request_add_header(request, "Accept-Post", "application/octet-stream");
+        problem_init(&problem, "unsupported-media-type",
+                     "The body is bytes as they are: Content-Type: application/octet-stream, and no Content-Encoding.");
+        request_refuse(request, &problem);
+        return false;
+    }
+    *ret_data = size > 0 ? evbuffer_pullup(body, -1) : (const uint8_t *)"";
+    *ret_size = size;
+    return true;
+}
+
 bool body_nothing(struct request *request)
 {
     const uint8_t *data;

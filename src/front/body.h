@@ -13,5 +13,8 @@ struct request;
  */
 bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_size);
 
+/* The bytes of any other body, for as long. An empty one needs no media type. False: refused (415) and gone. */
+bool body_bytes(struct request *request, const uint8_t **ret_data, size_t *ret_size);
+
 /* Of a request that says all with its path: no body, or {}. False: it was refused and is gone. */
 bool body_nothing(struct request *request);

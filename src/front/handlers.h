@@ -25,6 +25,7 @@ void route_queue(struct request *request);
 void route_job_read(struct request *request);    /* wait.c */
 void route_output_read(struct request *request); /* output_read.c */
 void route_job_cancel(struct request *request);  /* job_stop.c */
+void route_job_stdin(struct request *request);
 void route_job_signal(struct request *request);
 void route_callback_list(struct request *request); /* callback_list.c */
 void route_callback_redeliver(struct request *request);

@@ -258,6 +258,14 @@ bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered
                &(struct question){ MSG_CANCEL, cancel, -1, false, BIT(MSG_CANCELLED), answered });
 }
 
+bool ask_stdin(struct request *request, struct msg_stdin *chunk, int bytes_fd, ask_answered answered)
+{
+    chunk->evidence = request->evidence;
+    chunk->job_id = request->path.job_id;
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_STDIN, chunk, bytes_fd, false, BIT(MSG_STDIN_TAKEN), answered });
+}
+
 bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered)
 {
     signal->evidence = request->evidence;

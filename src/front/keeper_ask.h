@@ -59,6 +59,7 @@ bool ask_list_schedules(struct request *request, ask_answered answered);
 bool ask_list_steps(struct request *request, ask_answered answered);
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered);
 bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered);
+bool ask_stdin(struct request *request, struct msg_stdin *chunk, int bytes_fd, ask_answered answered);
 bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered answered);
 bool ask_read_metrics(struct request *request, ask_answered answered);
 bool ask_follow(struct request *request, struct msg_follow *follow, ask_answered answered);

@@ -25,6 +25,7 @@ static const char *const output_keys[] = {
     "follow", "offset", "tail", "stream", "search", "ignore_case", "limit", NULL
 };
 static const char *const callback_keys[] = { "state", "target", "job", "limit", "cursor", NULL };
+static const char *const stdin_keys[] = { "eof", "offset", NULL };
 static const char *const events_keys[] = { "jobs", "kinds", NULL };
 
 static const struct route routes[] = {
@@ -48,6 +49,7 @@ static const struct route routes[] = {
     { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys, .bytes_key = "search" },
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
+    { POST, .path = "/v1/jobs/{id}/stdin", .run = route_job_stdin, .query_keys = stdin_keys },
     { POST, .path = "/v1/jobs/{id}/rerun", .run = route_job_rerun },
     { GET, .path = "/v1/schedules", .run = route_schedule_list },
     { GET, .path = "/v1/callbacks", .run = route_callback_list, .query_keys = callback_keys },
@@ -67,7 +69,6 @@ static_assert(sizeof routes / sizeof routes[0] + 2 <= COUNTED_ROUTES_MAX, "each 
 
 /* Names that are taken, and mean something in a later release. */
 static const char *const later_paths[] = {
-    "/v1/jobs/{id}/stdin",
     "/v1/jobs/{id}/approval",
     "/v1/jobs/{id}/artifacts",
     "/v1/jobs/{id}/artifacts/{rest}",

@@ -69,6 +69,19 @@ json_t *json_job_output(const struct msg_job *job)
     return output;
 }
 
+json_t *json_job_stdin(const struct msg_job *job)
+{
+    if (!job->is_stdin_stream)
+        return json_null();
+    char url[JOB_URL_BYTES], stdin_url[JOB_URL_BYTES + 8];
+    snprintf(stdin_url, sizeof stdin_url, "%s/stdin", job_url(&job->job_id, url));
+    json_t *input = json_object();
+    json_object_set_new(input, "bytes", json_integer((json_int_t)job->stdin_bytes));
+    json_object_set_new(input, "ended", json_boolean(job->has_stdin_ended));
+    json_object_set_new(input, "url", json_string(stdin_url));
+    return input;
+}
+
 json_t *json_actor(const struct msg_job *job)
 {
     json_t *actor = json_object();
@@ -119,6 +132,7 @@ json_t *json_job(const struct msg_job *job)
     json_object_set_new(json, "degraded", json_bits(job->degraded, DEGRADE_COUNT, job_degrade_text));
     json_object_set_new(json, "end", end);
     json_object_set_new(json, "usage", json_job_usage(job));
+    json_object_set_new(json, "stdin", json_job_stdin(job));
     json_object_set_new(json, "output", json_job_output(job));
     json_object_set_new(json, "etag", json_string(job_etag(job, etag)));
     return json;

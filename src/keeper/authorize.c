@@ -151,6 +151,11 @@ bool may_cancel(const struct caller *who, const char *actor, uint8_t via)
     return has_scope(who, SCOPE_CANCEL_ALL) || (has_scope(who, SCOPE_CANCEL_OWN) && is_own(who, actor, via));
 }
 
+bool may_feed(const struct caller *who, const char *command, const char *actor, uint8_t via)
+{
+    return may_run(who, command) && (is_own(who, actor, via) || has_scope(who, SCOPE_ADMIN));
+}
+
 bool may_read_metrics(const struct caller *who)
 {
     return has_scope(who, SCOPE_METRICS);

@@ -42,6 +42,8 @@ bool may_know(const struct caller *who, const char *actor, uint8_t via); /* the 
 bool may_pause(const struct caller *who);
 bool may_see_argv(const struct caller *who); /* which shows paths of the host */
 bool may_cancel(const struct caller *who, const char *actor, uint8_t via);
+bool may_feed(const struct caller *who, const char *command, const char *actor,
+              uint8_t via); /* a job's stream of input */
 bool may_read_metrics(const struct caller *who);
 
 /* "run:deploy-* read:own", as configured; what does not fit is left out. */

@@ -17,6 +17,7 @@
 struct copy {
     TAILQ_ENTRY(copy) in_list;
     int from_fd, to_fd;
+    uint64_t from_at, to_at;
     uint64_t size, copied, synced;
     bool syncs;
     struct hash *hash; /* or NULL */
@@ -62,6 +63,8 @@ int copy_begin(struct keeper *keeper, const struct copy_wish *wish, struct copy 
         return fail(err, ENOMEM, "copy standard input");
     *copy = (struct copy){ .from_fd = fcntl(wish->from_fd, F_DUPFD_CLOEXEC, 3),
                            .to_fd = fcntl(wish->to_fd, F_DUPFD_CLOEXEC, 3),
+                           .from_at = wish->from_at,
+                           .to_at = wish->to_at,
                            .size = wish->size,
                            .syncs = wish->syncs,
                            .hash = wish->hashes ? hash_new() : NULL,
@@ -97,7 +100,7 @@ static int hash_piece(struct copy *copy, uint64_t size, struct error *err)
     uint8_t piece[HASH_PIECE_BYTES];
     for (uint64_t at = 0; at < size;) {
         size_t most = size - at < sizeof piece ? (size_t)(size - at) : sizeof piece;
-        ssize_t got = pread(copy->from_fd, piece, most, (off_t)(copy->copied + at));
+        ssize_t got = pread(copy->from_fd, piece, most, (off_t)(copy->from_at + copy->copied + at));
         if (got <= 0)
             return fail(err, got < 0 ? errno : EIO, "read standard input");
         hash_update(copy->hash, piece, (size_t)got);
@@ -109,7 +112,7 @@ static int hash_piece(struct copy *copy, uint64_t size, struct error *err)
 /* The kernel copies; nothing passes through our memory. The disk begins to write at once. */
 static int move_piece(struct copy *copy, struct error *err)
 {
-    off_t at = (off_t)copy->copied;
+    off_t at = (off_t)(copy->from_at + copy->copied);
     uint64_t left = copy->size - copy->copied;
     ssize_t moved = sendfile(copy->to_fd, copy->from_fd, &at, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES);
     if (moved < 0 && errno == EINTR)
@@ -120,7 +123,7 @@ static int move_piece(struct copy *copy, struct error *err)
     if (done < 0)
         return done;
     if (copy->syncs)
-        sync_file_range(copy->to_fd, (off64_t)copy->copied, moved, SYNC_FILE_RANGE_WRITE);
+        sync_file_range(copy->to_fd, (off64_t)(copy->to_at + copy->copied), moved, SYNC_FILE_RANGE_WRITE);
     copy->copied += (uint64_t)moved;
     return 1;
 }
@@ -132,7 +135,7 @@ static int move_piece(struct copy *copy, struct error *err)
 static int sync_piece(struct copy *copy, struct error *err)
 {
     if (copy->synced < copy->size) {
-        sync_file_range(copy->to_fd, (off64_t)copy->synced, PIECE_BYTES,
+        sync_file_range(copy->to_fd, (off64_t)(copy->to_at + copy->synced), PIECE_BYTES,
                         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
         copy->synced += PIECE_BYTES;
         return 1;

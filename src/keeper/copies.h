@@ -19,7 +19,8 @@ struct keeper;
 typedef void copy_ended(struct keeper *keeper, void *arg, int result, const struct error *err);
 
 struct copy_wish {
-    int from_fd, to_fd; /* both are duplicated; `to` is written from its start */
+    int from_fd, to_fd;      /* both are duplicated; the position of `to` is to_at */
+    uint64_t from_at, to_at; /* where it begins in each */
     uint64_t size;
     bool syncs;  /* on the disk before it has ended */
     bool hashes; /* then copy_sha256() tells */

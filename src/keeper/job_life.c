@@ -7,6 +7,7 @@
 #include "sequence.h"
 #include "stdin_file.h"
 #include "stdin_ready.h"
+#include "stdin_stream.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -41,6 +42,7 @@ static void enter_end(struct keeper *keeper, struct job *job)
 {
     queue_remove(keeper, job);
     stdin_forget(keeper, job);
+    stdin_stream_free(job);
     job_forget_secrets(job);
     job->due &= ~(unsigned)DUE_LAUNCH;
     job->due |= DUE_AUDIT_END | DUE_FORGET | DUE_CHAIN;
@@ -96,6 +98,7 @@ void job_stored(struct keeper *keeper, struct job *job)
     job->due = 0;
     job->is_new = false;
     metrics_note_stored(keeper, job, (due & DUE_FORGET) != 0);
+    stdin_stream_stored(keeper, job);
     if ((due & DUE_LAUNCH) != 0 && !ask_launch(keeper, job))
         job_change(keeper, job, JOB_REQUEUE);
     if ((due & DUE_SEEN) != 0)

@@ -6,6 +6,7 @@
 #include "keeper.h"
 #include "output.h"
 #include "stdin_ready.h"
+#include "stdin_stream.h"
 
 /* Ids are random in their last bytes. */
 static unsigned bucket_of(const struct job_id *id)
@@ -57,6 +58,7 @@ void job_forget(struct keeper *keeper, struct job *job)
         TAILQ_REMOVE(&keeper->sequences_due, job, in_due);
     output_free(job->output);
     stdin_forget(keeper, job);
+    stdin_stream_free(job);
     job_forget_secrets(job);
     free(job->exited);
     LIST_REMOVE(job, in_table);

@@ -119,6 +119,7 @@ void keeper_free(struct keeper *keeper)
     retention_done(keeper);
     unlinker_stop(&keeper->unlinker);
     intakes_done(keeper);
+    stdin_chunks_done(keeper);
     copies_done(keeper);
     output_syncs_done(keeper);
     metrics_done(keeper);

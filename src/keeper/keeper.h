@@ -26,6 +26,7 @@
 #include "retention.h"
 #include "rules.h"
 #include "shutdown.h"
+#include "stdin_chunk.h"
 #include "turn.h"
 #include "unlinker.h"
 #include "watch.h"
@@ -68,6 +69,7 @@ struct keeper {
     struct unlinker unlinker;
     struct copies copies;
     struct intakes intakes;
+    struct stdin_chunks stdin_chunks;
     struct output_syncs output_syncs;
     struct metrics metrics;
     int exit_code;

@@ -38,6 +38,7 @@ static const struct answer {
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },
     [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
     [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
+    [MSG_STDIN] = { answer_stdin, PHASE_BOTH },
     [MSG_READ_METRICS] = { answer_read_metrics, PHASE_BOTH },
     [MSG_FOLLOW] = { answer_follow, PHASE_BOTH },
     [MSG_RELOAD] = { answer_reload, PHASE_SERVING },
@@ -55,7 +56,7 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0 &&
                   offsetof(struct msg_drain, evidence) == 0 && offsetof(struct msg_list_commands, evidence) == 0 &&
                   offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0 &&
-                  offsetof(struct msg_redeliver, evidence) == 0,
+                  offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_stdin, evidence) == 0,
               "evidence comes first");
 
 /* The descriptors must be the ones that the message speaks of: a connection, then standard input. */
@@ -69,7 +70,8 @@ static bool sort_fds(const struct message *message, int *ret_connection_fd, int 
             return false;
         *ret_connection_fd = message->fds[wanted++];
     }
-    if (message->type == MSG_SUBMIT && message->body.submit.has_stdin) {
+    if ((message->type == MSG_SUBMIT && message->body.submit.has_stdin) ||
+        (message->type == MSG_STDIN && message->body.stdin_chunk.has_bytes)) {
         if (message->fd_count <= wanted)
             return false;
         *ret_stdin_fd = message->fds[wanted++];

@@ -34,6 +34,7 @@ void answer_read_metrics(struct keeper *keeper, const struct request *request, c
 void answer_submit(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_cancel(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_signal(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_stdin(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_callbacks(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_redeliver(struct keeper *keeper, const struct request *request, const struct message *message);

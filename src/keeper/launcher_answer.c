@@ -8,6 +8,7 @@
 #include "launcher_ask.h"
 #include "output.h"
 #include "recover.h"
+#include "stdin_stream.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -78,6 +79,25 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
     }
 }
 
+/* False: what came is no stream of this job's, and who sent it is let go. */
+static bool follow_stdin(struct keeper *keeper, struct job *job, struct message *message)
+{
+    struct error err = { 0 };
+    if (message->fd_count == 2)
+        return true; /* it has none, or it has ended */
+    int done = message->fd_count == 4 && job->record.is_stdin_stream
+                   ? stdin_stream_attach(keeper, job, &message->fds[2], &message->fds[3], &err)
+                   : fail_plain(&err, EPROTO, "a stream of input that is none of this job's");
+    if (done == -ENOMEM) {
+        log_error("a job of '%s' cannot be given its input (%s); stopping it", job->record.command, err.text);
+        job_stop(keeper, job, JOB_REASON_CANCELLED, "input failure", false, 0);
+    } else if (done < 0) {
+        peer_break(&keeper->launcher, err.text);
+        return false;
+    }
+    return true;
+}
+
 /* Whether the launcher has business with this job: it was ordered, or is known to one of us from before a restart. */
 static bool was_ordered(const struct job *job)
 {
@@ -85,7 +105,7 @@ static bool was_ordered(const struct job *job)
 }
 
 /* Launched as ordered, or named by a launcher that has it from before our restart. */
-static void start_following(struct keeper *keeper, struct job *job, struct message *message)
+static bool start_following(struct keeper *keeper, struct job *job, struct message *message)
 {
     bool was_unheard = job->is_unheard;
     job->is_unheard = false;
@@ -96,8 +116,11 @@ static void start_following(struct keeper *keeper, struct job *job, struct messa
         job_change(keeper, job, JOB_LAUNCHED);
     }
     follow_output(keeper, job, message);
+    if (!follow_stdin(keeper, job, message))
+        return false;
     if (job->record.state == JOB_STOPPING && was_unheard)
         job->must_stop = true; /* it may not have heard; said again after the list */
+    return true;
 }
 
 static void take_launched(struct keeper *keeper, struct message *message)
@@ -110,7 +133,8 @@ static void take_launched(struct keeper *keeper, struct message *message)
         job->is_unheard = false; /* its end was told before; only its last output is missing */
     } else if (was_ordered(job) && job->record.state != JOB_QUEUED &&
                (job->record.state != JOB_RUNNING || job->is_unheard)) {
-        start_following(keeper, job, message);
+        if (!start_following(keeper, job, message))
+            return;
     } else {
         peer_break(&keeper->launcher, "a job was launched that nobody ordered");
         return;

@@ -4,6 +4,7 @@
 
 #include "keeper.h"
 #include "launcher_answer.h"
+#include "stdin_stream.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -45,7 +46,8 @@ bool ask_launch(struct keeper *keeper, struct job *job)
         queue_pause(keeper, 1000);
         return false;
     }
-    job->was_ordered = peer_send(&keeper->launcher, MSG_LAUNCH, 0, &launch, &job->stdin_fd, launch.has_stdin);
+    const int *stdin_fd = job->record.is_stdin_stream ? &job->stream->file_fd : &job->stdin_fd;
+    job->was_ordered = peer_send(&keeper->launcher, MSG_LAUNCH, 0, &launch, stdin_fd, launch.has_stdin);
     return job->was_ordered;
 }
 
@@ -64,6 +66,13 @@ void ask_signal(struct keeper *keeper, struct job *job, unsigned signal)
     struct msg_signal_job order = { .job_id = job->record.id, .signal = (uint8_t)signal };
     if (launcher_is_up(keeper))
         peer_send(&keeper->launcher, MSG_SIGNAL_JOB, 0, &order, NULL, 0);
+}
+
+void ask_stdin_end(struct keeper *keeper, const struct job_id *id)
+{
+    struct msg_job_only end = { .job_id = *id };
+    if (launcher_is_up(keeper))
+        peer_send(&keeper->launcher, MSG_STDIN_END, 0, &end, NULL, 0);
 }
 
 void ask_exited_seen(struct keeper *keeper, const struct job_id *id)

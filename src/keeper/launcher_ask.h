@@ -13,4 +13,5 @@ struct keeper;
 bool ask_launch(struct keeper *keeper, struct job *job);
 void ask_stop(struct keeper *keeper, struct job *job, enum job_reason reason);
 void ask_signal(struct keeper *keeper, struct job *job, unsigned signal);
+void ask_stdin_end(struct keeper *keeper, const struct job_id *id); /* of a stream: the launcher's ends go */
 void ask_exited_seen(struct keeper *keeper, const struct job_id *id);

@@ -41,6 +41,10 @@ static const char *why_not(struct keeper *keeper, const struct job *job, int com
         return "rejected: its parameters cannot be read from the database";
     if (matcher_check(keeper->rules.matcher, (uint32_t)command, params, NULL, &err) < 0)
         return "rejected: its parameters do not fit the command's definition any more, which has changed since";
+    const struct command *now = &keeper->rules.policy->commands[command];
+    bool is_stream = now->stdin_kind == STDIN_STREAM;
+    if (is_stream != job->record.is_stdin_stream || (job->record.has_stdin && now->stdin_kind == STDIN_NONE))
+        return "rejected: its standard input does not fit the command's definition any more, which has changed since";
     return NULL;
 }
 

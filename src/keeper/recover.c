@@ -9,6 +9,7 @@
 #include "output.h"
 #include "sequence.h"
 #include "stdin_file.h"
+#include "stdin_stream.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -28,6 +29,8 @@ static bool take_record(void *arg, const struct job_record *record)
         return false;
     }
     job->is_start_counted = record->started_unix_ms != 0;
+    job->stdin_stored = record->stdin_bytes;
+    job->is_stdin_end_stored = record->has_stdin_ended;
     if (record->state != JOB_QUEUED) {
         found->under_way++;
         queue_take_slot(found->keeper, job);
@@ -104,6 +107,7 @@ static void judge_unheard(struct keeper *keeper, struct job *job)
         job->must_stop = false;
         ask_stop(keeper, job, job->is_over_limit ? JOB_REASON_OUTPUT_LIMIT : JOB_REASON_CANCELLED);
     }
+    stdin_stream_tell_again(job);
     if (!job->is_unheard)
         return;
     job->is_unheard = false;

@@ -53,6 +53,9 @@ static void copy_numbers(const struct job_record *record, struct msg_job *report
     report->user_us = record->user_us;
     report->system_us = record->system_us;
     report->memory_peak_bytes = record->memory_peak_bytes;
+    report->is_stdin_stream = record->is_stdin_stream;
+    report->has_stdin_ended = record->has_stdin_ended;
+    report->stdin_bytes = record->stdin_bytes;
     report->output_bytes = record->output_bytes;
     report->output_truncated = record->output_truncated;
     report->version = record->version;

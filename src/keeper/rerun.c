@@ -21,7 +21,7 @@ static const char *why_not(const struct job_record *record, const char **ret_cod
     *ret_code = "input-not-kept";
     if (record->is_metadata_only)
         return "its parameters were not kept, for its command keeps metadata only; submit it with them";
-    if (record->has_stdin)
+    if (record->has_stdin && !(record->is_stdin_stream && record->stdin_bytes == 0))
         return "it had standard input, which is kept until a job's end and not given to another; submit it with that";
     *ret_code = "secrets-required";
     return record->has_secrets ? "it had secret parameters, which are never kept; submit it with them" : NULL;

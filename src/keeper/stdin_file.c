@@ -37,6 +37,22 @@ int stdin_file_make(int state_fd, const struct job_id *id, int *ret_fd, struct e
     return 0;
 }
 
+int stdin_file_extend(int state_fd, const struct job_id *id, uint64_t at, int *ret_fd, struct error *err)
+{
+    char name[NAME_BYTES];
+    struct stat st;
+    stdin_name(id, name);
+    auto_fd int fd = openat(state_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fail(err, errno, "open '%s'", name);
+    if ((uint64_t)st.st_size < at)
+        return fail_plain(err, EBADMSG, "'%s' is shorter than its record says", name);
+    if (ftruncate(fd, (off_t)at) < 0 || lseek(fd, (off_t)at, SEEK_SET) < 0)
+        return fail(err, errno, "extend '%s'", name);
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
 int stdin_files_sync(int state_fd, struct error *err)
 {
     auto_fd int fd = openat(state_fd, "stdin", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

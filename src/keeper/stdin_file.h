@@ -19,6 +19,12 @@ int stdin_file_make(int state_fd, const struct job_id *id, int *ret_fd, struct e
 int stdin_files_sync(int state_fd, struct error *err);
 void stdin_file_remove(int state_fd, const struct job_id *id);
 
+/*
+ * Of a stream: for more, at `at`, where what counts ends; what is behind goes. Made if it is not there. What lies before `at` is not
+ * touched: pages of it may be on their way to the job.
+ */
+int stdin_file_extend(int state_fd, const struct job_id *id, uint64_t at, int *ret_fd, struct error *err);
+
 /* For reading. */
 int stdin_file_open(int state_fd, const struct job_id *id, int *ret_fd, uint64_t *ret_bytes, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "copies.h"
 #include "keeper.h"
 #include "stdin_file.h"
+#include "stdin_stream.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -50,8 +51,13 @@ bool stdin_is_ready(struct keeper *keeper, struct job *job)
     struct error err = { 0 };
     if (!job->record.has_stdin || (job->stdin_fd >= 0 && job->stdin_copy == NULL))
         return true;
-    if (job->stdin_fd < 0 && begin_reading(keeper, job, &err) < 0)
+    if (job->record.is_stdin_stream) {
+        if (stdin_stream_open(keeper, job, &err) == 0)
+            return true;
         try_again(keeper, job, &err);
+    } else if (job->stdin_fd < 0 && begin_reading(keeper, job, &err) < 0) {
+        try_again(keeper, job, &err);
+    }
     return false;
 }
 

@@ -90,13 +90,17 @@ struct job_record submit_record(const struct submit *submit)
 {
     const struct request *request = submit->request;
     const struct msg_submit *asked = submit->asked;
+    bool is_stream = !submit->is_ad_hoc && submit->command->stdin_kind == STDIN_STREAM;
     struct job_record record = { .id = request->intake != NULL ? request->intake->job_id : job_id_new(),
                                  .state = JOB_QUEUED,
                                  .priority = submit->priority,
                                  .via = caller_via(request->who),
                                  .version = 1,
                                  .created_unix_ms = clock_unix_ms(),
-                                 .has_stdin = asked->has_stdin,
+                                 .has_stdin = asked->has_stdin || is_stream,
+                                 .is_stdin_stream = is_stream,
+                                 .has_stdin_ended = is_stream && request->own != NULL, /* nobody would feed it */
+                                 .stdin_bytes = asked->has_stdin ? submit->stdin_bytes : 0,
                                  .has_secrets = submit->has_secrets,
                                  .is_metadata_only = submit->command->keeps_metadata_only,
                                  .timeout_ms =

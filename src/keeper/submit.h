@@ -9,6 +9,8 @@
 #include "keeper_answer.h"
 #include "sallyport/store/store.h"
 
+#define STORE_RETRY_AFTER_S 30 /* of what is refused because the disk has no room */
+
 struct submit {
     const struct request *request;
     struct request trial; /* the same as a dry run */

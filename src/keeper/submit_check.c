@@ -18,7 +18,6 @@
 #define ERRORS_MAX_BYTES    (32 * 1024)
 #define LABEL_TEXT_MAX      128 /* name or value of a label, bytes */
 #define QUEUE_RETRY_AFTER_S 5
-#define STORE_RETRY_AFTER_S 30
 #define DRAIN_RETRY_AFTER_S 30
 
 void submit_answer(struct keeper *keeper, const struct request *request, const struct msg_submitted *submitted)
@@ -83,7 +82,7 @@ static bool check_stdin(struct keeper *keeper, struct submit *submit)
     }
     uint64_t most =
         submit->command->stdin_max_bytes < STDIN_MAX_BYTES ? submit->command->stdin_max_bytes : STDIN_MAX_BYTES;
-    if (submit->command->takes_stdin && submit->stdin_bytes > most) {
+    if (submit->command->stdin_kind != STDIN_NONE && submit->stdin_bytes > most) {
         request_refuse(keeper, request,
                        &(struct refusal){ .status = 413, .code = "body-too-large", .command = submit->command->name },
                        "standard input is larger than the %llu bytes that this command takes",
@@ -119,7 +118,7 @@ static void check_labels(struct submit *submit, struct writer *errors)
 static int check_values(struct keeper *keeper, struct submit *submit, struct writer *errors, struct error *err)
 {
     const struct msg_submit *asked = submit->asked;
-    if (asked->has_stdin && !submit->command->takes_stdin)
+    if (asked->has_stdin && submit->command->stdin_kind == STDIN_NONE)
         add_error(errors, "/stdin", "unknown", "this command takes no standard input");
     if (asked->timeout_ms > submit->command->timeout_ms)
         add_error(errors, "/timeout", "max", "the command's own timeout may only be shortened");
@@ -267,8 +266,8 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
 /* Whether it is the same request again can only be said when its standard input was read. */
 static bool is_known_later(const struct submit *submit)
 {
-    return submit->asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) && submit->command->takes_stdin &&
-           !submit->request->is_trial;
+    return submit->asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) &&
+           submit->command->stdin_kind != STDIN_NONE && !submit->request->is_trial;
 }
 
 bool submit_needs_intake(const struct submit *submit)

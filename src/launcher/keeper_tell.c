@@ -89,7 +89,8 @@ void tell_launched(struct launcher *launcher, struct run *run)
         .started_unix_ms = run->has_started ? run->started_unix_ms : clock_unix_ms(),
         .degraded = run->degraded,
     };
-    tell(launcher, MSG_LAUNCHED, 0, &body, run->output_fds, 2);
+    const int fds[] = { run->output_fds[0], run->output_fds[1], run->stdin_fds[0], run->stdin_fds[1] };
+    tell(launcher, MSG_LAUNCHED, 0, &body, fds, run->stdin_fds[1] >= 0 ? 4 : 2);
 }
 
 void tell_exited(struct launcher *launcher, const struct msg_exited *exited)

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -30,6 +31,32 @@
 #define OUTPUT_PIPE_BYTES (256 * 1024) /* a burst of output waits here while the keeper is busy; 64 KiB otherwise */
 
 static struct plan_room room;
+
+/*
+ * A stream's file is never read here, and no job ever has it: what is looked at is that the keeper, which gets it back, could not
+ * be made to write by it. It begins where the job's input does.
+ */
+static int check_stream(int fd, struct error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return fail(err, errno, "look at the stream of input");
+    int flags = fcntl(fd, F_GETFL);
+    if (!S_ISREG(st.st_mode) || flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0)
+        return fail_plain(err, EINVAL, "the stream of input is no file to read");
+    return lseek(fd, 0, SEEK_CUR) == 0 ? 0 : fail_plain(err, EINVAL, "the stream of input was begun already");
+}
+
+static int check_stdin(const struct command *command, int fd, struct error *err)
+{
+    if (command->stdin_kind == STDIN_STREAM)
+        return fd >= 0 ? check_stream(fd, err) : fail_plain(err, EINVAL, "the command needs a stream of input");
+    if (fd < 0)
+        return 0;
+    if (command->stdin_kind == STDIN_NONE)
+        return fail_plain(err, EINVAL, "the command takes no input");
+    return memfd_check_sealed(fd, command->stdin_max_bytes, NULL, err);
+}
 
 static enum not_launched check_order(const struct launcher *launcher, const struct msg_launch *order, int stdin_fd,
                                      struct error *err)
@@ -53,10 +80,8 @@ static enum not_launched check_order(const struct launcher *launcher, const stru
         done = fail_plain(err, EINVAL, "command %u is a sequence and has no program", order->command);
     else if (order->timeout_ms > policy->commands[order->command].timeout_ms)
         done = fail_plain(err, EINVAL, "the timeout is longer than the command's own");
-    else if (stdin_fd >= 0 && !policy->commands[order->command].takes_stdin)
-        done = fail_plain(err, EINVAL, "the command takes no input");
-    else if (stdin_fd >= 0)
-        done = memfd_check_sealed(stdin_fd, policy->commands[order->command].stdin_max_bytes, NULL, err);
+    else
+        done = check_stdin(&policy->commands[order->command], stdin_fd, err);
     if (done == 0 && order->audit_head.size != START_RECORD_HEAD_BYTES)
         done = fail_plain(err, EINVAL, "the order names no head of the audit trail");
     if (done == 0)
@@ -124,6 +149,24 @@ static int make_pipes(struct run *run, int ret_write_fds[2], struct error *err)
     return 0;
 }
 
+/*
+ * Of a stream the job gets a pipe, which the keeper fills from the file. Both ends that this takes stay with the run until the
+ * keeper says that the stream has ended: so its death is no end of the job's input, and another one goes on where it was.
+ */
+static int make_stdin(struct run *run, const struct command *command, int stdin_fd, int *ret_read_fd, struct error *err)
+{
+    if (command->stdin_kind != STDIN_STREAM)
+        return 0;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fail(err, errno, "make a pipe");
+    *ret_read_fd = ends[0];
+    (void)fcntl(ends[1], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES); /* as for output: a refusal only makes it slower */
+    run->stdin_fds[1] = ends[1];
+    run->stdin_fds[0] = fcntl(stdin_fd, F_DUPFD_CLOEXEC, 3); /* the same description: it has one position for all */
+    return run->stdin_fds[0] >= 0 ? 0 : fail(err, errno, "keep the stream of input");
+}
+
 /* Our own word on what we were told to do, before anything comes of it. */
 static int note_start(struct launcher *launcher, const struct msg_launch *order, struct error *err)
 {
@@ -142,7 +185,7 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     struct launcher *launcher = slot->launcher;
     const struct command *command = &launcher->policy->commands[order->command];
     struct run *run = &slot->run;
-    auto_fd int out = -1, errors = -1;
+    auto_fd int out = -1, errors = -1, stream = -1;
     int write_fds[2] = { -1, -1 };
 
     *step = "start-record";
@@ -157,6 +200,8 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     done = make_pipes(run, write_fds, err);
     out = write_fds[0];
     errors = write_fds[1];
+    if (done == 0)
+        done = make_stdin(run, command, stdin_fd, &stream, err);
     if (done < 0)
         return done;
     *step = "plan";
@@ -181,7 +226,9 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     *step = "order";
     const int fds[CELL_FD_CGROUP + 1] = {
         [CELL_FD_ROOT] = slot_find_root(slot, launcher->policy->generation, command->root),
-        [CELL_FD_STDIN] = stdin_fd >= 0 ? stdin_fd : launcher->null_fd,
+        [CELL_FD_STDIN] = stream >= 0     ? stream
+                          : stdin_fd >= 0 ? stdin_fd
+                                          : launcher->null_fd,
         [CELL_FD_STDOUT] = out,
         [CELL_FD_STDERR] = errors,
         [CELL_FD_CGROUP] = run->cgroup.directory,

@@ -51,6 +51,14 @@ static bool answer_signal_job(struct launcher *launcher, struct message *message
     return true;
 }
 
+static bool answer_stdin_end(struct launcher *launcher, struct message *message)
+{
+    struct slot *slot = slot_of_job(launcher, &message->body.job_only.job_id);
+    if (slot != NULL)
+        run_end_stdin(&slot->run);
+    return true; /* or the job was faster, or the keeper says it again */
+}
+
 static bool answer_exited_seen(struct launcher *launcher, struct message *message)
 {
     struct slot *slot = slot_of_job(launcher, &message->body.job_only.job_id);
@@ -71,6 +79,7 @@ static const struct answer {
     [MSG_LAUNCH] = { answer_launch, PHASE_SERVING | PHASE_STOPPING }, /* while stopping it answers "busy" */
     [MSG_STOP] = { answer_stop, PHASE_SERVING | PHASE_STOPPING },
     [MSG_SIGNAL_JOB] = { answer_signal_job, PHASE_SERVING | PHASE_STOPPING },
+    [MSG_STDIN_END] = { answer_stdin_end, PHASE_SERVING | PHASE_STOPPING },
     [MSG_EXITED_SEEN] = { answer_exited_seen, PHASE_SERVING | PHASE_STOPPING },
 };
 

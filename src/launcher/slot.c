@@ -15,8 +15,23 @@
 
 static void run_none(struct run *run)
 {
-    *run = (struct run){ .output_fds = { -1, -1 } };
+    *run = (struct run){ .output_fds = { -1, -1 }, .stdin_fds = { -1, -1 } };
     cgroup_none(&run->cgroup);
+}
+
+void run_end_stdin(struct run *run)
+{
+    for (int i = 0; i < 2; i++)
+        fd_close(&run->stdin_fds[i]);
+}
+
+/* What we hold of its pipes. */
+static void run_close(struct run *run)
+{
+    for (int i = 0; i < 2; i++)
+        fd_close(&run->output_fds[i]);
+    run_end_stdin(run);
+    cgroup_close(&run->cgroup);
 }
 
 int slot_new(struct launcher *launcher, const struct msg_slot *config, int socket_fd, struct slot **ret_slot,
@@ -54,9 +69,7 @@ void slot_free(struct slot *slot)
     for (uint32_t i = 0; i < slot->root_count; i++)
         fd_close(&slot->roots[i].fd);
     free(slot->roots);
-    for (int i = 0; i < 2; i++)
-        fd_close(&slot->run.output_fds[i]);
-    cgroup_close(&slot->run.cgroup);
+    run_close(&slot->run);
     fd_close(&slot->socket);
     fd_close(&slot->next_socket);
     free(slot);
@@ -149,9 +162,7 @@ void slot_set_state(struct slot *slot, enum slot_state state)
 void slot_release(struct slot *slot)
 {
     assert(slot->emptied == NULL && slot->deadline == DEADLINE_NONE);
-    for (int i = 0; i < 2; i++)
-        fd_close(&slot->run.output_fds[i]);
-    cgroup_close(&slot->run.cgroup);
+    run_close(&slot->run);
     run_none(&slot->run);
     slot_set_state(slot, slot->socket >= 0 ? SLOT_FREE : SLOT_GONE);
     slot_adopt(slot);

@@ -43,6 +43,8 @@ struct run {
     struct job_id job_id;
     char id_text[JOB_ID_TEXT_BYTES];
     int output_fds[2]; /* our duplicates of the read ends: a keeper that crashes breaks no pipe */
+    int stdin_fds
+        [2]; /* of a stream that has not ended: the file as the keeper handed it over, and the pipe's write end */
     struct cgroup cgroup;
     bool has_cgroup;
     uint32_t timeout_ms, grace_ms;
@@ -90,6 +92,7 @@ void slot_forget_roots(struct slot *slot, uint32_t current_generation);         
 bool slot_has_run(const struct slot *slot);
 void slot_set_state(struct slot *slot, enum slot_state state);
 void slot_release(struct slot *slot); /* its run is over and acknowledged */
+void run_end_stdin(struct run *run);  /* our ends of its stream; a job that the keeper has let go, too, reads the end */
 
 /* Whoever holds the job, or NULL. */
 struct slot *slot_of_job(const struct launcher *launcher, const struct job_id *job_id);

@@ -120,6 +120,11 @@ static const struct field signal_fields[] = {
     U8(struct msg_signal, signal, 64),
 };
 
+static const struct field stdin_fields[] = {
+    EVIDENCE(struct msg_stdin),   ID(struct msg_stdin, job_id),       BOOL(struct msg_stdin, has_bytes),
+    BOOL(struct msg_stdin, ends), BOOL(struct msg_stdin, has_offset), U64(struct msg_stdin, offset),
+};
+
 static const struct field read_metrics_fields[] = {
     EVIDENCE(struct msg_read_metrics),
     BOOL(struct msg_read_metrics, is_open),
@@ -225,6 +230,9 @@ static const struct field job_fields[] = {
     U64(struct msg_job, user_us),
     U64(struct msg_job, system_us),
     U64(struct msg_job, memory_peak_bytes),
+    BOOL(struct msg_job, is_stdin_stream),
+    BOOL(struct msg_job, has_stdin_ended),
+    U64(struct msg_job, stdin_bytes),
     U64(struct msg_job, output_bytes),
     BOOL(struct msg_job, output_truncated),
     BYTES(struct msg_job, output_sha256, 32),
@@ -243,6 +251,12 @@ static const struct field grown_fields[] = {
     U64(struct msg_grown, bytes),
     U32(struct msg_grown, records, UINT32_MAX),
     BOOL(struct msg_grown, is_complete),
+};
+
+static const struct field stdin_taken_fields[] = {
+    U8(struct msg_stdin_taken, verdict, STDIN_VERDICT_COUNT - 1),
+    U64(struct msg_stdin_taken, bytes),
+    BOOL(struct msg_stdin_taken, has_ended),
 };
 
 static const struct field step_fields[] = {
@@ -418,6 +432,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LIST_STEPS] = RECORD("list-steps", struct msg_read_job, read_job_fields),
     [MSG_CANCEL] = RECORD("cancel", struct msg_cancel, cancel_fields),
     [MSG_SIGNAL] = RECORD("signal", struct msg_signal, signal_fields),
+    [MSG_STDIN] = RECORD("stdin", struct msg_stdin, stdin_fields),
     [MSG_FOLLOW] = RECORD("follow", struct msg_follow, follow_fields),
     [MSG_READ_METRICS] = RECORD("read-metrics", struct msg_read_metrics, read_metrics_fields),
     [MSG_RELOAD] = RECORD("reload", struct msg_whoami, whoami_fields),
@@ -438,6 +453,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_STEP] = RECORD("step", struct msg_step, step_fields),
     [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),
     [MSG_CANCELLED] = RECORD("cancelled", struct msg_cancelled, cancelled_fields),
+    [MSG_STDIN_TAKEN] = RECORD("stdin-taken", struct msg_stdin_taken, stdin_taken_fields),
     [MSG_SIGNALLED] = RECORD("signalled", struct msg_empty, empty_fields),
     [MSG_FEED] = RECORD("feed", struct msg_feed, feed_fields),
     [MSG_CHANGE] = RECORD("change", struct msg_change, change_fields),
@@ -448,6 +464,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LAUNCH] = RECORD("launch", struct msg_launch, launch_fields),
     [MSG_STOP] = RECORD("stop", struct msg_stop, stop_fields),
     [MSG_SIGNAL_JOB] = RECORD("signal-job", struct msg_signal_job, signal_job_fields),
+    [MSG_STDIN_END] = RECORD("stdin-end", struct msg_job_only, job_only_fields),
     [MSG_EXITED_SEEN] = RECORD("exited-seen", struct msg_job_only, job_only_fields),
     [MSG_HELLO] = RECORD("hello", struct msg_hello, hello_fields),
     [MSG_LAUNCHED] = RECORD("launched", struct msg_launched, launched_fields),
@@ -462,15 +479,16 @@ const struct record_def message_defs[MSG_COUNT] = {
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },       [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 },   [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },       [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },         [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },       [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },     [MSG_LIST_SCHEDULES] = { 0, 1 },
-    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },         [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },       [MSG_READ_METRICS] = { 0, 1 },
-    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
-    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
-    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 }, [MSG_REDELIVER] = { 0, 1 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_LIST_SCHEDULES] = { 0, 1 },
+    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
+    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 4 },     [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
+    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
+    [MSG_STDIN] = { 0, 2 },     [MSG_DELIVER] = { 1, 1 },      [MSG_LIST_CALLBACKS] = { 0, 1 },
+    [MSG_REDELIVER] = { 0, 1 },
 };

@@ -130,6 +130,9 @@ static const struct migration {
       "CREATE INDEX streaks_by_age ON streaks (unix_ms);"
       "CREATE TABLE told (command TEXT NOT NULL, event INTEGER NOT NULL, callback TEXT NOT NULL,"
       "  unix_ms INTEGER NOT NULL, PRIMARY KEY (command, event, callback)) STRICT, WITHOUT ROWID;" },
+    { "streams of standard input", "ALTER TABLE jobs ADD COLUMN is_stdin_stream INTEGER NOT NULL DEFAULT 0;"
+                                   "ALTER TABLE jobs ADD COLUMN has_stdin_ended INTEGER NOT NULL DEFAULT 0;"
+                                   "ALTER TABLE jobs ADD COLUMN stdin_bytes INTEGER NOT NULL DEFAULT 0;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -21,6 +21,7 @@ const char *actor_via_text(uint8_t via);
 /* What it used, or null before its start; what its output is. */
 json_t *json_job_usage(const struct msg_job *job);
 json_t *json_job_output(const struct msg_job *job);
+json_t *json_job_stdin(const struct msg_job *job); /* null unless it is a stream */
 
 /* The members of an end; what does not apply is null. */
 void json_set_end(json_t *end, const struct msg_job *job);

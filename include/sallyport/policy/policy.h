@@ -142,6 +142,9 @@ struct queue_rules {
     uint64_t dedupe_ms; /* since a job's acceptance: for so long the next of its key is the same job */
 };
 
+/* What a job reads: nothing, what came with its submit, or what comes while it runs, too. */
+enum stdin_kind { STDIN_NONE, STDIN_BODY, STDIN_STREAM, STDIN_KIND_COUNT };
+
 struct command {
     char name[NAME_MAX_BYTES];
     char *title, *description, *group; /* never NULL, may be "" */
@@ -165,7 +168,8 @@ struct command {
     uint32_t degrade;          /* enum degrade: what the owner accepts to be missing */
     uint32_t landlock_abi_min; /* below it the job is refused; at least 2 */
     uint64_t signals;          /* bit n-1: signal n may be sent through the API */
-    bool takes_stdin;
+    uint8_t stdin_kind;        /* enum stdin_kind */
+    uint32_t stdin_idle_ms;    /* STDIN_STREAM: it ends when nothing came for so long; 0: never */
     uint64_t stdin_max_bytes;
     struct retention retention;
     struct queue_rules queue;

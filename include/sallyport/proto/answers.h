@@ -81,6 +81,8 @@ struct msg_job {
     char message[ERROR_TEXT_MAX_BYTES]; /* a sentence for people */
     char stopped_by[NAME_MAX_BYTES];    /* who or what stopped it: an actor, "timeout", "output_limit", "shutdown" */
     uint64_t wall_us, user_us, system_us, memory_peak_bytes;
+    bool is_stdin_stream, has_stdin_ended;
+    uint64_t stdin_bytes; /* of such a stream: that were taken */
     uint64_t output_bytes;
     bool output_truncated;
     struct span output_sha256; /* 32 bytes once the job has ended, else nothing */
@@ -99,6 +101,20 @@ struct msg_grown {
     uint64_t bytes;
     uint32_t records;
     bool is_complete;
+};
+
+enum stdin_verdict {
+    STDIN_TAKEN,
+    STDIN_GAP,    /* bytes between those that are known and these are missing */
+    STDIN_CLOSED, /* it was said to end, or the job reads no more */
+    STDIN_BUSY,   /* others are being stored */
+    STDIN_VERDICT_COUNT
+};
+
+struct msg_stdin_taken {
+    uint8_t verdict; /* enum stdin_verdict */
+    uint64_t bytes;  /* that are stored: where the next begin */
+    bool has_ended;
 };
 
 struct msg_step {   /* answers MSG_LIST_STEPS, one for each step; then MSG_JOBS_END */

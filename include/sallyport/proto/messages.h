@@ -54,6 +54,7 @@ enum msg_type {
     MSG_LIST_SCHEDULES,
     MSG_CANCEL,
     MSG_SIGNAL,
+    MSG_STDIN,
     MSG_READ_METRICS,
     MSG_FOLLOW,
     MSG_RELOAD,
@@ -77,6 +78,7 @@ enum msg_type {
     MSG_JOBS_END,
     MSG_CANCELLED,
     MSG_SIGNALLED,
+    MSG_STDIN_TAKEN,
     MSG_FEED,
     MSG_CHANGE,
     MSG_METRICS, /* + a sealed file of what was counted (metrics.h) */
@@ -90,6 +92,7 @@ enum msg_type {
     MSG_LAUNCH,
     MSG_STOP,
     MSG_SIGNAL_JOB,
+    MSG_STDIN_END, /* its stream has ended and was moved: the launcher's ends go, too */
     MSG_EXITED_SEEN,
 
     /* launcher -> keeper */
@@ -174,6 +177,7 @@ union any_message {
     struct msg_list_jobs list_jobs;
     struct msg_cancel cancel;
     struct msg_signal signal;
+    struct msg_stdin stdin_chunk;
     struct msg_read_metrics read_metrics;
     struct msg_follow follow;
     struct msg_drain drain;
@@ -196,6 +200,7 @@ union any_message {
     struct msg_feed feed;
     struct msg_change change;
     struct msg_cancelled cancelled;
+    struct msg_stdin_taken stdin_taken;
     struct msg_reload_taken reload_taken;
     struct msg_drain_state drain_state;
     struct msg_refused refused;

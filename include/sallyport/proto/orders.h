@@ -8,7 +8,8 @@
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
 
-struct msg_launch { /* descriptors: [stdin, when has_stdin] */
+/* descriptors: [stdin, when has_stdin]: a sealed memory file, or of a stream the file that it grows in, at its beginning */
+struct msg_launch {
     struct job_id job_id;
     uint32_t generation; /* of the policy; an old one is refused */
     uint32_t command;    /* an index, never a path or a policy's name */
@@ -32,7 +33,7 @@ struct msg_signal_job {
     uint8_t signal;
 };
 
-struct msg_job_only { /* MSG_EXITED_SEEN */
+struct msg_job_only { /* MSG_EXITED_SEEN, MSG_STDIN_END */
     struct job_id job_id;
 };
 
@@ -46,7 +47,11 @@ struct msg_hello {        /* the first to a new keeper; the jobs it holds follow
     uint32_t held;
 };
 
-struct msg_launched { /* descriptors: the read ends of stdout and stderr */
+/*
+ * descriptors: the read ends of stdout and stderr, and while a stream of standard input has not ended, its file as MSG_LAUNCH brought
+ * it, whose position says how much the job was given, and the write end of its pipe.
+ */
+struct msg_launched {
     struct job_id job_id;
     uint64_t started_unix_ms;
     uint32_t degraded; /* enum degrade: the weaker means in use */

@@ -71,6 +71,15 @@ struct msg_list_jobs {
     uint32_t limit;
 };
 
+struct
+    msg_stdin { /* descriptors: [the connection, for EVIDENCE_PEER] [the bytes, a sealed memory file, when has_bytes] */
+    struct evidence evidence;
+    struct job_id job_id;
+    bool has_bytes, ends; /* ends: nothing comes behind these */
+    bool has_offset;
+    uint64_t offset; /* of the first of these bytes in all that the job is given */
+};
+
 struct msg_cancel {
     struct evidence evidence;
     struct job_id job_id;

@@ -97,6 +97,9 @@ struct job_record {
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
     bool has_stdin;            /* a file of the job's name is part of the record */
+    bool is_stdin_stream;      /* and it grows while the job runs: */
+    bool has_stdin_ended;      /* not any more */
+    uint64_t stdin_bytes;      /* what counts of it; anything behind is of a chunk that was never accepted */
     bool has_secrets;          /* some values were given that are never stored */
     bool is_metadata_only;     /* no parameter is stored, and no output is kept beyond the end */
     uint64_t output_max_bytes; /* of the definition with which it was started; 0: not yet */
@@ -277,6 +280,7 @@ enum audit_what {
     AUDIT_END,
     AUDIT_CANCEL,
     AUDIT_SIGNAL,
+    AUDIT_STDIN,  /* of a stream: its beginning, its end, and what came from others than the job's caller */
     AUDIT_CONFIG, /* a generation of the configuration took effect */
     AUDIT_RELOAD, /* of the configuration; asked for by a caller */
     AUDIT_DRAIN,  /* on or off, asked for by a caller; or off because the service was started anew */

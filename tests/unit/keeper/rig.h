@@ -142,7 +142,7 @@ static inline struct policy *rig_policy(void)
     struct command *echo = rig_command(policy, "echo", ACCOUNT_NONE);
     rig_param(echo, "text", PARAM_STRING, true);
     rig_param(echo, "pin", PARAM_SECRET, false);
-    echo->takes_stdin = true;
+    echo->stdin_kind = STDIN_BODY;
     echo->signals = 1u << (1 - 1);
     struct command *loud = rig_command(policy, "loud", ACCOUNT_NONE);
     loud->output_max_bytes = 1000;

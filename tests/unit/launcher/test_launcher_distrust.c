@@ -87,12 +87,48 @@ Test(launcher_distrust, refuses_input_that_could_change_or_is_not_wanted)
         close(fd);
         keeper_hears(MSG_NOT_LAUNCHED, &message);
         cr_expect_eq(message.body.not_launched.why, NOT_LAUNCHED_INVALID);
-        world.policy->commands[0].takes_stdin = true;
+        world.policy->commands[0].stdin_kind = STDIN_BODY;
         world.policy->commands[0].stdin_max_bytes = 100;
         world.policy->generation = 2;
         if (pass == 0)
             world_hand_parts();
         usleep(100000);
+    }
+}
+
+/* Whoever follows this keeper gets the file back, and splices from it. */
+Test(launcher_distrust, refuses_a_stream_of_input_that_is_no_file_at_its_beginning)
+{
+    static const char *const rows[] = { "nothing", "a file to write", "a pipe", "a file in its middle" };
+    uint8_t params[256];
+    struct message message;
+    world.policy->commands[0].stdin_kind = STDIN_STREAM;
+    world.policy->generation = 2;
+    world_hand_parts();
+    usleep(100000);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct msg_launch order = { .job_id = job_id_new(),
+                                    .generation = 2,
+                                    .has_stdin = i != 0,
+                                    .audit_head = { order_head, sizeof order_head },
+                                    .params = order_params(params, sizeof params, "world", NULL) };
+        int fds[2] = { -1, -1 };
+        if (i == 2)
+            cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+        else if (i != 0)
+            fds[0] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+        if (i == 1) {
+            close(fds[0]);
+            fds[0] = memfd_create("in", MFD_CLOEXEC);
+        }
+        if (i == 3)
+            cr_assert_eq(lseek(fds[0], 1, SEEK_SET), 1);
+        world_tell(world.keeper, MSG_LAUNCH, &order, fds, i != 0);
+        close(fds[0]);
+        close(fds[1]);
+        keeper_hears(MSG_NOT_LAUNCHED, &message);
+        cr_expect_eq(message.body.not_launched.why, NOT_LAUNCHED_INVALID, "%s: %s", rows[i],
+                     message.body.not_launched.detail);
     }
 }
 
