@@ -125,13 +125,18 @@ static bool add_header(struct exchanging *exchange, const char *name, const char
     return true;
 }
 
+static const char *content_type(const struct request *request)
+{
+    return request->body != NULL ? "application/json" : request->byte_count > 0 ? "application/octet-stream" : NULL;
+}
+
 static bool set_headers(struct exchanging *exchange, const struct client *client, const struct request *request)
 {
     char bearer[SECRET_MAX_BYTES + 16];
     snprintf(bearer, sizeof bearer, "Bearer %s", client->credentials.token);
     bool is_set = add_header(exchange, "Accept", request->accept != NULL ? request->accept : "application/json") &&
                   add_header(exchange, "Authorization", client->credentials.token[0] != '\0' ? bearer : NULL) &&
-                  add_header(exchange, "Content-Type", request->body != NULL ? "application/json" : NULL) &&
+                  add_header(exchange, "Content-Type", content_type(request)) &&
                   add_header(exchange, "Idempotency-Key", request->idempotency_key) &&
                   add_header(exchange, "If-None-Match", request->if_none_match) &&
                   add_header(exchange, "Prefer", request->prefer);
@@ -148,10 +153,15 @@ static bool set_body(struct exchanging *exchange, const struct request *request)
 {
     if (strcmp(request->method, "POST") != 0)
         return true;
+    curl_easy_setopt(exchange->easy, CURLOPT_POST, 1L);
+    if (request->byte_count > 0) { /* the caller's, who keeps them */
+        curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDS, request->bytes);
+        curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->byte_count);
+        return true;
+    }
     exchange->body = request->body == NULL ? strdup("") : json_dumps(request->body, JSON_COMPACT);
     if (exchange->body == NULL)
         return false;
-    curl_easy_setopt(exchange->easy, CURLOPT_POST, 1L);
     curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDS, exchange->body);
     curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(exchange->body));
     return true;

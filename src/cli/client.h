@@ -14,9 +14,11 @@ struct client;
 struct error;
 
 struct request {
-    const char *method;          /* "GET", "POST" */
-    const char *path;            /* with its query, escaped: "/v1/jobs?limit=20" */
-    const json_t *body;          /* or NULL */
+    const char *method; /* "GET", "POST" */
+    const char *path;   /* with its query, escaped: "/v1/jobs?limit=20" */
+    const json_t *body; /* or NULL */
+    const void *bytes;  /* a body of bytes as they are; or NULL */
+    size_t byte_count;
     const char *accept;          /* NULL: application/json */
     const char *idempotency_key; /* or NULL */
     const char *if_none_match;   /* or NULL */

@@ -12,8 +12,6 @@
 #include "search.h"
 #include "when.h"
 
-#define RECONNECT_DEFAULT_MS (5 * 60 * 1000)
-
 struct logs_options {
     bool follows, ignores_case;
     uint64_t tail, reconnect_ms;

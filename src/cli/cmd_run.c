@@ -34,7 +34,9 @@ static const struct option_row rows[] = {
     { 'f', OPTION_TEXT, "params-file", offsetof(struct run_options, params_file), "FILE",
       "parameters from a JSON object; -p wins over it; - is stdin", NULL },
     { '\0', OPTION_FLAG, "stdin", offsetof(struct run_options, takes_stdin), NULL,
-      "the job gets our stdin, read to its end before it starts", NULL },
+      "the job gets our stdin: read to its end before it starts, or as it comes,\nwhichever its command takes "
+      "(`stdin:` in 'sallyport describe NAME')",
+      NULL },
     SUBMIT_ROWS(struct run_options),
 };
 
@@ -70,14 +72,21 @@ static int gather_stdin(json_t *body, struct error *err)
     return json_object_set_new(body, "stdin", text);
 }
 
-static int gather_body(const struct run_options *options, const json_t *command, json_t *body, struct error *err)
+static bool is_stream(const json_t *command)
 {
+    const char *kind = json_string_value(json_object_get(command, "stdin"));
+    return kind != NULL && strcmp(kind, "stream") == 0;
+}
+
+static int gather_body(struct run_options *options, const json_t *command, json_t *body, struct error *err)
+{
+    options->submit.feeds_stdin = options->takes_stdin && is_stream(command);
     json_t *params = json_object();
     json_object_set_new(body, "params", params);
     if (gather_params(options, json_object_get(command, "params_schema"), params, err) < 0 ||
         submit_body(&options->submit, body, err) < 0)
         return -err->code;
-    return options->takes_stdin ? gather_stdin(body, err) : 0;
+    return options->takes_stdin && !options->submit.feeds_stdin ? gather_stdin(body, err) : 0;
 }
 
 static int run(struct cli *cli, void *values, const struct words *words)
@@ -116,6 +125,7 @@ const struct subcommand cmd_run = {
                "  sallyport run deploy-web -p env=staging -p ref=v1.8.2\n"
                "  sallyport run resize --stdin < list.txt > result.txt\n"
                "  id=$(sallyport run -d nightly-report) && sallyport attach $id\n"
+               "  tail -f access.log | sallyport run count-visits --stdin\n"
                "\n"
                "Ctrl-C asks the server to cancel the job, which is followed to its real end; the\n"
                "second Ctrl-C detaches: the job goes on, 'sallyport attach ID' finds it again.\n"

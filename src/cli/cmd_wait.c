@@ -14,9 +14,8 @@
 #include "sallyport/base/error.h"
 #include "say.h"
 
-#define POLL_MS              30000
-#define RECONNECT_DEFAULT_MS (5 * 60 * 1000)
-#define RETRY_MS             1000
+#define POLL_MS  30000
+#define RETRY_MS 1000
 
 struct wait_options {
     uint64_t timeout_ms, reconnect_ms;

@@ -24,7 +24,10 @@ struct follow_options {
     uint64_t since_unix_ms; /* earlier output is passed over; 0 for all */
     uint64_t tail;          /* begin with the last so many lines; 0 for all */
     bool announces;         /* the job's id on stderr first */
-    bool once;              /* not for more to come: what is there now (logs without -f) */
+    int (*on_known)(void *arg,
+                    const char *id); /* once, when the job's id is known; nonzero leaves off with that code. Or NULL */
+    void *arg;
+    bool once; /* not for more to come: what is there now (logs without -f) */
 };
 
 /*

@@ -93,6 +93,8 @@ static void take_job(struct following *following, const json_t *job)
         memcpy(following->id, report.id, sizeof following->id);
     if (!following->was_announced && following->options->announces)
         say("job %s", following->id);
+    if (!following->was_announced && following->options->on_known != NULL)
+        following->stop_code = following->options->on_known(following->options->arg, following->id);
     following->was_announced = true;
     tell_queue(following, job);
     if (json_is_integer(json_object_get(job, "step_count"))) /* the first record alone has it */
@@ -143,7 +145,7 @@ static int take_end(struct following *following, const json_t *record)
 static int take_news(struct following *following, const json_t *record)
 {
     take_job(following, record);
-    return is_to_be_left(following);
+    return following->stop_code != 0 || is_to_be_left(following);
 }
 
 static int take_other(struct following *following, const json_t *record)

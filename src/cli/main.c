@@ -26,7 +26,7 @@ static const struct {
 } groups[] = {
     { "run", { &cmd_run } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
-    { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_rerun } },
+    { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_stdin, &cmd_rerun } },
     { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
     { "administer",
       { &cmd_pause, &cmd_resume, &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload,

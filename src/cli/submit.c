@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "client.h"
+#include "feed.h"
 #include "follow.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 #include "say.h"
-
-#define RECONNECT_DEFAULT_MS (5 * 60 * 1000)
 
 static uint64_t reconnect_ms(const struct submit_options *options)
 {
@@ -94,8 +94,17 @@ static int choose_key(const char *wish, char key[IDEMPOTENCY_KEY_MAX_BYTES + 1],
     return 0;
 }
 
+/* Not followed, but given all of our stdin before we end. */
+static int feed_here(struct cli *cli, const char *id, uint64_t reconnect_ms)
+{
+    struct error err;
+    struct feed_options feed = { .job_id = id, .fd = STDIN_FILENO, .reconnect_ms = reconnect_ms };
+    fflush(stdout);
+    return feed_run(cli, &feed, &err) < 0 ? fail_out(&err) : 0;
+}
+
 /* Submits and prints the id. With a key a lost answer is asked for again: the server knows the job by it. */
-static int run_detached(struct cli *cli, struct request *request, uint64_t reconnect_ms)
+static int run_detached(struct cli *cli, struct request *request, uint64_t reconnect_ms, bool feeds_stdin)
 {
     struct error err;
     uint64_t give_up_ms = clock_monotonic_ms() + reconnect_ms;
@@ -107,8 +116,9 @@ static int run_detached(struct cli *cli, struct request *request, uint64_t recon
         const char *id = json_string_value(json_object_get(response.json, "id"));
         if (result == 0 && (response.status == 202 || response.status == 200) && id != NULL) {
             printf("%s\n", id);
+            int code = feeds_stdin ? feed_here(cli, id, reconnect_ms) : 0;
             response_done(&response);
-            return 0;
+            return code;
         }
         if (result == 0)
             client_refusal(cli->client, &response, &err);
@@ -120,6 +130,21 @@ static int run_detached(struct cli *cli, struct request *request, uint64_t recon
     }
 }
 
+/* Who gives the job our stdin, while we are its terminal. */
+struct feeder {
+    struct cli *cli;
+    uint64_t reconnect_ms;
+    pid_t pid; /* 0: none */
+};
+
+static int begin_feeding(void *arg, const char *id)
+{
+    struct feeder *feeder = arg;
+    struct error err;
+    struct feed_options feed = { .job_id = id, .fd = STDIN_FILENO, .reconnect_ms = feeder->reconnect_ms };
+    return feed_begin(feeder->cli, &feed, &feeder->pid, &err) < 0 ? fail_out(&err) : 0;
+}
+
 static int run_followed(struct cli *cli, const struct submit_options *options, struct request *request)
 {
     struct error err;
@@ -129,8 +154,15 @@ static int run_followed(struct cli *cli, const struct submit_options *options, s
         return fail_out(&err);
     if (options->wait_ms > 0)
         follow.give_up_ms = clock_monotonic_ms() + options->wait_ms;
+    struct feeder feeder = { .cli = cli, .reconnect_ms = reconnect_ms(options) };
+    if (options->feeds_stdin) {
+        follow.on_known = begin_feeding;
+        follow.arg = &feeder;
+    }
     request->accept = "application/x-ndjson";
     int code = follow_job(cli, &follow, NULL, request, &report);
+    if (feeder.pid != 0)
+        feed_end(feeder.pid);
     return code != 0 ? code : follow_verdict(cli, &report);
 }
 
@@ -147,7 +179,7 @@ int submit_run(struct cli *cli, const struct submit_options *options, const char
     struct request request = {
         .method = "POST", .path = path, .body = body, .idempotency_key = key[0] == '\0' ? NULL : key
     };
-    return options->is_detached ? run_detached(cli, &request, reconnect_ms(options))
+    return options->is_detached ? run_detached(cli, &request, reconnect_ms(options), options->feeds_stdin)
                                 : run_followed(cli, options, &request);
 }
 

@@ -16,6 +16,7 @@ struct error;
 struct submit_options {
     struct words labels;
     bool is_detached;
+    bool feeds_stdin; /* the job is given our stdin while it runs */
     uint64_t wait_ms, timeout_ms, reconnect_ms;
     const char *reason, *key, *on_interrupt, *priority;
 };

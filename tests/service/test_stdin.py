@@ -248,6 +248,67 @@ class Streams(Feeding, harness.ServiceTest):
         self.assertIn("9 bytes, and no more", entries[-1] + entries[0])
 
 
+class CommandLine(Feeding, harness.ServiceTest):
+    """`run --stdin` of such a command, and `sallyport stdin`."""
+
+    commands = COMMANDS
+
+    def start(self, *arguments):
+        return subprocess.Popen([os.path.join(harness.BIN, "sallyport"), *arguments], env=self.instance.cli_environment(),
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def finish(self, running, status=0):
+        out, err = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, status, err)
+        return out, err
+
+    def test_a_line_comes_back_before_the_next_is_written(self):
+        running = self.start("-q", "run", "echo", "--stdin")
+        for word in (b"one", b"two"):
+            running.stdin.write(word + b"\n")
+            running.stdin.flush()
+            self.assertEqual(running.stdout.readline(), b"got " + word + b"\n")
+        self.assertEqual(self.finish(running)[0], b"end\n")
+
+    def test_any_bytes_pass_as_they_are(self):
+        data = random.Random(3).randbytes(3_000_000)
+        running = self.start("-q", "run", "cat", "--stdin")
+        out, _ = running.communicate(data, timeout=120)
+        self.assertEqual((running.returncode, hashlib.sha256(out).hexdigest()), (0, hashlib.sha256(data).hexdigest()))
+
+    def test_a_job_that_ends_first_takes_nobody_with_it(self):
+        running = self.start("-q", "run", "short", "--stdin")
+        self.assertEqual(running.stdout.read(), b"")
+        running.wait(60)
+        self.assertEqual(running.returncode, 124, "timed out, while our stdin is still open")
+        running.communicate()
+
+    def test_detached_it_is_fed_all_the_same(self):
+        running = self.start("run", "-d", "cat", "--stdin")
+        out, _ = running.communicate(b"all of it", timeout=60)
+        self.assertEqual(running.returncode, 0)
+        job_id = out.decode().strip()
+        self.assertEqual(self.instance.wait(job_id)["state"], "succeeded")
+        self.assertEqual(self.output(job_id), b"all of it")
+
+    def test_a_running_job_is_given_more(self):
+        job_id = self.instance.submit("cat")["id"]
+        for words, more in ((("--no-eof",), b"first "), ((), b"last")):
+            running = self.start("stdin", job_id, *words)
+            running.communicate(more, timeout=60)
+            self.assertEqual(running.returncode, 0)
+        self.assertEqual(self.instance.wait(job_id)["state"], "succeeded")
+        self.assertEqual(self.output(job_id), b"first last")
+
+    def test_what_cannot_be_fed_is_said(self):
+        job_id = self.instance.submit("none")["id"]
+        running = self.start("stdin", job_id)
+        _, err = running.communicate(b"x", timeout=60)
+        self.assertEqual(running.returncode, 125)
+        self.assertIn(b"does not say 'stdin: stream'", err)
+        self.instance.request("POST", f"/v1/jobs/{job_id}/cancel", {})
+
+
 class Deaths(Feeding, unittest.TestCase):
     """kill -9 in the middle: an instance for each test."""
 
