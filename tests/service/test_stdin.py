@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import json
 import os
 import random
 import signal
@@ -31,6 +32,7 @@ COMMANDS = {
     "short": {"exec": CAT, "stdin": "stream", "timeout": "1s", "grace": "1s"},
     "deaf": {"exec": ["/usr/bin/sleep", "60"], "stdin": "stream", "timeout": "120s"},
     "body": {"exec": CAT, "stdin": "body"},
+    "count": {"exec": ["/usr/bin/wc", "-l"], "stdin": "stream"},
     "none": {"exec": ["/usr/bin/sleep", "60"], "timeout": "60s"},
     "first": {"steps": [{"command": "cat"}]},
 }
@@ -224,6 +226,18 @@ class Streams(Feeding, harness.ServiceTest):
         self.assertEqual(self.feed(job["id"], b"theirs", "?eof=1", token=secrets["chief"]).status, 202)
         self.instance.wait(job["id"])
         self.assertEqual(self.output(job["id"]), b"mine theirs")
+
+    def test_the_documented_example_works(self):
+        with open(os.path.join(os.path.dirname(__file__), "../../docs/api.md"), encoding="utf-8") as file:
+            lines = [line.strip() for line in file if line.startswith("    printf ") and "/stdin?" in line]
+        self.assertEqual(len(lines), 2)
+        job = self.instance.submit("count")
+        for line in lines:
+            done = subprocess.run(["/usr/bin/bash", "-c", line], capture_output=True, text=True, timeout=30, check=True, env={
+                **os.environ, "ID": job["id"], "U": f"http://127.0.0.1:{self.instance.port}", "A": f"Authorization: Bearer {self.instance.token}"})
+        self.assertEqual((json.loads(done.stdout)["bytes"], json.loads(done.stdout)["ended"]), (14, True))
+        self.assertEqual(self.instance.wait(job["id"])["state"], "succeeded")
+        self.assertEqual(self.output(job["id"]).split(), [b"3"])
 
     def test_a_step_has_nobody_to_feed_it_and_reads_its_end(self):
         job = self.instance.submit("first")
