@@ -108,9 +108,9 @@ struct queue_draft {
 
 struct command_draft {
     const char *title, *description, *group, *workdir, *user;
-    const json_t *exec;   /* texts */
-    const json_t *env;    /* name: text */
-    uint64_t mode;        /* 0 async, 1 sync */
+    const json_t *exec;  /* texts */
+    const json_t *env;   /* name: text */
+    uint64_t mode;       /* 0 async, 1 sync */
     uint64_t stdin_kind; /* enum stdin_kind */
     uint64_t stdin_idle_ms;
     uint64_t stdin_max_bytes;

@@ -11,7 +11,7 @@
 #include "sallyport/confine/confine.h"
 #include "sallyport/proto/messages.h"
 
-#define OPEN_FILES_MAX 16384 /* four for each running job, one for each answer that waits, and the database's */
+#define OPEN_FILES_MAX 16384 /* six for each running job, one for each answer that waits, and the database's */
 
 static const char *const keeper_calls[] = {
     "splice",                      /* pipes to logs */
