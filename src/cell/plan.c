@@ -12,6 +12,7 @@ static const struct field plan_fields[] = {
     U64(struct plan, memory_max_bytes),
     U64(struct plan, file_max_bytes),
     U32(struct plan, pids_max, UINT32_MAX),
+    U32(struct plan, cpu_max_s, UINT32_MAX),
     U32(struct plan, landlock_abi, 1000),
     BOOL(struct plan, forbids_writable_code),
     TEXT(struct plan, program),

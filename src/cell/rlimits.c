@@ -36,7 +36,7 @@ void cell_apply_rlimits(const struct plan *plan)
         { RLIMIT_RTPRIO, "rtprio", 0 },
         { RLIMIT_RTTIME, "rttime", 0 },
         { RLIMIT_LOCKS, "locks", OPEN_FILES_MAX },
-        { RLIMIT_CPU, "cpu", RLIM_INFINITY },
+        { RLIMIT_CPU, "cpu", plan->cpu_max_s > 0 ? plan->cpu_max_s + 1 : RLIM_INFINITY },
         { RLIMIT_AS, "as", RLIM_INFINITY },
         { RLIMIT_RSS, "rss", RLIM_INFINITY },
     };

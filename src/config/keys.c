@@ -117,7 +117,9 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
       .most = RETENTION_MAX_MS, .fallback = IS("400d"),                                                                \
       .help = "How long after a job's end its record is kept; output goes with it at the latest. Then the job is "     \
               "unknown (404). The audit trail is not touched." },                                                      \
-    LATER(prefix ".sandbox.cpu_time")
+    { prefix ".sandbox.cpu_time", KEY_DURATION, NUMBER_AT(draft, limits.cpu_time_ms), .least = 10,                     \
+      .most = TIMEOUT_MAX_MS,                                                                                          \
+      .help = "Processor time of all of a job's processes together. Who used it up is killed, without a `grace`." }
 /* clang-format on */
 
 /* What a caller, or all together, may have of the service. */

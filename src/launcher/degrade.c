@@ -21,7 +21,7 @@ static bool lacks_pids(const struct setting_launcher *host, const struct command
     return !host->has_cgroup || (host->controllers & CONTROLLER_PIDS) == 0;
 }
 
-/* No command limits its processor or disk time yet, so a missing controller alone takes nothing away from a job. */
+/* Processor time is counted without a controller, and no command limits more of it, or its disk time: any group will do. */
 static bool lacks_any_group(const struct setting_launcher *host, const struct command *command)
 {
     (void)command;

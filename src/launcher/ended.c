@@ -8,7 +8,8 @@
 
 static bool was_stopped(const struct end_evidence *evidence)
 {
-    return evidence->was_cancelled || evidence->was_timed_out || evidence->was_output_limited;
+    return evidence->was_cancelled || evidence->was_timed_out || evidence->was_cpu_limited ||
+           evidence->was_output_limited;
 }
 
 /*
@@ -34,6 +35,14 @@ static bool is_oom(const struct end_evidence *evidence)
 static bool is_timed_out(const struct end_evidence *evidence)
 {
     return evidence->was_timed_out;
+}
+
+/* By us, or by the kernel where no group counts: it kills a process that had more than RLIMIT_CPU. */
+static bool is_cpu_limited(const struct end_evidence *evidence)
+{
+    bool was_killed_for_it = evidence->cpu_time_ms != 0 && evidence->has_status && evidence->signal == SIGKILL &&
+                             evidence->cpu_us >= (uint64_t)evidence->cpu_time_ms * 1000;
+    return evidence->was_cpu_limited || was_killed_for_it;
 }
 
 static bool is_output_limited(const struct end_evidence *evidence)
@@ -72,6 +81,7 @@ static const struct {
     { JOB_REASON_CANCELLED, is_cancelled },
     { JOB_REASON_OOM, is_oom },
     { JOB_REASON_TIMED_OUT, is_timed_out },
+    { JOB_REASON_CPU_LIMIT, is_cpu_limited },
     { JOB_REASON_OUTPUT_LIMIT, is_output_limited },
     { JOB_REASON_LOST, is_lost },
     { JOB_REASON_POLICY_VIOLATION, is_policy_violation },
@@ -165,6 +175,9 @@ void ended_explain(const struct end_evidence *evidence, enum job_reason reason, 
     case JOB_REASON_TIMED_OUT:
         snprintf(what, sizeof what, "ran longer than its timeout of %u ms", evidence->timeout_ms);
         explain_stopped(evidence, what, text, room);
+        break;
+    case JOB_REASON_CPU_LIMIT:
+        snprintf(text, room, "used up its processor time of %u ms and was killed", evidence->cpu_time_ms);
         break;
     case JOB_REASON_OUTPUT_LIMIT:
         explain_stopped(evidence, "wrote more than its output limit", text, room);

@@ -15,14 +15,15 @@ struct end_evidence {
     const char *step; /* the step that could not be done, "" for none; code and detail belong to it */
     uint32_t code;
     const char *detail;
-    bool was_cancelled, was_timed_out, was_output_limited; /* why we stopped it */
-    bool was_killed;                                       /* TERM was not enough */
-    bool is_left;                                          /* something of it could not be killed */
+    bool was_cancelled, was_timed_out, was_cpu_limited, was_output_limited; /* why we stopped it */
+    bool was_killed;                                                        /* TERM was not enough */
+    bool is_left;                                                           /* something of it could not be killed */
     uint64_t oom_kills;
     bool has_status; /* the program's own end is known: */
     uint32_t exit_code, signal;
     uint64_t memory_max_bytes;
-    uint32_t timeout_ms, grace_ms;
+    uint32_t timeout_ms, grace_ms, cpu_time_ms; /* cpu_time_ms: 0 for no limit */
+    uint64_t cpu_us;
 };
 
 enum job_reason ended_reason(const struct end_evidence *evidence);

@@ -50,6 +50,9 @@ static struct end_evidence run_evidence(const struct slot *slot, const struct cg
         .detail = ended->detail,
         .was_cancelled = run->was_cancelled,
         .was_timed_out = run->was_timed_out,
+        .was_cpu_limited = run->was_cpu_limited,
+        .cpu_time_ms = run->cpu_time_ms,
+        .cpu_us = usage->has_cpu ? usage->user_us + usage->system_us : ended->user_us + ended->system_us,
         .was_output_limited = run->was_output_limited,
         .was_killed = run->was_killed,
         .is_left = is_left,
@@ -126,6 +129,7 @@ void run_check_gone(struct slot *slot)
         return;
     }
     deadline_clear(slot);
+    cpu_time_clear(slot);
     slot_set_state(slot, SLOT_ENDED);
     if (was_reported)
         log_warn("job=%s is gone at last; slot %u can be used again", run->id_text, slot->number);

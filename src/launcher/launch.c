@@ -110,6 +110,7 @@ static void run_prepare(struct launcher *launcher, const struct msg_launch *orde
     job_id_text(&order->job_id, run->id_text);
     run->timeout_ms = order->timeout_ms != 0 ? order->timeout_ms : command->timeout_ms;
     run->grace_ms = command->grace_ms;
+    run->cpu_time_ms = command->cpu_time_ms;
     run->memory_max_bytes = command->memory_max_bytes;
     run->signals = command->signals;
     run->degraded = degraded;

@@ -167,6 +167,7 @@ static void build_limits(const struct plan_order *order, struct plan *plan)
         plan->tmp_max_inodes = TMP_INODES_MIN;
     plan->memory_max_bytes = (order->degraded & DEGRADE_CGROUP_MEMORY) != 0 ? command->memory_max_bytes : 0;
     plan->pids_max = command->pids_max;
+    plan->cpu_max_s = (command->cpu_time_ms + 999) / 1000;
     plan->landlock_abi = order->host->landlock_abi;
     /* A second net under the profiles that refuse such memory; `build` is there for compilers that make code as they run. */
     plan->forbids_writable_code = strcmp(order->policy->filters[command->filter].name, "build") != 0;

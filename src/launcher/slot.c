@@ -49,6 +49,8 @@ int slot_new(struct launcher *launcher, const struct msg_slot *config, int socke
     slot->socket = slot->next_socket = -1;
     run_none(&slot->run);
     int done = deadline_prepare(slot, err);
+    if (done == 0)
+        done = cpu_time_prepare(slot, err);
     if (done < 0) {
         slot_free(slot);
         return done;
@@ -62,7 +64,7 @@ void slot_free(struct slot *slot)
 {
     if (slot == NULL)
         return;
-    struct event *const events[] = { slot->readable, slot->timer, slot->emptied };
+    struct event *const events[] = { slot->readable, slot->timer, slot->cpu_timer, slot->emptied };
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i] != NULL)
             event_free(events[i]);
@@ -162,6 +164,7 @@ void slot_set_state(struct slot *slot, enum slot_state state)
 void slot_release(struct slot *slot)
 {
     assert(slot->emptied == NULL && slot->deadline == DEADLINE_NONE);
+    cpu_time_clear(slot);
     run_close(&slot->run);
     run_none(&slot->run);
     slot_set_state(slot, slot->socket >= 0 ? SLOT_FREE : SLOT_GONE);

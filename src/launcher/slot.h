@@ -47,7 +47,7 @@ struct run {
         [2]; /* of a stream that has not ended: the file as the keeper handed it over, and the pipe's write end */
     struct cgroup cgroup;
     bool has_cgroup;
-    uint32_t timeout_ms, grace_ms;
+    uint32_t timeout_ms, grace_ms, cpu_time_ms; /* cpu_time_ms: 0 for no limit */
     uint64_t memory_max_bytes, signals;
     uint32_t degraded;
     bool is_told; /* the present keeper has its read ends */
@@ -55,7 +55,7 @@ struct run {
     uint64_t started_us, started_unix_ms; /* monotonic; wall */
     bool has_started, has_ended;          /* as the supervisor says */
     struct cell_ended ended;
-    bool was_cancelled, was_output_limited, was_timed_out, was_slow_to_start, was_killed;
+    bool was_cancelled, was_output_limited, was_timed_out, was_cpu_limited, was_slow_to_start, was_killed;
 
     bool is_reported, is_seen;
     struct msg_exited exited;
@@ -77,6 +77,7 @@ struct slot {
     uint32_t root_count, root_room;
     struct event *timer;
     enum deadline deadline;
+    struct event *cpu_timer;
     struct event *emptied; /* the job's control group may have become empty */
     struct run run;        /* of use in STARTING ... QUARANTINE */
 };
@@ -117,6 +118,11 @@ void deadline_clear(struct slot *slot);
 int deadline_prepare(struct slot *slot, struct error *err);
 void run_stop(struct slot *slot, uint32_t grace_ms); /* TERM, then KILL after the grace */
 void run_kill(struct slot *slot);
+
+/* cpu_time.c */
+int cpu_time_prepare(struct slot *slot, struct error *err);
+void cpu_time_look(struct slot *slot); /* ends a job that used up its processor time, or looks again later */
+void cpu_time_clear(struct slot *slot);
 
 /* finish.c: a job's end. */
 int run_watch_cgroup(struct slot *slot, struct error *err);

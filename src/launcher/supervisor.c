@@ -122,6 +122,7 @@ static bool take_started(struct slot *slot, const union any_cell_message *body)
     if (slot->deadline == DEADLINE_START) { /* else it is being ended already */
         slot_set_state(slot, SLOT_RUNNING);
         deadline_set(slot, DEADLINE_TIMEOUT, run->timeout_ms);
+        cpu_time_look(slot);
     }
     tell_launched(slot->launcher, run);
     return true;

@@ -15,6 +15,9 @@ static struct end_evidence all(void)
         .was_cancelled = true,
         .oom_kills = 1,
         .was_timed_out = true,
+        .was_cpu_limited = true,
+        .cpu_time_ms = 2000,
+        .cpu_us = 2000000,
         .was_output_limited = true,
         .is_lost = true,
         .has_status = false,
@@ -24,6 +27,20 @@ static struct end_evidence all(void)
         .timeout_ms = 1500,
         .grace_ms = 200,
     };
+}
+
+/* Without a control group it is the kernel that ends a process for its processor time. */
+Test(ended, of_a_process_that_the_kernel_killed_for_its_processor_time_is_told_as_that)
+{
+    struct end_evidence evidence = {
+        .has_started = true, .step = "", .has_status = true, .signal = SIGKILL, .cpu_time_ms = 2000, .cpu_us = 2000000
+    };
+    cr_expect_eq(ended_reason(&evidence), JOB_REASON_CPU_LIMIT);
+    evidence.cpu_us = 1999999;
+    cr_expect_eq(ended_reason(&evidence), JOB_REASON_SIGNALLED, "somebody else did it");
+    evidence.cpu_us = 2000000;
+    evidence.cpu_time_ms = 0;
+    cr_expect_eq(ended_reason(&evidence), JOB_REASON_SIGNALLED);
 }
 
 Test(ended, weighs_evidence_in_the_fixed_order)
@@ -37,6 +54,8 @@ Test(ended, weighs_evidence_in_the_fixed_order)
     evidence.oom_kills = 0;
     cr_expect_eq(ended_reason(&evidence), JOB_REASON_TIMED_OUT);
     evidence.was_timed_out = false;
+    cr_expect_eq(ended_reason(&evidence), JOB_REASON_CPU_LIMIT);
+    evidence.was_cpu_limited = false;
     cr_expect_eq(ended_reason(&evidence), JOB_REASON_OUTPUT_LIMIT);
     evidence.was_output_limited = false;
     cr_expect_eq(ended_reason(&evidence), JOB_REASON_LOST);
