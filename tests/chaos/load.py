@@ -10,7 +10,7 @@ import threading
 import time
 
 from harness import BIN, Refused, output_bytes
-from work import KINDS
+from work import KINDS, pieces
 
 # Who works, and how many of each: a row is a method of Load.
 WORKERS = {"client": 4, "cli_follower": 3, "reader": 2}
@@ -74,9 +74,12 @@ class Load:
             with self.lock:
                 number = len(self.orders) + 1
                 kind = dice.choices(list(KINDS), shares)[0]
-                order = Order(number, kind, f"{self.seed}-{number}" if dice.random() < 0.6 else None)
+                # Without a key nobody knows a job whose answer was lost, and so nobody would feed it.
+                order = Order(number, kind, f"{self.seed}-{number}" if KINDS[kind].is_fed or dice.random() < 0.6 else None)
                 self.orders.append(order)
             self._submit(order, dice.choice((1, 1, 2, 4)) if order.key else 1)
+            if KINDS[kind].is_fed and order.ids:
+                self._feed(order)
             if KINDS[kind].is_cancelled and order.ids and dice.random() < 0.6:
                 time.sleep(dice.uniform(0, 2))
                 self._cancel(order)
@@ -131,6 +134,34 @@ class Load:
         order.was_cancelled = True      # said or not: it may be cancelled from here on
         with contextlib.suppress(*BROKEN):
             self.instance.request("POST", f"/v1/jobs/{order.ids[0]}/cancel", {}, timeout=10)
+
+    def _feed(self, order):
+        """All that the job shall say, in pieces with their offsets, each sent again until it is known to be taken; then the end."""
+        offset = 0
+        for data, seconds in [*((data, seconds) for _, data, seconds in pieces(order.number, order.kind)), (b"", 0)]:
+            query = f"?offset={offset}" + ("" if data else "&eof=1")
+            if not self._feed_once(order, query, data):
+                return
+            offset += len(data)
+            time.sleep(seconds)
+
+    def _feed_once(self, order, query, data):
+        """False when there is nobody left to feed."""
+        headers = {"Content-Type": "application/octet-stream"} if data else {}
+        end = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(*BROKEN, ValueError):
+                response = self.instance.request("POST", f"/v1/jobs/{order.ids[0]}/stdin{query}", data, headers=headers, timeout=20)
+                if response.status == 202:
+                    return True
+                if response.status == 409 and response.json()["code"] == "job-not-active":
+                    return False        # lost, with its launcher
+                if response.status != 503 and response.json()["code"] != "stdin-busy":
+                    order.faults.append(f"{query}: {response.status} {response.body[:200]!r}")
+                    return False
+            time.sleep(0.1)
+        order.faults.append(f"{query}: not taken for {ANSWER_SECONDS} s")
+        return False
 
     # --- the command line, following ---
 

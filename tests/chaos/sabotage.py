@@ -12,6 +12,7 @@ sentence (or several parts of it), and afterwards takes back what would stay beh
 import collections
 import contextlib
 import glob
+import http.client
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from fall import id_text
 from harness import wait_until
 from host import Process, cgroups_of
 from mayhem import ENDS_ITS_JOBS
+from work import expected
 
 
 def _dice(run):
@@ -88,6 +90,29 @@ def make_wait(run):
             mayhem._kill("keeper")
         wait_until(is_back, 10)
     yield "keeper had lived for", "and was made to wait"
+
+
+def feed_too(run):
+    """Somebody else gives a job a byte, in front of what its own client has yet to say."""
+    def is_heard():
+        with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException):
+            for job in run.instance.request("GET", "/v1/jobs?command=fed&state=running", timeout=5).json()["items"]:
+                place = job["stdin"]["bytes"]
+                if place > len(expected(job["params"]["number"], "fed")[0]) / 2 or not _feed_byte(run, job):
+                    continue
+                if wait_until(lambda: _said(run, job) > place, 5):   # the job has read it, whatever becomes of it then
+                    return job["id"]
+        return None
+    yield f"job {wait_until(is_heard, 30)} (fed", "stdout differs from byte"
+
+
+def _feed_byte(run, job):
+    return run.instance.request("POST", f"/v1/jobs/{job['id']}/stdin", b"\xff", headers={"Content-Type": "application/octet-stream"},
+                                timeout=5).status == 202
+
+
+def _said(run, job):
+    return run.instance.job(job["id"])["output"]["bytes"]
 
 
 # --- while everything is dead ---------------------------------------------------------------------------------------------
@@ -291,6 +316,7 @@ Damage = collections.namedtuple("Damage", "when until do")      # until: "checke
 SABOTAGE = {
     "strike": Damage("storm", "checked", strike),
     "make-wait": Damage("storm", "checked", make_wait),
+    "feed-too": Damage("storm", "checked", feed_too),
     "drop-waiting": Damage("fall", "checked", drop_waiting),
     "change-end": Damage("fall", "checked", change_end),
     "revive": Damage("fall", "checked", revive),

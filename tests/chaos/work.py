@@ -50,6 +50,10 @@ def _lines_and_bytes(number, kind, step, dice):
     return _bytes(number, step, 1 + dice.below(6000), fd) if dice.below(4) == 0 else (fd, line)
 
 
+def _echoes(number, _, step, dice):
+    return _bytes(number, step, 1 + dice.below(9000), OUT)
+
+
 def _blocks(number, _, step, dice):
     return _bytes(number, step, 40000 + dice.below(60000), ERR if dice.below(3) == 0 else OUT)
 
@@ -84,13 +88,15 @@ class Kind:
 
     walk: the kinds of its steps, when it is a sequence
     followed_by: the kind that follows its end, whatever that is
+    is_fed: it says what it reads, and clients give it what it shall say, while it runs
     """
 
     def __init__(self, share, steps, says=_line, *, seconds=None, before=None, after=None, ends=("succeeded",), exit_code=None,
-                 signal=None, is_cancelled=False, timeout="60s", walk=(), followed_by=None):
+                 signal=None, is_cancelled=False, timeout="60s", walk=(), followed_by=None,
+                 is_fed=False):
         self.share, self.steps, self.says, self.seconds = share, steps, says, seconds
         self.before, self.after, self.ends, self.exit_code, self.signal = before, after, frozenset(ends), exit_code, signal
-        self.is_cancelled, self.timeout, self.walk, self.followed_by = is_cancelled, timeout, walk, followed_by
+        self.is_cancelled, self.timeout, self.walk, self.followed_by, self.is_fed = is_cancelled, timeout, walk, followed_by, is_fed
 
 
 KINDS = {
@@ -105,6 +111,7 @@ KINDS = {
     "walking": Kind(3, lambda dice: 0, is_cancelled=True, walk=("short", "silent", "chatty", "short")),
     "leading": Kind(4, lambda dice: 4, followed_by="following"),
     "following": Kind(0, lambda dice: 4),       # nobody asks for it
+    "fed": Kind(3, lambda dice: 20 + dice.below(60), _echoes, timeout="120s", is_fed=True),
     "ticking": Kind(0, lambda dice: 1, seconds=0.1),
 }
 TICK_SECONDS = 2            # between two runs of the schedule, whose kind is "ticking"; its jobs have the number 0
@@ -134,6 +141,15 @@ def exit_code(number, kind):
     return KINDS[kind].exit_code(number) if KINDS[kind].exit_code else 0
 
 
+def heard():
+    """What comes on stdin, as it comes."""
+    while True:
+        data = os.read(0, 65536)
+        if not data:
+            return
+        yield OUT, data, 0
+
+
 def _mark(path):
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
 
@@ -149,7 +165,7 @@ def main():
         KINDS[kind].before(number)
     said = os.open(base + ".said", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sums = {OUT: 0, ERR: 0}
-    for fd, data, seconds in pieces(number, kind):
+    for fd, data, seconds in heard() if KINDS[kind].is_fed else pieces(number, kind):
         while data:
             written = os.write(fd, data)
             sums[fd] += written

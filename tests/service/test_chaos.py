@@ -26,7 +26,7 @@ TOGETHER = {
     "left": ("keep-connection", "keep-group", "keep-mount", "keep-namespace", "keep-process", "forget-audit"),
     "jobs": ("change-output", "lose-job", "call-lost", "hold-back"),
     "supervisors": ("blame-supervisors",),
-    "following": ("repeat-step", "forget-following", "repeat-run", "forget-callback", "forge-callback"),
+    "following": ("repeat-step", "forget-following", "repeat-run", "forget-callback", "forge-callback", "feed-too"),
 }
 ALONE = ("cut-output", "start-twice", "double-key")
 
