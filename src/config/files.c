@@ -10,7 +10,7 @@ uint64_t file_max_read(struct reading *reading, const char *text)
     uint64_t bytes = 0;
     if (text == NULL)
         return 0;
-    if (!text_size_bytes(text, &bytes) || bytes == 0 || bytes > FILES_MAX_BYTES) {
+    if (!text_size_bytes(text, &bytes) || bytes == 0 || bytes > UPLOADS_MAX_BYTES) {
         fault_below(reading, "max", -1, "'%.40s' is no size of a file: 1B to 64MiB", text);
         return 0;
     }
@@ -28,7 +28,7 @@ static void check_max(struct reading *reading, const struct command *command, st
 {
     uint64_t most = command->files_max_bytes;
     if (rule->file_max_bytes == 0)
-        rule->file_max_bytes = most < FILE_MAX_DEFAULT_BYTES ? most : FILE_MAX_DEFAULT_BYTES;
+        rule->file_max_bytes = most < UPLOAD_MAX_DEFAULT_BYTES ? most : UPLOAD_MAX_DEFAULT_BYTES;
     else if (rule->file_max_bytes > most)
         fault_below(reading, "max", -1, "is larger than the command's 'files_max', which is %llu bytes",
                     (unsigned long long)most);

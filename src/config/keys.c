@@ -328,7 +328,7 @@ const struct key keys[] = {
     { "commands.*.stdin_max", KEY_SIZE, NUMBER_AT(struct command_draft, stdin_max_bytes), .least = 1,
       .most = STDIN_MAX_BYTES, .fallback = "64MiB", .help = "The most standard input." },
     { "commands.*.files_max", KEY_SIZE, NUMBER_AT(struct command_draft, files_max_bytes), .least = 1,
-      .most = FILES_MAX_BYTES, .fallback = "64MiB",
+      .most = UPLOADS_MAX_BYTES, .fallback = "64MiB",
       .help = "The most bytes of all parameters of type `file` together. They lie in /run/files, which is memory and "
               "counts as such." },
     { "commands.*.record", KEY_WORD, NUMBER_AT(struct command_draft, record), .word = word_record, .fallback = "full",

@@ -53,6 +53,8 @@ struct job {
     uint64_t max_wait_ms;    /* how long it may wait; 0: for ever, or it does not wait */
     struct copy *stdin_copy; /* while it is read from the disk */
     int stdin_fd;            /* the memory file that it becomes, or -1 */
+    struct copy *files_copy; /* the same of its uploads */
+    int files_fd;
     bool has_slot;
     bool was_ordered;   /* a launch was sent to the launcher of record.incarnation */
     bool is_unheard;    /* the launcher has said hello, and has not named this job yet */

@@ -28,7 +28,7 @@ static bool fill_in_key(struct keeper *keeper, const struct submit *submit, enum
     struct writer out = { room, sizeof room };
     struct error err = { 0 };
     int done =
-        matcher_queue_key(keeper->rules.matcher, submit->command_index, which, submit->asked->params, &out, &err);
+        matcher_queue_key(keeper->rules.matcher, submit->command_index, which, submit->given, &out, &err);
     if (done == -EMSGSIZE)
         request_refuse(keeper, submit->request,
                        &(struct refusal){ .status = 422, .code = "params-invalid", .command = submit->command->name },

@@ -55,7 +55,7 @@ static int check_file(const struct command *command, const struct param *param, 
         return fail_plain(err, EINVAL, "a sequence has no program that could read a file");
     if (files_name_is_taken(param->name))
         return fail_plain(err, EINVAL, "a part of a request has this name already");
-    if (param->rule.file_max_bytes > command->files_max_bytes || command->files_max_bytes > FILES_MAX_BYTES)
+    if (param->rule.file_max_bytes > command->files_max_bytes || command->files_max_bytes > UPLOADS_MAX_BYTES)
         return fail_plain(err, EINVAL, "it may be larger than all files of a job together");
     return 0;
 }

@@ -36,6 +36,7 @@ static const struct field columns[] = {
     U64(struct job_record, finished_unix_ms),
     U32(struct job_record, timeout_ms, UINT32_MAX),
     BOOL(struct job_record, has_stdin),
+    BOOL(struct job_record, has_files),
     BOOL(struct job_record, has_secrets),
     BOOL(struct job_record, is_metadata_only),
     U64(struct job_record, output_max_bytes),

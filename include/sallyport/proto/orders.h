@@ -8,7 +8,7 @@
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
 
-struct msg_launch { /* descriptors: [stdin, when has_stdin] */
+struct msg_launch { /* descriptors: [stdin, when has_stdin] [files, when has_files] */
     struct job_id job_id;
     uint32_t generation; /* of the policy; an old one is refused */
     uint32_t command;    /* an index, never a path or a policy's name */
@@ -18,6 +18,7 @@ struct msg_launch { /* descriptors: [stdin, when has_stdin] */
     uint8_t source;         /* enum job_source */
     struct span audit_head; /* 32 bytes: the head of the keeper's audit chain, for the launcher's own record */
     bool has_stdin;
+    bool has_files; /* a bundle of those that params tell of */
 };
 
 struct msg_stop {

@@ -96,7 +96,7 @@ struct job_record {
     char why[REASON_MAX_BYTES];       /* the caller's own words */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
-    bool has_stdin;            /* a file of the job's name is part of the record */
+    bool has_stdin, has_files; /* a file of the job's name is part of the record until it has ended */
     bool has_secrets;          /* some values were given that are never stored */
     bool is_metadata_only;     /* no parameter is stored, and no output is kept beyond the end */
     uint64_t output_max_bytes; /* of the definition with which it was started; 0: not yet */

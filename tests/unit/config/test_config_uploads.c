@@ -54,9 +54,9 @@ Test(config_uploads, have_a_size_of_their_own_below_that_of_the_command)
                                  "    files_max: 1KiB\n"
                                  "    params: {f: {type: file}}\n");
     const struct command *x = &config->policy->commands[0], *y = &config->policy->commands[1];
-    cr_expect_eq(x->files_max_bytes, FILES_MAX_BYTES);
+    cr_expect_eq(x->files_max_bytes, UPLOADS_MAX_BYTES);
     cr_expect_eq(x->params[0].rule.type, PARAM_FILE);
-    cr_expect_eq(x->params[0].rule.file_max_bytes, FILE_MAX_DEFAULT_BYTES);
+    cr_expect_eq(x->params[0].rule.file_max_bytes, UPLOAD_MAX_DEFAULT_BYTES);
     cr_expect(x->params[0].is_required);
     cr_expect_eq(x->params[1].rule.file_max_bytes, 64 * 1024 * 1024);
     cr_expect_eq(x->params[2].rule.file_max_bytes, 1);
@@ -71,9 +71,9 @@ Test(config_uploads, are_bytes_in_the_schema_of_the_api)
     json_t *said = json_loads(config->public_commands[0], 0, NULL);
     json_t *schema = json_object_get(json_object_get(json_object_get(said, "params_schema"), "properties"), "f");
     json_t *wanted = json_pack("{s:s, s:s, s:i}", "type", "string", "contentMediaType", "application/octet-stream",
-                               "maxLength", FILE_MAX_DEFAULT_BYTES);
+                               "maxLength", UPLOAD_MAX_DEFAULT_BYTES);
     cr_expect(json_equal(schema, wanted), "%s", config->public_commands[0]);
-    cr_expect_eq(json_integer_value(json_object_get(said, "files_max")), FILES_MAX_BYTES);
+    cr_expect_eq(json_integer_value(json_object_get(said, "files_max")), UPLOADS_MAX_BYTES);
     json_decref(wanted);
     json_decref(said);
     config_free(config);

@@ -142,7 +142,7 @@ static void too_large(struct policy *policy)
 }
 static void all_too_large(struct policy *policy)
 {
-    policy->commands[0].files_max_bytes = FILES_MAX_BYTES + 1;
+    policy->commands[0].files_max_bytes = UPLOADS_MAX_BYTES + 1;
 }
 
 Test(policy_files, stand_where_a_job_can_use_them_and_nowhere_else)
