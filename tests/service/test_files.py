@@ -9,7 +9,7 @@ import unittest
 
 import harness
 from answers import Response
-from harness import Instance, Refused, ServiceTest, wait_until
+from harness import Instance, Refused, ServiceTest, ordinary_user, wait_until
 
 MIB = 1024 * 1024
 BOUNDARY = "----test-boundary"
@@ -284,6 +284,73 @@ class Files(ServiceTest):
         self.instance.request("POST", f"/v1/jobs/{job['id']}/cancel", {})
         self.instance.wait(job["id"])
         self.assertEqual(held, [])
+
+
+class Cli(ServiceTest):
+    commands = COMMANDS
+
+    def write(self, name, data):
+        path = os.path.join(self.instance.directory, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def complains(self, expected, *words):
+        done = self.instance.cli("run", *words)
+        self.assertEqual((done.returncode, done.stdout), (125, b""), done)
+        self.assertIn(expected, done.stderr.decode())
+
+    def test_a_file_is_sent_and_the_job_followed(self):
+        data = os.urandom(3 * MIB)
+        done = self.instance.cli("run", "digest", "--file", f"source={self.write('main.c', data)}")
+        self.assertEqual((done.returncode, done.stdout.decode()), (0, f"{sha256(data)}  /run/files/source\n"), done.stderr)
+
+    def test_files_go_with_parameters_and_with_input_as_bytes(self):
+        done = self.instance.cli("run", "two", "--file", f"a={self.write('x=y', b'aaa')}", "--file", f"b={self.write('b', b'')}",
+                                 "-p", "word=hello", "--stdin", stdin=None, input=b"\xff\0")
+        self.assertEqual((done.returncode, done.stdout), (0, f"--a=/run/files/a\n{sha256(b'aaa')}  /run/files/a\n"
+                         f"{sha256(b'')}  /run/files/b\n".encode() + b"\xff\0"), done.stderr)
+
+    def test_a_detached_run_prints_the_id(self):
+        done = self.instance.cli("run", "-d", "digest", "--file", f"source={self.write('d', b'd')}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.instance.wait(done.stdout.decode().strip())["params"]["source"]["file"]["sha256"], sha256(b"d"))
+
+    def test_what_cannot_be_sent_is_told_before_anything_is(self):
+        small = self.write("small", b"x")
+        jobs = len(self.instance.request("GET", "/v1/jobs").json()["items"])
+        self.complains("No such file or directory", "digest", "--file", "source=/nowhere/at/all")
+        self.complains("is a directory", "digest", "--file", "source=/tmp")
+        self.complains("is no regular file", "digest", "--file", "source=/dev/null")
+        self.complains("--stdin", "digest", "--file", "source=-")
+        self.complains("takes NAME=PATH", "digest", "--file", "source")
+        self.complains("takes NAME=PATH", "digest", "--file", "source=")
+        self.complains("did you mean 'source'?", "digest", "--file", f"sorce={small}")
+        self.complains("is no file; give it with -p word=VALUE", "two", "--file", f"a={small}", "--file", f"word={small}")
+        self.complains("send it with --file source=PATH", "digest", "-p", "source=text")
+        self.complains("gives two", "digest", "--file", f"source={small}", "--file", f"source={small}")
+        self.complains("the command needs a file: --file a=PATH", "two", "--file", f"b={small}")
+        self.complains("has 1025 bytes, and the command takes 1024", "two", "--file", f"b={self.write('big', b'x' * 1025)}")
+        self.assertEqual(len(self.instance.request("GET", "/v1/jobs").json()["items"]), jobs)
+
+    def test_a_description_tells_how(self):
+        done = self.instance.cli("describe", "two")
+        self.assertRegex(done.stdout.decode(), r"(?m)^b +file ")
+        self.assertIn("sallyport run two --file a=PATH\n", done.stdout.decode())
+        self.assertIn("--file NAME=PATH", self.instance.cli("run", "--help").stdout.decode())
+
+
+class Rootless(unittest.TestCase):
+    """The service of an ordinary user, whose jobs have one id to be."""
+
+    def test_a_file_reaches_its_job(self):
+        harness.needs_root(self)
+        harness.needs_program(self, "sallyportd")
+        with Instance(COMMANDS, user=ordinary_user()) as instance:
+            job = instance.wait(submit(instance, "look", files(source=b"#!/bin/sh\n"))["id"])
+            said = output(instance, job["id"]).decode().splitlines()
+            self.assertEqual((job["state"], said[-2:]), ("succeeded", ["source", "#!/b"]), said)
+            self.assertEqual([line for line in said if line.startswith(("could:", "descriptor"))], [])
 
 
 class Crashes(unittest.TestCase):
