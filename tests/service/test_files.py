@@ -400,6 +400,17 @@ class Crashes(unittest.TestCase):
             self.instance.request("POST", f"/v1/jobs/{job_id}/cancel", {})
             self.instance.wait(job_id)
 
+    def test_a_backup_has_the_files_of_jobs_that_wait(self):
+        self.instance.request("POST", "/v1/commands/digest/pause", {})
+        waiting = submit(self.instance, "digest", files(source=b"waiting"))
+        target = os.path.join(self.instance.directory, "copy")
+        done = self.instance.cli("backup", "--state", self.instance.state, target)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(target, "keeper", "files", waiting["id"]), "rb") as file:
+            self.assertTrue(file.read().endswith(b"waiting"))
+        self.instance.request("POST", "/v1/commands/digest/resume")
+        self.assertEqual(self.instance.wait(waiting["id"])["state"], "succeeded")
+
     def test_many_large_bodies_at_once_are_told_to_come_again(self):
         head = (f"POST /v1/commands/digest/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {TYPE}\r\n"
                 f"Authorization: Bearer {self.instance.token}\r\nContent-Length: {60 * MIB}\r\n\r\n").encode()
