@@ -207,8 +207,9 @@ static enum wire_fault judge_size(struct guard *guard)
         return WIRE_NO_ROOM;
     guard->held = is_large ? head->length : 0;
     front->uploads_bytes += guard->held;
-    evhttp_connection_set_max_body_size(guard->connection,
-                                        (ev_ssize_t)(is_large ? HTTP_UPLOAD_MAX_BYTES : HTTP_BODY_MAX_BYTES));
+    if (guard->connection != NULL) /* else evhttp's own bound stays, which is that of small bodies */
+        evhttp_connection_set_max_body_size(guard->connection,
+                                            (ev_ssize_t)(is_large ? HTTP_UPLOAD_MAX_BYTES : HTTP_BODY_MAX_BYTES));
     return WIRE_FINE;
 }
 

@@ -109,11 +109,11 @@ Test(distrust, refuses_commands_beyond_the_scope)
     uint32_t request = rig_say(&front, MSG_LIST_COMMANDS, &asked);
     rig_expect(request, MSG_COMMANDS);
     cr_expect_eq(got.body.commands.visible.size, 1);
-    cr_expect_eq(got.body.commands.visible.data[0], 0x7f);
+    cr_expect_eq(got.body.commands.visible.data[0], 0x3f);
     asked.evidence = rig_token(GUEST_TOKEN);
     request = rig_say(&front, MSG_LIST_COMMANDS, &asked);
     rig_expect(request, MSG_COMMANDS);
-    cr_expect_eq(got.body.commands.visible.data[0], 0x7f);
+    cr_expect_eq(got.body.commands.visible.data[0], 0x3f);
     cr_expect_eq(got.body.commands.runnable.data[0], 0);
 }
 

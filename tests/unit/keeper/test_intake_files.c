@@ -8,7 +8,13 @@
 #include "sallyport/policy/files.h"
 #include "sallyport/proto/entries.h"
 
-TestSuite(intake_files, .init = rig_setup, .fini = rig_teardown, .timeout = 60);
+static void setup(void)
+{
+    rig_has_uploads = true;
+    rig_setup();
+}
+
+TestSuite(intake_files, .init = setup, .fini = rig_teardown, .timeout = 60);
 
 /* Files of one filler each, as a sealed bundle. */
 static int sealed_files(uint32_t count, const char *const *names, const size_t *sizes, uint8_t filler)
@@ -54,7 +60,7 @@ static uint32_t submit_with(struct msg_submit *submit, int stdin_fd, int files_f
 
 static struct msg_submit compile(void)
 {
-    struct msg_submit submit = rig_submit(CI_TOKEN, "compile");
+    struct msg_submit submit = rig_submit(OPS_TOKEN, "compile");
     submit.params = (struct span){ 0 };
     return submit;
 }
@@ -143,7 +149,7 @@ Test(intake_files, too_large_or_not_wanted_are_refused_and_leave_nothing)
                       "/params/rules");
     rig_expect_refusal(submit_with(&submit, -1, sealed_files(2, both, all, 'a')), 413, "body-too-large");
     expect_refusal_at(submit_with(&submit, -1, -1), 422, "params-invalid", "/params/source");
-    struct msg_submit echo = rig_submit(CI_TOKEN, "echo");
+    struct msg_submit echo = rig_submit(OPS_TOKEN, "echo");
     expect_refusal_at(submit_with(&echo, -1, sealed_source(1, 'a')), 422, "params-invalid", "/params/source");
 }
 
@@ -231,7 +237,7 @@ Test(intake_files, are_not_kept_for_another_run)
 {
     struct msg_submit submit = compile();
     rig_expect(submit_with(&submit, -1, sealed_source(10, 'a')), MSG_SUBMITTED);
-    struct msg_submit again = { .evidence = rig_token(CI_TOKEN), .rerun_of = got.body.submitted.job_id };
+    struct msg_submit again = { .evidence = rig_token(OPS_TOKEN), .rerun_of = got.body.submitted.job_id };
     rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &again), 409, "input-not-kept");
 }
 
