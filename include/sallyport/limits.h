@@ -13,6 +13,8 @@
 #define PARAM_COUNT_MAX           64          /* parameters of one command */
 #define LIST_ITEMS_MAX            1024        /* items in one list parameter */
 #define STDIN_MAX_BYTES           (64 * 1024 * 1024)
+#define UPLOADS_MAX_BYTES         (64 * 1024 * 1024) /* all uploads of one job */
+#define UPLOAD_MAX_DEFAULT_BYTES  (16 * 1024 * 1024)
 #define SECRET_MAX_BYTES          256 /* a bearer token as presented */
 #define IDEMPOTENCY_KEY_MAX_BYTES 128
 #define LABEL_COUNT_MAX           16

@@ -106,7 +106,7 @@ int fd_read_file(int fd, size_t max, uint8_t **ret_data, size_t *ret_size, struc
     return 0;
 }
 
-int memfd_sealed(const char *name, const void *data, size_t size, bool executable, int *ret_fd, struct error *err)
+int memfd_open(const char *name, bool executable, int *ret_fd, struct error *err)
 {
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
     auto_fd int fd = memfd_create(name, flags | (executable ? MFD_EXEC : MFD_NOEXEC_SEAL));
@@ -116,12 +116,25 @@ int memfd_sealed(const char *name, const void *data, size_t size, bool executabl
         return fail(err, errno, "create memory file '%s'", name);
     if (fchmod(fd, executable ? 0555 : 0400) < 0)
         return fail(err, errno, "set mode of memory file '%s'", name);
-    if (fd_write_all(fd, data, size, err) < 0)
-        return fail_in(err, "fill memory file '%s'", name);
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
+int memfd_seal(int fd, struct error *err)
+{
     if (lseek(fd, 0, SEEK_SET) < 0)
-        return fail(err, errno, "rewind memory file '%s'", name);
-    if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-        return fail(err, errno, "seal memory file '%s'", name);
+        return fail(err, errno, "rewind memory file");
+    return fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? fail(err, errno, "seal memory file") : 0;
+}
+
+int memfd_sealed(const char *name, const void *data, size_t size, bool executable, int *ret_fd, struct error *err)
+{
+    auto_fd int fd = -1;
+    int done = memfd_open(name, executable, &fd, err);
+    if (done < 0)
+        return done;
+    if (fd_write_all(fd, data, size, err) < 0 || memfd_seal(fd, err) < 0)
+        return fail_in(err, "fill memory file '%s'", name);
     *ret_fd = fd_take(&fd);
     return 0;
 }

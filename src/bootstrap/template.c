@@ -46,7 +46,9 @@ static const struct link {
     { "dev/stderr", "/proc/self/fd/2" },
 };
 
-static const char *const directories[] = { "/tmp", "/dev/shm", "/proc", "/run/secrets", "/etc", "/var/tmp" };
+static const char *const directories[] = {
+    "/tmp", "/dev/shm", "/proc", "/run/secrets", "/run/files", "/etc", "/var/tmp"
+};
 
 /* Top-level links into /usr, as the host has them. */
 static const char *const usr_links[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };

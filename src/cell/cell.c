@@ -99,7 +99,7 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, int resul
         [CELL_STDIN] = fds[CELL_FD_STDIN],   [CELL_STDOUT] = fds[CELL_FD_STDOUT],
         [CELL_STDERR] = fds[CELL_FD_STDERR], [CELL_PROGRAM] = -1,
         [CELL_STATUS] = status_place,        [CELL_RESULT] = result_fd,
-        [CELL_CONTROL] = control_fd,
+        [CELL_CONTROL] = control_fd,         [CELL_FILES] = plan->has_files ? fds[CELL_FD_FILES] : -1,
     };
     for (int i = 0; i < CELL_FD_COUNT; i++)
         if (wanted[i] >= 0 && (wanted[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, LIFTED_FD_LEAST)) < 0)
@@ -110,6 +110,8 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, int resul
             cell_fail("place-descriptor", "");
     status_place = CELL_STATUS;
     close(CELL_PROGRAM);
+    if (!plan->has_files)
+        close(CELL_FILES);
     if (!has_layer(plan, CELL_LAYER_FDS))
         leak_fds();
     else if (syscall(SYS_close_range, CELL_FD_COUNT, ~0U, 0) < 0)

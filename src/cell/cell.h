@@ -22,7 +22,8 @@ enum cell_fd {
     CELL_STATUS = 4,  /* job -> supervisor: CELL_HOT, or a struct cell_failure; its end means that exec happened */
     CELL_RESULT = 5,  /* init -> supervisor: the wait status of the job's own process */
     CELL_CONTROL = 6, /* supervisor -> init: signals to pass on, one byte each; its end means: end */
-    CELL_FD_COUNT = 7,
+    CELL_FILES = 7,   /* a bundle of uploads, until they are copied into the job's root */
+    CELL_FD_COUNT = 8,
 };
 
 /* The byte that says: everything is done but the filter and the exec. */
@@ -58,6 +59,7 @@ _Noreturn void cell_enter(const struct plan *plan, const int *fds, int status_fd
 
 /* Steps of the recipe; each ends the process through cell_fail() if it cannot be done. */
 void cell_build_root(const struct plan *plan);     /* mounts.c */
+void cell_place_files(const struct plan *plan);    /* files.c: a part of it */
 void cell_apply_rlimits(const struct plan *plan);  /* rlimits.c */
 void cell_open_program(const struct plan *plan);   /* program.c: CELL_PROGRAM */
 void cell_drop_to_job(const struct plan *plan);    /* caps.c: ids, capabilities, securebits; then reads back */

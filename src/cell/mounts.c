@@ -88,4 +88,5 @@ void cell_build_root(const struct plan *plan)
     mount_tmpfs(plan, "/tmp", "1777");
     mount_tmpfs(plan, "/dev/shm", "1777");
     place_secrets(plan);
+    cell_place_files(plan);
 }

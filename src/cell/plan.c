@@ -34,6 +34,7 @@ static const struct field plan_fields[] = {
     BYTES(struct plan, writable, BIND_COUNT_MAX *PATH_MAX_BYTES / 4),
     BYTES(struct plan, secrets, PARAMS_MAX_BYTES),
     BYTES(struct plan, filter, FILTER_INSTRUCTIONS_MAX * 8),
+    BOOL(struct plan, has_files),
     U32(struct plan, layers_off, UINT32_MAX),
 };
 

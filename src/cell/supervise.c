@@ -31,8 +31,7 @@
 
 struct order {
     struct plan plan;
-    int fds[CELL_FD_CGROUP + 1];
-    bool has_cgroup;
+    int fds[CELL_FDS_MAX]; /* -1: there is none */
 };
 
 struct running {
@@ -98,6 +97,18 @@ static void tell_nothing(enum cell_message type)
     tell(type, &(struct cell_nothing){ 0 });
 }
 
+/* Sorts what came with an order: those that are always there, and in their order those that need not be. */
+static void take_fds(const struct plan *plan, const int *fds, unsigned count)
+{
+    unsigned taken = 0, wanted = CELL_RUN_FDS + (plan->has_files ? 1 : 0);
+    if (count != wanted && count != wanted + 1)
+        _exit(1);
+    for (int i = 0; i < CELL_RUN_FDS; i++)
+        order.fds[i] = fds[taken++];
+    order.fds[CELL_FD_FILES] = plan->has_files ? fds[taken++] : -1;
+    order.fds[CELL_FD_CGROUP] = taken < count ? fds[taken] : -1;
+}
+
 /* Receives one message; descriptors go to order.fds. Returns its type; whatever breaks a rule ends the supervisor. */
 static enum cell_message hear(union any_cell_message *body)
 {
@@ -112,6 +123,7 @@ static enum cell_message hear(union any_cell_message *body)
     ssize_t size = recvmsg(CELL_START_SOCKET, &head, MSG_CMSG_CLOEXEC);
     if (size < 4 || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         _exit(0);
+    int fds[CELL_FDS_MAX];
     unsigned type = message[0], fd_count = 0;
     if (message[1] != 0 || message[2] != 0 || message[3] != 0 ||
         (type != CELL_RUN && type != CELL_SIGNAL && type != CELL_KILL))
@@ -122,16 +134,15 @@ static enum cell_message hear(union any_cell_message *body)
             _exit(1);
         fd_count = (unsigned)((rights->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     }
-    bool is_run = type == CELL_RUN;
-    if (is_run ? fd_count < CELL_RUN_FDS || fd_count > CELL_FD_CGROUP + 1 : fd_count != 0)
+    if (fd_count > CELL_FDS_MAX || (type != CELL_RUN && fd_count != 0))
         _exit(1);
-    if (is_run) {
-        memcpy(order.fds, CMSG_DATA(rights), fd_count * sizeof(int));
-        order.has_cgroup = fd_count > CELL_FD_CGROUP;
-    }
+    if (fd_count > 0)
+        memcpy(fds, CMSG_DATA(rights), fd_count * sizeof(int));
     struct reader in = { message + 4, (size_t)size - 4 };
     if (record_decode(&cell_defs[type], &in, body, NULL) < 0)
         _exit(1);
+    if (type == CELL_RUN)
+        take_fds(&body->plan, fds, fd_count);
     return (enum cell_message)type;
 }
 
@@ -157,7 +168,7 @@ static pid_t clone_cell(struct running *running, int status_fd, int result_fd, i
         .pidfd = (uint64_t)(uintptr_t)&running->pidfd,
         .exit_signal = SIGCHLD,
     };
-    if (order.has_cgroup) {
+    if (order.fds[CELL_FD_CGROUP] >= 0) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)order.fds[CELL_FD_CGROUP];
     }
@@ -190,7 +201,7 @@ static void start(struct running *running)
     running->status_fd = status[0];
     running->result_fd = result[0];
     running->control_fd = control[1];
-    for (int i = 0; i < CELL_RUN_FDS + (order.has_cgroup ? 1 : 0); i++)
+    for (int i = 0; i < CELL_FDS_MAX; i++)
         close_fd(&order.fds[i]); /* the job's ends live in the job alone from here on */
 }
 

@@ -22,13 +22,14 @@ struct walk {
 };
 
 /*
- * A job that waits needs its standard input. If the file is gone, the job has run since; the next snapshot knows that, and
+ * A job that waits needs its standard input and files. If one is gone, the job has run since; the next snapshot knows that, and
  * all the inputs that we have copied already count for it too.
  */
 static bool copy_input(void *arg, const struct job_record *record)
 {
     struct walk *walk = arg;
-    if (!record->has_stdin || (record->is_stdin_stream && record->stdin_bytes == 0))
+    bool has_stdin = record->has_stdin && (!record->is_stdin_stream || record->stdin_bytes > 0);
+    if (!has_stdin && !record->has_files)
         return true;
     walk->done = backup_input(walk->backup, record, walk->err);
     if (walk->done == 0 && record->state == JOB_QUEUED)
@@ -108,6 +109,8 @@ int backup_run(struct backup *backup, struct error *err)
     int done = make_directory(backup, "output", err);
     if (done == 0)
         done = make_directory(backup, "stdin", err);
+    if (done == 0)
+        done = make_directory(backup, "files", err);
     if (done == 0)
         done = take_snapshot(backup, &copy, err);
     if (done < 0)

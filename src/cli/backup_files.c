@@ -53,19 +53,26 @@ static int copy_file(const struct backup *backup, const char *name, int from_fd,
     return done < 0 ? fail_in(err, "'%s'", name) : 0;
 }
 
+/* 1: it is there; 0: not any more. */
+static int copy_input(const struct backup *backup, const char *name, struct error *err)
+{
+    uint64_t size = 0;
+    auto_fd int fd = -1;
+    if (faccessat(backup->to_fd, name, F_OK, 0) == 0)
+        return 1; /* copied with an earlier snapshot; it never changes */
+    int found = open_source(backup, name, &fd, &size, err);
+    if (found <= 0)
+        return found;
+    int done = copy_file(backup, name, fd, size, err);
+    return done < 0 ? done : 1;
+}
+
 int backup_input(struct backup *backup, const struct job_record *record, struct error *err)
 {
     struct state_files names = { .input = "" };
-    uint64_t size = 0;
-    auto_fd int fd = -1;
     state_files_name(&record->id, &names);
-    if (faccessat(backup->to_fd, names.input, F_OK, 0) == 0)
-        return 1; /* copied with an earlier snapshot; it never changes */
-    int found = open_source(backup, names.input, &fd, &size, err);
-    if (found <= 0)
-        return found;
-    int done = copy_file(backup, names.input, fd, size, err);
-    return done < 0 ? done : 1;
+    int found = record->has_stdin ? copy_input(backup, names.input, err) : 1;
+    return found > 0 && record->has_files ? copy_input(backup, names.uploads, err) : found;
 }
 
 /* Records that begin within the first `bytes` of the log; what is behind speaks of bytes that we do not copy. */

@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "client_parts.h"
 #include "credentials.h"
+#include "form.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 
@@ -78,6 +79,7 @@ struct exchanging {
     CURL *easy;
     struct curl_slist *headers;
     char *body;              /* of the request */
+    curl_mime *mime;         /* or the parts of a form, of which that is one */
     const struct sink *sink; /* or NULL: the body is collected */
     struct response *response;
     bool was_stopped, is_too_large;
@@ -125,8 +127,16 @@ static bool add_header(struct exchanging *exchange, const char *name, const char
     return true;
 }
 
+static bool is_form(const struct request *request)
+{
+    return request->form != NULL && request->form->count > 0;
+}
+
+/* NULL: libcurl says it, or there is no body. */
 static const char *content_type(const struct request *request)
 {
+    if (is_form(request))
+        return NULL;
     return request->body != NULL ? "application/json" : request->byte_count > 0 ? "application/octet-stream" : NULL;
 }
 
@@ -149,6 +159,32 @@ static bool set_headers(struct exchanging *exchange, const struct client *client
     return true;
 }
 
+static curl_mimepart *add_part(struct exchanging *exchange, const char *name, const char *type)
+{
+    curl_mimepart *part = curl_mime_addpart(exchange->mime);
+    bool is_set = part != NULL && curl_mime_name(part, name) == CURLE_OK && curl_mime_type(part, type) == CURLE_OK;
+    return is_set ? part : NULL;
+}
+
+/* Files are read by libcurl as they are sent. What they are called here is nobody's business. */
+static bool set_form(struct exchanging *exchange, const struct form *form)
+{
+    static const char bytes[] = "application/octet-stream";
+    exchange->mime = curl_mime_init(exchange->easy);
+    curl_mimepart *part = exchange->mime != NULL ? add_part(exchange, "job", "application/json") : NULL;
+    bool is_set = part != NULL && curl_mime_data(part, exchange->body, CURL_ZERO_TERMINATED) == CURLE_OK;
+    if (is_set && form->has_stdin) {
+        part = add_part(exchange, "stdin", bytes);
+        is_set = part != NULL && curl_mime_data(part, (const char *)form->stdin_data, form->stdin_size) == CURLE_OK;
+    }
+    for (size_t i = 0; i < form->count && is_set; i++) {
+        part = add_part(exchange, form->files[i].name, bytes);
+        is_set = part != NULL && curl_mime_filedata(part, form->files[i].path) == CURLE_OK &&
+                 curl_mime_filename(part, form->files[i].name) == CURLE_OK;
+    }
+    return is_set && curl_easy_setopt(exchange->easy, CURLOPT_MIMEPOST, exchange->mime) == CURLE_OK;
+}
+
 static bool set_body(struct exchanging *exchange, const struct request *request)
 {
     if (strcmp(request->method, "POST") != 0)
@@ -162,6 +198,8 @@ static bool set_body(struct exchanging *exchange, const struct request *request)
     exchange->body = request->body == NULL ? strdup("") : json_dumps(request->body, JSON_COMPACT);
     if (exchange->body == NULL)
         return false;
+    if (is_form(request))
+        return set_form(exchange, request->form);
     curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDS, exchange->body);
     curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(exchange->body));
     return true;
@@ -238,6 +276,7 @@ static enum exchange exchange_end(struct exchanging *exchange, const struct clie
         response->json = json_loadb(response->body, response->size, JSON_REJECT_DUPLICATES, NULL);
     }
     curl_slist_free_all(exchange->headers);
+    curl_mime_free(exchange->mime);
     if (exchange->body != NULL)
         explicit_bzero(exchange->body, strlen(exchange->body)); /* parameters may be secrets */
     free(exchange->body);

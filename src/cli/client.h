@@ -11,13 +11,15 @@
 
 struct cli;
 struct client;
+struct form;
 struct error;
 
 struct request {
-    const char *method; /* "GET", "POST" */
-    const char *path;   /* with its query, escaped: "/v1/jobs?limit=20" */
-    const json_t *body; /* or NULL */
-    const void *bytes;  /* a body of bytes as they are; or NULL */
+    const char *method;      /* "GET", "POST" */
+    const char *path;        /* with its query, escaped: "/v1/jobs?limit=20" */
+    const json_t *body;      /* or NULL */
+    const struct form *form; /* what goes with it, or NULL */
+    const void *bytes;       /* a body of bytes as they are; or NULL */
     size_t byte_count;
     const char *accept;          /* NULL: application/json */
     const char *idempotency_key; /* or NULL */

@@ -84,6 +84,8 @@ static void type_words(const json_t *property, char *text, size_t room)
             snprintf(text, room, "%s", names[i].words);
     if (params_is_secret(property))
         snprintf(text, room, "secret");
+    else if (params_is_file(property))
+        snprintf(text, room, "file");
     else if (json_object_get(property, "enum") != NULL)
         snprintf(text, room, "enum");
 }
@@ -141,6 +143,10 @@ static void print_example(const json_t *command, const json_t *schema)
         char value[256];
         if (!params_is_required(schema, name))
             continue;
+        if (params_is_file(property)) {
+            printf(" --file %s=PATH", name);
+            continue;
+        }
         example_value(property, name, value, sizeof value);
         printf(needs_quotes(value) && strchr(value, '\'') == NULL ? " -p %s='%s'" : " -p %s=%s", name,
                say_clean(value));

@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "client.h"
 #include "commands.h"
+#include "form.h"
 #include "options.h"
 #include "params.h"
 #include "prompt.h"
@@ -23,7 +24,8 @@
 
 struct run_options {
     struct submit_options submit;
-    struct words params;
+    struct words params, files;
+    struct form form;
     const char *params_file;
     bool takes_stdin;
 };
@@ -33,6 +35,8 @@ static const struct option_row rows[] = {
       "a parameter; again for further items of a list;\nNAME:=JSON for a value written as JSON", NULL },
     { 'f', OPTION_TEXT, "params-file", offsetof(struct run_options, params_file), "FILE",
       "parameters from a JSON object; -p wins over it; - is stdin", NULL },
+    { '\0', OPTION_TEXTS, "file", offsetof(struct run_options, files), "NAME=PATH",
+      "the bytes of a parameter that is a file; again for others", NULL },
     { '\0', OPTION_FLAG, "stdin", offsetof(struct run_options, takes_stdin), NULL,
       "the job gets our stdin: read to its end before it starts, or as it comes,\nwhichever its command takes "
       "(`stdin:` in 'sallyport describe NAME')",
@@ -56,7 +60,7 @@ static int gather_params(const struct run_options *options, const json_t *schema
     return result == 0 && !has_stdin ? prompt_missing(params, schema, err) : result;
 }
 
-/* The API carries stdin as JSON text, which has no NUL and no byte that is not UTF-8. */
+/* Without files the API carries stdin as JSON text, which has no NUL and no byte that is not UTF-8. */
 static int gather_stdin(json_t *body, struct error *err)
 {
     uint8_t *data;
@@ -72,6 +76,15 @@ static int gather_stdin(json_t *body, struct error *err)
     return json_object_set_new(body, "stdin", text);
 }
 
+static int gather_files(struct run_options *options, const json_t *schema, struct error *err)
+{
+    for (size_t i = 0; i < options->files.count; i++)
+        if (form_add_file(&options->form, schema, options->files.items[i], err) < 0)
+            return -err->code;
+    options->submit.form = &options->form;
+    return form_check(&options->form, schema, err);
+}
+
 static bool is_stream(const json_t *command)
 {
     const char *kind = json_string_value(json_object_get(command, "stdin"));
@@ -83,10 +96,13 @@ static int gather_body(struct run_options *options, const json_t *command, json_
     options->submit.feeds_stdin = options->takes_stdin && is_stream(command);
     json_t *params = json_object();
     json_object_set_new(body, "params", params);
-    if (gather_params(options, json_object_get(command, "params_schema"), params, err) < 0 ||
+    const json_t *schema = json_object_get(command, "params_schema");
+    if (gather_params(options, schema, params, err) < 0 || gather_files(options, schema, err) < 0 ||
         submit_body(&options->submit, body, err) < 0)
         return -err->code;
-    return options->takes_stdin && !options->submit.feeds_stdin ? gather_stdin(body, err) : 0;
+    if (!options->takes_stdin || options->submit.feeds_stdin)
+        return 0;
+    return options->form.count > 0 ? form_take_stdin(&options->form, err) : gather_stdin(body, err);
 }
 
 static int run(struct cli *cli, void *values, const struct words *words)
@@ -110,6 +126,8 @@ static int run(struct cli *cli, void *values, const struct words *words)
     json_decref(command);
     json_decref(body);
     words_done(&options->params);
+    words_done(&options->files);
+    form_done(&options->form);
     submit_options_done(&options->submit);
     return code;
 }
@@ -124,6 +142,7 @@ const struct subcommand cmd_run = {
                "\n"
                "  sallyport run deploy-web -p env=staging -p ref=v1.8.2\n"
                "  sallyport run resize --stdin < list.txt > result.txt\n"
+               "  sallyport run compile --file source=main.c > a.out\n"
                "  id=$(sallyport run -d nightly-report) && sallyport attach $id\n"
                "  tail -f access.log | sallyport run count-visits --stdin\n"
                "\n"

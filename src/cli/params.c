@@ -37,6 +37,11 @@ bool params_is_secret(const json_t *property)
            json_is_true(json_object_get(property, "x-secret")) || (format != NULL && strcmp(format, "password") == 0);
 }
 
+bool params_is_file(const json_t *property)
+{
+    return json_object_get(property, "contentMediaType") != NULL;
+}
+
 bool params_is_required(const json_t *schema, const char *name)
 {
     const json_t *required = json_object_get(schema, "required");
@@ -132,6 +137,13 @@ static int fail_unknown(const json_t *schema, const char *name, struct error *er
     return fail_plain(err, EINVAL, "there is no parameter '%s'; 'sallyport describe' lists them", name);
 }
 
+int params_find(const json_t *schema, const char *name, const json_t **ret_property, struct error *err)
+{
+    const json_t *properties = params_properties(schema);
+    *ret_property = json_object_get(properties, name);
+    return properties != NULL && *ret_property == NULL ? fail_unknown(schema, name, err) : 0;
+}
+
 static int append_item(json_t *params, const json_t *property, const char *name, const char *text, struct error *err)
 {
     json_t *list = json_object_get(params, name);
@@ -154,9 +166,12 @@ int params_add(json_t *params, const json_t *schema, const char *word, struct er
     char name[NAME_MAX_BYTES];
     if (!text_copy_bytes(name, sizeof name, word, (size_t)(equals - word) - is_json) || name[0] == '\0')
         return fail_plain(err, EINVAL, "'%s' has no name of a parameter before its '='", word);
-    const json_t *properties = params_properties(schema), *property = json_object_get(properties, name);
-    if (properties != NULL && property == NULL)
-        return fail_unknown(schema, name, err);
+    const json_t *property = NULL;
+    int done = params_find(schema, name, &property, err);
+    if (done < 0)
+        return done;
+    if (params_is_file(property))
+        return fail_plain(err, EINVAL, "parameter '%s' is a file; send it with --file %s=PATH", name, name);
 
     json_t *value;
     if (is_json) {

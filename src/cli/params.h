@@ -17,6 +17,12 @@ int params_add(json_t *params, const json_t *schema, const char *word, struct er
 /* The value that text means for a property of the schema; NULL with err filled. The caller owns it. */
 json_t *params_value(const json_t *property, const char *name, const char *text, struct error *err);
 
+/* Whether it is sent as a part of the request, with --file. */
+bool params_is_file(const json_t *property);
+
+/* The parameter's property; *ret_property stays NULL when there is no schema. -EINVAL names the nearest that there is. */
+int params_find(const json_t *schema, const char *name, const json_t **ret_property, struct error *err);
+
 /* Reads a file of parameters, one JSON object ("-" for stdin), into params; what is there already is replaced. */
 int params_read_file(json_t *params, const char *path, struct error *err);
 

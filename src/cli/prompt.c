@@ -96,7 +96,8 @@ int prompt_missing(json_t *params, const json_t *schema, struct error *err)
     for (size_t i = 0; i < json_array_size(required); i++) {
         const char *text = json_string_value(json_array_get(required, i));
         const json_t *property = text == NULL ? NULL : json_object_get(params_properties(schema), text);
-        if (property == NULL || json_object_get(params, text) != NULL || json_object_get(property, "default") != NULL)
+        if (property == NULL || params_is_file(property) || json_object_get(params, text) != NULL ||
+            json_object_get(property, "default") != NULL)
             continue;
         if (ask_one(params, property, text, err) < 0)
             return -err->code;

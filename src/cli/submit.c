@@ -12,11 +12,14 @@
 #include "client.h"
 #include "feed.h"
 #include "follow.h"
+#include "form.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 #include "say.h"
+
+#define UPLOAD_TIMEOUT_MS (15 * 60 * 1000) /* of a submit with files */
 
 static uint64_t reconnect_ms(const struct submit_options *options)
 {
@@ -176,9 +179,13 @@ int submit_run(struct cli *cli, const struct submit_options *options, const char
     }
     if (choose_key(options->key, key, &err) < 0)
         return fail_out(&err);
-    struct request request = {
-        .method = "POST", .path = path, .body = body, .idempotency_key = key[0] == '\0' ? NULL : key
-    };
+    struct request request = { .method = "POST",
+                               .path = path,
+                               .body = body,
+                               .form = options->form,
+                               .idempotency_key = key[0] == '\0' ? NULL : key };
+    if (options->form != NULL && options->form->count > 0)
+        request.timeout_ms = UPLOAD_TIMEOUT_MS;
     return options->is_detached ? run_detached(cli, &request, reconnect_ms(options), options->feeds_stdin)
                                 : run_followed(cli, options, &request);
 }

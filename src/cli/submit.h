@@ -19,6 +19,7 @@ struct submit_options {
     bool feeds_stdin; /* the job is given our stdin while it runs */
     uint64_t wait_ms, timeout_ms, reconnect_ms;
     const char *reason, *key, *on_interrupt, *priority;
+    const struct form *form; /* no option: what goes with the body, or NULL */
 };
 
 /* Their rows, for a struct of options that has them as its member `submit`. */

@@ -5,6 +5,7 @@
 
 #include "accounts.h"
 #include "env_names.h"
+#include "files.h"
 #include "follows.h"
 #include "keys.h"
 #include "paths.h"
@@ -138,6 +139,7 @@ static void take_variable(struct reading *reading, struct command *command, cons
     command->env_count++;
     text_copy(entry->name, sizeof entry->name, name);
     const struct placeholder_rule rule = {
+        .no_file = "a file's path is an argument of the program and nothing else",
         .literal_only = env_is_obeyed(name)
                             ? "loaders or interpreters obey this variable, so a caller must have no say in it"
                             : NULL
@@ -165,7 +167,8 @@ static void warn_unused(struct reading *reading, const struct command *command)
         return; /* what is misspelt in a placeholder would be told twice */
     size_t length = enter_key(reading, "params");
     for (uint32_t i = 0; i < command->param_count; i++)
-        if (!reading->params_used[i] && command->params[i].rule.type != PARAM_SECRET)
+        if (!reading->params_used[i] && command->params[i].rule.type != PARAM_SECRET &&
+            command->params[i].rule.type != PARAM_FILE) /* these two are files, at paths that a program may know */
             warning_below(reading, command->params[i].name, -1,
                           command_is_sequence(command)
                               ? "no step uses it; write \"{%s}\" in a step's 'params'"
@@ -198,6 +201,7 @@ static void take_input(struct reading *reading, struct command *command)
     command->stdin_max_bytes = draft->stdin_max_bytes;
     if (command->stdin_idle_ms != 0 && command->stdin_kind != STDIN_STREAM)
         fault_below(reading, "stdin_idle", -1, "means something for 'stdin: stream' alone");
+    command->files_max_bytes = draft->files_max_bytes;
     command->signals = draft->signals;
     command->keeps_metadata_only = draft->record == 1;
 }
@@ -247,6 +251,7 @@ void command_close(struct reading *reading)
     scripts_check(reading);
     check_delivery(reading, command);
     take_input(reading, command);
+    files_check(reading, command);
     command->parallel = (uint32_t)draft->parallel;
     command->account = ACCOUNT_NONE;
     if (command_is_sequence(command))

@@ -73,7 +73,7 @@ struct rule_draft {
     uint64_t type; /* enum param_type; 0 when absent */
     const char *pattern;
     bool is_partial, allows_dash;
-    const char *min, *max; /* numbers as text: their kind depends on the type */
+    const char *min, *max; /* as text: their kind depends on the type */
     uint64_t min_length, max_length;
     const json_t *values; /* texts */
 };
@@ -113,7 +113,7 @@ struct command_draft {
     uint64_t mode;       /* 0 async, 1 sync */
     uint64_t stdin_kind; /* enum stdin_kind */
     uint64_t stdin_idle_ms;
-    uint64_t stdin_max_bytes;
+    uint64_t stdin_max_bytes, files_max_bytes;
     uint64_t record; /* 0 full, 1 metadata-only */
     uint64_t parallel;
     uint64_t signals;           /* bit n-1 for signal n */

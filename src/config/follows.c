@@ -88,6 +88,7 @@ static void take_passes(struct reading *reading, const struct follow_draft *draf
     const struct placeholder_rule rule = {
         .may_spread = true,
         .no_secret = "a secret is not kept, so it cannot be passed on",
+        .no_file = "a file is its job's alone, so it cannot be passed on",
         .no_param = !is_step && reading->command_draft.record == 1
                         ? "with 'record: metadata-only' a job's values are not kept, so they cannot be passed on"
                         : NULL,
@@ -152,8 +153,9 @@ static bool is_written(struct reading *reading, const char *key)
 
 void follows_check_sequence(struct reading *reading, const struct command *command)
 {
-    static const char *const programs_alone[] = { "env",     "workdir", "user",    "stdin", "stdin_max", "stdin_idle",
-                                                  "signals", "sandbox", "degrade", "grace", "output",    "record" };
+    static const char *const programs_alone[] = { "env",        "workdir",   "user",    "stdin",   "stdin_max",
+                                                  "stdin_idle", "files_max", "signals", "sandbox", "degrade",
+                                                  "grace",      "output",    "record" };
     bool has_exec = is_written(reading, "exec");
     if (!command_is_sequence(command)) {
         if (!has_exec && !is_written(reading, "steps"))
@@ -220,6 +222,8 @@ static void check_pass_name(struct reading *reading, const struct command *targe
     else if (target->params[index].rule.type == PARAM_SECRET)
         fault_at_key(reading, "is a secret of '%s', and no value that is written down or passed on is one",
                      target->name);
+    else if (target->params[index].rule.type == PARAM_FILE)
+        fault_at_key(reading, "is a file of '%s', which only a request can send", target->name);
     else if ((target->params[index].rule.type == PARAM_LIST) != pass->is_list)
         fault(reading,
               pass->is_list ? "must be a single value: '%s' of '%s' is no list"
@@ -230,10 +234,16 @@ static void check_pass_name(struct reading *reading, const struct command *targe
 
 static void check_required(struct reading *reading, const struct command *target, const struct follow *follow)
 {
-    for (uint32_t i = 0; i < target->param_count; i++)
-        if (target->params[i].is_required && find_pass(follow, target->params[i].name) == NULL)
-            fault_at_key(reading, "'%s' needs a value for '%s'; add it to 'params'", target->name,
-                         target->params[i].name);
+    for (uint32_t i = 0; i < target->param_count; i++) {
+        const struct param *param = &target->params[i];
+        if (!param->is_required || find_pass(follow, param->name) != NULL)
+            continue;
+        if (param->rule.type == PARAM_FILE)
+            fault_below(reading, "command", -1, "'%s' needs the file '%s', which only a request can send", target->name,
+                        param->name);
+        else
+            fault_at_key(reading, "'%s' needs a value for '%s'; add it to 'params'", target->name, param->name);
+    }
 }
 
 static void resolve(struct reading *reading, const struct follow_target *waiting)

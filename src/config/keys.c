@@ -29,10 +29,11 @@
 #define RETENTION_MAX_MS    (36500ull * 24 * 3600 * SECOND_MS) /* a hundred years: for ever */
 #define RETENTION_MAX_BYTES (1024ull * 1024 * 1024 * MIB)
 
-#define TYPE(type)      (1u << (type))
-#define STRINGS         (TYPE(PARAM_STRING) | TYPE(PARAM_SECRET))
-#define NUMBERS         (TYPE(PARAM_INT) | TYPE(PARAM_NUMBER))
-#define ALL_BUT_SECRETS (~TYPE(PARAM_SECRET))
+#define TYPE(type)   (1u << (type))
+#define STRINGS      (TYPE(PARAM_STRING) | TYPE(PARAM_SECRET))
+#define NUMBERS      (TYPE(PARAM_INT) | TYPE(PARAM_NUMBER))
+#define FILES        TYPE(PARAM_FILE)
+#define WRITTEN_DOWN (~(TYPE(PARAM_SECRET) | FILES)) /* values that may stand in the configuration */
 #define LATER(the_path)                                                                                                \
     {                                                                                                                  \
         .path = (the_path), .is_later = true, .help = ""                                                               \
@@ -146,8 +147,8 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
       .help = "The value may start with `-`, and so be taken for an option." },                                        \
     { prefix ".min", KEY_SCALAR, TEXT_AT(struct param_draft, member.min), .for_types = NUMBERS,                        \
       .help = "The smallest value." },                                                                                 \
-    { prefix ".max", KEY_SCALAR, TEXT_AT(struct param_draft, member.max), .for_types = NUMBERS,                        \
-      .help = "The largest value." },                                                                                  \
+    { prefix ".max", KEY_SCALAR, TEXT_AT(struct param_draft, member.max), .for_types = NUMBERS | FILES,                \
+      .help = "The largest value; of a file its most bytes, such as `16MiB`, which is what a file without `max` has." },                                                                                  \
     { prefix ".min_length", KEY_INT, NUMBER_AT(struct param_draft, member.min_length), .most = PARAMS_MAX_BYTES,       \
       .for_types = STRINGS, .fallback = "0", .help = "The least bytes of UTF-8." },                                    \
     { prefix ".max_length", KEY_INT, NUMBER_AT(struct param_draft, member.max_length), .least = 1,                     \
@@ -303,10 +304,10 @@ const struct key keys[] = {
       .most = LIST_ITEMS_MAX, .for_types = TYPE(PARAM_LIST), .fallback = "1024", .help = "The most items." },
     { "commands.*.params.*.required", KEY_BOOL, BOOL_AT(struct param_draft, is_required), .fallback = "false",
       .help = "A request without it is refused." },
-    { "commands.*.params.*.default", KEY_VALUE, NODE_AT(struct param_draft, fallback), .for_types = ALL_BUT_SECRETS,
+    { "commands.*.params.*.default", KEY_VALUE, NODE_AT(struct param_draft, fallback), .for_types = WRITTEN_DOWN,
       .help = "The value when a request has none. What a placeholder uses is required or has a default." },
     { "commands.*.params.*.help", KEY_TEXT, TEXT_AT(struct param_draft, help), .most = 1000, .help = "For people." },
-    { "commands.*.params.*.example", KEY_VALUE, NODE_AT(struct param_draft, example), .for_types = ALL_BUT_SECRETS,
+    { "commands.*.params.*.example", KEY_VALUE, NODE_AT(struct param_draft, example), .for_types = WRITTEN_DOWN,
       .help = "A value to show; it must pass the parameter's own rules." },
     { "commands.*.params.*.deliver", KEY_TEXT, TEXT_AT(struct param_draft, deliver), .least = 1, .most = 128,
       .for_types = TYPE(PARAM_SECRET),
@@ -333,6 +334,10 @@ const struct key keys[] = {
       .help = "A stream to a running job ends when nothing came for so long; otherwise the job's timeout ends both." },
     { "commands.*.stdin_max", KEY_SIZE, NUMBER_AT(struct command_draft, stdin_max_bytes), .least = 1,
       .most = STDIN_MAX_BYTES, .fallback = "64MiB", .help = "The most standard input." },
+    { "commands.*.files_max", KEY_SIZE, NUMBER_AT(struct command_draft, files_max_bytes), .least = 1,
+      .most = UPLOADS_MAX_BYTES, .fallback = "64MiB",
+      .help = "The most bytes of all parameters of type `file` together. They lie in /run/files, which is memory and "
+              "counts as such." },
     { "commands.*.record", KEY_WORD, NUMBER_AT(struct command_draft, record), .word = word_record, .fallback = "full",
       .help = "`metadata-only`: who ran it, when, and how it ended, but not what went in and out. Parameters are never "
               "stored, so a job that waits when the service is restarted is `rejected`. Standard input is on disk "

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "env_names.h"
+#include "files.h"
 #include "keys.h"
 #include "reading.h"
 #include "samples.h"
@@ -146,6 +147,8 @@ static void take_rule(struct reading *reading, const struct param *param, const 
     if (rule->min_length > rule->max_length)
         fault_below(reading, "min_length", -1, "is larger than 'max_length', which is %u", rule->max_length);
     take_bounds(reading, draft, rule);
+    if (rule->type == PARAM_FILE)
+        rule->file_max_bytes = file_max_read(reading, draft->max);
     take_values(reading, draft, rule);
     pattern_check(reading, param, rule);
 }
@@ -172,7 +175,7 @@ static void take_default(struct reading *reading, struct param *param)
 {
     const json_t *fallback = reading->param_draft.fallback;
     bool is_list = param->rule.type == PARAM_LIST;
-    if (fallback == NULL || param->rule.type == PARAM_SECRET)
+    if (fallback == NULL || param->rule.type == PARAM_SECRET || param->rule.type == PARAM_FILE)
         return;
     if (param->is_required)
         fault_below(reading, "default", -1, "is never used, for the parameter is required; remove one of the two");
@@ -199,7 +202,7 @@ static void take_default(struct reading *reading, struct param *param)
 static void take_example(struct reading *reading, struct param *param)
 {
     const json_t *example = reading->param_draft.example;
-    if (example == NULL || param->rule.type == PARAM_SECRET)
+    if (example == NULL || param->rule.type == PARAM_SECRET || param->rule.type == PARAM_FILE)
         return;
     if (json_is_array(example) != (param->rule.type == PARAM_LIST)) {
         fault_below(reading, "example", -1,
@@ -249,6 +252,7 @@ void param_close(struct reading *reading)
     take_default(reading, param);
     take_example(reading, param);
     take_delivery(reading, param);
+    file_name_check(reading, param);
     if (reading->report->fault_count == reading->faults_before)
         samples_check(reading, param);
 }

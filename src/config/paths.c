@@ -59,6 +59,7 @@ const char *bind_fault(const char *path)
         { "/dev", "jobs have a small /dev of their own; the host's devices are never shown", false },
         { "/tmp", "jobs have a /tmp of their own, which would hide it; use a directory elsewhere", false },
         { "/run/secrets", "secrets are delivered in /run/secrets, which would hide it", false },
+        { "/run/files", "uploads are delivered in /run/files, which would hide it", false },
         { "/run", "all of /run would show every socket of the host; list what is needed by name", true },
     };
     if (strcmp(path, "/") == 0)

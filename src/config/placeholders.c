@@ -58,11 +58,14 @@ static void check_use(struct scan *scan, const struct param *param, bool is_spre
 {
     struct reading *reading = scan->reading;
     bool is_list = param->rule.type == PARAM_LIST, is_secret = param->rule.type == PARAM_SECRET;
+    bool is_file = param->rule.type == PARAM_FILE;
     const char *name = param->name;
     const struct placeholder_rule *rule = scan->rule;
     const char *why_not = rule->literal_only != NULL ? rule->literal_only : rule->no_param;
     if (why_not == NULL && is_secret)
         why_not = rule->no_secret;
+    if (why_not == NULL && is_file)
+        why_not = rule->no_file;
     if (why_not != NULL)
         fault(reading, "{%s} may not stand here: %s", name, why_not);
     else if (is_list && !is_spread)
@@ -80,7 +83,7 @@ static void check_use(struct scan *scan, const struct param *param, bool is_spre
         fault(reading, "{%s} is a secret (it becomes the path of a file) and must be the whole element", name);
     else if (!param->is_required && !param->has_default && param->rule.type != PARAM_NONE)
         fault(reading, "{%s} may have no value: give the parameter 'required: true'%s", name,
-              is_secret ? "" : " or a 'default'");
+              is_secret || is_file ? "" : " or a 'default'");
 }
 
 static const char *const job_facts[JOB_FACT_COUNT] = {

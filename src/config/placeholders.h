@@ -12,6 +12,7 @@ struct placeholder_rule {
     const char *literal_only; /* no placeholder at all */
     const char *no_param;     /* no parameter's value */
     const char *no_secret;
+    const char *no_file;
     bool may_name_job; /* {job.id}, {job.state}, {job.reason}, {job.exit_code} */
 };
 

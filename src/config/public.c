@@ -64,6 +64,13 @@ static void add_values(json_t *schema, const struct param_rule *rule)
     json_object_set_new(schema, "enum", values);
 }
 
+/* A string that OpenAPI and JSON Schema know as the bytes of a part, and not as a member of the JSON document. */
+static void add_file_rules(json_t *schema, const struct param_rule *rule)
+{
+    json_object_set_new(schema, "contentMediaType", json_string("application/octet-stream"));
+    json_object_set_new(schema, "maxLength", json_integer((json_int_t)rule->file_max_bytes));
+}
+
 static json_t *rule_schema(const struct param_rule *rule)
 {
     static const struct {
@@ -77,6 +84,7 @@ static json_t *rule_schema(const struct param_rule *rule)
         [PARAM_ENUM] = { "string", add_values },
         [PARAM_BOOL] = { "boolean", NULL },
         [PARAM_LIST] = { "array", NULL },
+        [PARAM_FILE] = { "string", add_file_rules },
     };
     json_t *schema = json_object();
     json_object_set_new(schema, "type", json_string(types[rule->type].type));
@@ -209,6 +217,14 @@ static void add_queue(json_t *object, const struct command *command)
     json_object_set_new(object, "dedupe", dedupe(command));
 }
 
+static void add_files(json_t *object, const struct command *command)
+{
+    bool takes_files = false;
+    for (uint32_t i = 0; i < command->param_count; i++)
+        takes_files |= command->params[i].rule.type == PARAM_FILE;
+    json_object_set_new(object, "files_max", json_integer(takes_files ? (json_int_t)command->files_max_bytes : 0));
+}
+
 char *public_text(const struct command *command, int mode)
 {
     json_t *object =
@@ -225,6 +241,7 @@ char *public_text(const struct command *command, int mode)
     if (object == NULL)
         return NULL;
     json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));
+    add_files(object, command);
     add_queue(object, command);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(object);

@@ -26,6 +26,7 @@ static void take_key(struct reading *reading, const char *group, const char *tex
     enter_key(reading, "key");
     const struct placeholder_rule rule = {
         .no_secret = "the key is kept with the job, and shown",
+        .no_file = "a file has the same path in every job",
         .no_param = reading->command_draft.record == 1
                         ? "the key is kept with the job, and 'record: metadata-only' keeps no value"
                         : NULL,

@@ -30,6 +30,7 @@ static void alone_init(struct alone *alone, const struct command *command, const
     alone->param = *param;
     alone->param.has_default = false; /* tried below, with a better place for its faults */
     alone->command = (struct command){ .params = &alone->param, .param_count = 1 };
+    alone->command.files_max_bytes = UPLOADS_MAX_BYTES;
     alone->command.arguments = &alone->program;
     alone->command.argument_count = 1;
     memcpy(alone->command.name, command->name, sizeof alone->command.name);

@@ -46,6 +46,8 @@ static void add_param(struct reading *reading, const struct command *command, co
     const struct param *param = &command->params[index];
     if (param->rule.type == PARAM_SECRET)
         fault(reading, "is a secret, which must not be written down here");
+    else if (param->rule.type == PARAM_FILE)
+        fault(reading, "is a file, which only a request can send");
     else if (!value_has_shape(param, value))
         fault(reading, param->rule.type == PARAM_LIST ? "must be a list, such as [a, b]" : "must be a single value");
     else if (is_readable(value) && !value_add(reading, param, value, out))
@@ -66,10 +68,10 @@ static void add_params(struct reading *reading, const struct command *command, c
     leave(reading, length);
 }
 
-static bool is_secret(const struct command *command, const char *name)
+static bool is_of_type(const struct command *command, const char *name, enum param_type type)
 {
     int index = command_find_param(command, name);
-    return index >= 0 && command->params[index].rule.type == PARAM_SECRET;
+    return index >= 0 && command->params[index].rule.type == type;
 }
 
 static void tell_error(struct reading *reading, const struct command *command, const json_t *params,
@@ -82,7 +84,9 @@ static void tell_error(struct reading *reading, const struct command *command, c
         fault(reading, "%.*s", (int)entry->extra.size, (const char *)entry->extra.data);
     else if (is_missing && json_object_get(params, name) != NULL)
         return; /* it is there, and why it was not taken has been told */
-    else if (is_missing && is_secret(command, name))
+    else if (is_missing && is_of_type(command, name, PARAM_FILE))
+        fault_below(reading, name, -1, "is a file that the command requires, and only a request can send one");
+    else if (is_missing && is_of_type(command, name, PARAM_SECRET))
         fault_below(reading, name, -1,
                     "is a secret that the command requires, and a schedule has nothing to take it from");
     else

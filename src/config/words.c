@@ -25,7 +25,8 @@ WORDS(word_missed, [MISSED_SKIP] = "skip", [MISSED_RUN_ONCE] = "run-once", [MISS
 WORDS(word_when_busy, [FULL_QUEUE] = "queue", [FULL_REJECT] = "reject", [FULL_REPLACE] = "replace",
       [FULL_COALESCE] = "coalesce")
 WORDS(word_param_type, [PARAM_NONE] = "", [PARAM_STRING] = "string", [PARAM_INT] = "int", [PARAM_NUMBER] = "number",
-      [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret")
+      [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret",
+      [PARAM_FILE] = "file")
 
 const char *word_item_type(unsigned index)
 {

@@ -44,6 +44,7 @@ struct front {
     struct request *requests; /* every open one */
     unsigned gzips;           /* answers that are being compressed */
     unsigned searches;        /* requests that look through output */
+    uint64_t uploads_bytes;   /* of large bodies that are held or on their way */
     struct http_counts counts;
     unsigned scrapes;         /* texts of metrics that were not taken yet */
     struct msg_status status; /* what the keeper said last */

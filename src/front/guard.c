@@ -25,12 +25,13 @@
 #include "http.h"
 #include "request.h"
 
-#define IDLE_MAX_S      60
-#define HEAD_MAX_S      15
-#define BODY_MAX_S      60
-#define LINGER_MAX_S    2
-#define EARLY_MAX_BYTES REQUEST_HEAD_MAX_BYTES /* what may wait behind a request in flight */
-#define REFUSED_PATH    "/.refused/"
+#define IDLE_MAX_S              60
+#define HEAD_MAX_S              15
+#define BODY_MAX_S              60
+#define LARGE_LEAST_BYTES_PER_S (256 * 1024) /* a large body has so much more time */
+#define LINGER_MAX_S            2
+#define EARLY_MAX_BYTES         REQUEST_HEAD_MAX_BYTES /* what may wait behind a request in flight */
+#define REFUSED_PATH            "/.refused/"
 
 enum guard_state { GUARD_IDLE, GUARD_HEAD, GUARD_BODY, GUARD_BUSY, GUARD_REFUSING, GUARD_LINGERING };
 
@@ -48,6 +49,7 @@ struct guard {
     struct wire_head head;
     struct wire_chunks chunks;
     uint64_t left;  /* of a body with a length */
+    uint64_t held;  /* of the front's uploads_bytes; 0: the body is none of the large ones */
     bool is_broken; /* to be closed from the loop */
 };
 
@@ -61,8 +63,15 @@ static struct guard **bucket_of(struct front *front, const struct bufferevent *b
     return &front->guards.buckets[((uintptr_t)bev >> 6) % GUARD_BUCKETS];
 }
 
+void guard_forget_body(struct guard *guard)
+{
+    guard->front->uploads_bytes -= guard->held;
+    guard->held = 0;
+}
+
 static void guard_free(struct guard *guard)
 {
+    guard_forget_body(guard);
     if (guard->watcher != NULL)
         evbuffer_remove_cb_entry(bufferevent_get_input(guard->bev), guard->watcher);
     if (guard->deadline != NULL)
@@ -180,7 +189,28 @@ static void let_head_through(struct guard *guard, size_t size)
     guard->state = GUARD_BODY;
     guard->left = guard->head.length;
     guard->chunks = (struct wire_chunks){ 0 };
-    set_deadline(guard, BODY_MAX_S);
+    set_deadline(guard, BODY_MAX_S + (unsigned)(guard->held / LARGE_LEAST_BYTES_PER_S));
+}
+
+/*
+ * A large body is an upload whose length is told. Room for all of it is taken before the first byte, so that many of them
+ * cannot have all memory together.
+ */
+static enum wire_fault judge_size(struct guard *guard)
+{
+    const struct wire_head *head = &guard->head;
+    struct front *front = guard->front;
+    bool is_large = head->body == WIRE_BODY_LENGTH && head->length > HTTP_BODY_MAX_BYTES;
+    if (is_large && !head->is_form)
+        return WIRE_BODY_TOO_LARGE;
+    if (is_large && head->length > HTTP_UPLOADS_MAX_BYTES - front->uploads_bytes)
+        return WIRE_NO_ROOM;
+    guard->held = is_large ? head->length : 0;
+    front->uploads_bytes += guard->held;
+    if (guard->connection != NULL) /* else evhttp's own bound stays, which is that of small bodies */
+        evhttp_connection_set_max_body_size(guard->connection,
+                                            (ev_ssize_t)(is_large ? HTTP_UPLOAD_MAX_BYTES : HTTP_BODY_MAX_BYTES));
+    return WIRE_FINE;
 }
 
 /* False: more must come, or nothing more will be taken. */
@@ -198,7 +228,9 @@ static bool feed_head(struct guard *guard)
     }
     int done = data != NULL ? wire_scan_head(&guard->scan, data, size, &head_size, &fault) : 0;
     if (done > 0)
-        fault = wire_parse_head(data, head_size, HTTP_BODY_MAX_BYTES, &guard->head);
+        fault = wire_parse_head(data, head_size, HTTP_UPLOAD_MAX_BYTES, &guard->head);
+    if (done > 0 && fault == WIRE_FINE)
+        fault = judge_size(guard);
     if (fault != WIRE_FINE) {
         refuse(guard, fault);
         return false;
@@ -215,6 +247,8 @@ static bool feed_body(struct guard *guard)
     if (guard->head.body == WIRE_BODY_LENGTH) {
         if (size > guard->left)
             size = (size_t)guard->left;
+        if (guard->held > 0 && size < guard->left)
+            return false; /* evhttp would be asked to look at all of it again with each piece */
         guard->left -= size;
         is_whole = guard->left == 0;
     } else {
@@ -327,6 +361,7 @@ static void on_answered(struct evhttp_request *http, void *arg)
         set_deadline(guard, LINGER_MAX_S);
         return;
     }
+    guard_forget_body(guard);
     guard->state = GUARD_IDLE;
     set_deadline(guard, IDLE_MAX_S);
     feed(guard);

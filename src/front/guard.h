@@ -32,5 +32,8 @@ void guard_detach(struct guard *guard);
 /* The fault that stands behind a request of the guard's own; WIRE_FINE for a client's. */
 enum wire_fault guard_fault(struct evhttp_request *http);
 
+/* The bytes of a large body are gone: others may have the room. */
+void guard_forget_body(struct guard *guard);
+
 /* The client does not mean to use the connection again. */
 bool guard_closes(const struct guard *guard);

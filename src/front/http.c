@@ -29,9 +29,10 @@
 #include "request.h"
 #include "routes.h"
 
-#define IDLE_MAX_S       60
-#define WRITE_ONCE_BYTES (1024 * 1024) /* libevent's 16 KiB would cost a factor of four */
-#define ACCEPT_REST_S    1
+#define IDLE_MAX_S            60
+#define WRITE_ONCE_BYTES      (1024 * 1024) /* libevent's 16 KiB would cost a factor of four */
+#define ACCEPT_REST_S         1
+#define UPLOADS_RETRY_AFTER_S 5
 
 static struct bufferevent *on_accepted(struct event_base *base, void *arg); /* before there is a descriptor */
 static void on_request(struct evhttp_request *http, void *arg);             /* head and body are there, */
@@ -84,6 +85,8 @@ static void refuse_wire(struct request *request, enum wire_fault fault)
 {
     struct problem problem;
     problem_init(&problem, wire_fault_code(fault), "%s", wire_fault_detail(fault));
+    if (fault == WIRE_NO_ROOM)
+        problem.retry_after_s = UPLOADS_RETRY_AFTER_S;
     request->lingers = true;
     request_problem(request, &problem);
 }

@@ -10,6 +10,10 @@
 /* The longest body that is read at all; a little too large still gets its answer from the route. */
 #define HTTP_BODY_MAX_BYTES (2 * REQUEST_JSON_MAX_BYTES)
 
+/* The same of multipart/form-data whose length is told beforehand; and of all such bodies together, which are memory. */
+#define HTTP_UPLOAD_MAX_BYTES  ((uint64_t)UPLOADS_MAX_BYTES + STDIN_MAX_BYTES + HTTP_BODY_MAX_BYTES)
+#define HTTP_UPLOADS_MAX_BYTES ((uint64_t)256 * 1024 * 1024)
+
 struct error;
 struct evhttp_request;
 struct evhttp_connection;

@@ -1,7 +1,7 @@
 /*
  * POST /v1/commands/{name}/jobs, POST /v1/jobs for sequences, and POST /v1/jobs/{id}/rerun: JSON becomes one typed message; what the keeper accepted is then
  * answered at once (202), at its end (200), or as a stream, as the client prefers. POST /v1/commands/{name}/validate is the
- * same message, and gets a verdict instead of a job.
+ * same message, and gets a verdict instead of a job. Of a command both take multipart/form-data, too (upload.h).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +21,7 @@
 #include "problem.h"
 #include "request.h"
 #include "stream.h"
+#include "upload.h"
 #include "wait.h"
 
 static const char *const answer_types[] = { "application/json", "application/x-ndjson", "text/event-stream" };
@@ -61,13 +62,15 @@ static bool take_idempotency_key(struct request *request, struct msg_submit *sub
     return false;
 }
 
-static bool make_stdin(struct request *request, const struct submission *submission, int *ret_fd)
+/* Text of the JSON document becomes what a part is already. */
+static bool make_stdin(struct request *request, struct submission *submission)
 {
     if (submission->stdin_text == NULL)
         return true;
     struct error err = { 0 };
     const char *text = json_string_value(submission->stdin_text);
-    if (memfd_sealed("stdin", text, json_string_length(submission->stdin_text), false, ret_fd, &err) == 0)
+    if (memfd_sealed("stdin", text, json_string_length(submission->stdin_text), false, &submission->stdin_fd, &err) ==
+        0)
         return true;
     log_error("request=%s has no stdin: %s; it is refused", request->id, err.text);
     struct problem problem;
@@ -78,7 +81,6 @@ static bool make_stdin(struct request *request, const struct submission *submiss
 
 /* What the body becomes, and how. */
 typedef int body_parser(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
-typedef void submission_taker(struct request *request, struct submission *submission);
 
 static void with_submission(struct request *request, body_parser *parse, submission_taker *take)
 {
@@ -101,6 +103,15 @@ static void with_submission(struct request *request, body_parser *parse, submiss
     free(submission);
 }
 
+/* Of a command: either kind of body. */
+static void with_body(struct request *request, submission_taker *take)
+{
+    if (upload_is_meant(request))
+        upload_begin(request, take);
+    else
+        with_submission(request, json_in_submit, take);
+}
+
 /* False: refused, the request is gone. */
 static bool may_create(struct request *request)
 {
@@ -120,10 +131,8 @@ static bool may_create(struct request *request)
 
 static void submit(struct request *request, struct submission *submission)
 {
-    auto_fd int stdin_fd = -1;
-    if (may_create(request) && take_idempotency_key(request, &submission->submit) &&
-        make_stdin(request, submission, &stdin_fd))
-        ask_submit(request, &submission->submit, stdin_fd, on_submitted);
+    if (may_create(request) && take_idempotency_key(request, &submission->submit) && make_stdin(request, submission))
+        ask_submit(request, &submission->submit, submission->stdin_fd, submission->files_fd, on_submitted);
 }
 
 static void submit_command(struct request *request, struct submission *submission)
@@ -152,7 +161,7 @@ static bool is_listed_name(struct request *request)
 void route_job_create(struct request *request)
 {
     if (is_listed_name(request))
-        with_submission(request, json_in_submit, submit_command);
+        with_body(request, submit_command);
 }
 
 void route_sequence_create(struct request *request)
@@ -164,7 +173,7 @@ static void rerun(struct request *request, struct submission *submission)
 {
     submission->submit.rerun_of = request->path.job_id;
     if (may_create(request) && take_idempotency_key(request, &submission->submit))
-        ask_submit(request, &submission->submit, -1, on_submitted);
+        ask_submit(request, &submission->submit, -1, -1, on_submitted);
 }
 
 void route_job_rerun(struct request *request)
@@ -179,15 +188,14 @@ static void on_verdict(struct request *request, struct message *message)
 
 static void validate(struct request *request, struct submission *submission)
 {
-    auto_fd int stdin_fd = -1;
     submission->submit.is_trial = true;
     memcpy(submission->submit.command, request->path.name, sizeof submission->submit.command);
-    if (make_stdin(request, submission, &stdin_fd))
-        ask_submit(request, &submission->submit, stdin_fd, on_verdict);
+    if (make_stdin(request, submission))
+        ask_submit(request, &submission->submit, submission->stdin_fd, submission->files_fd, on_verdict);
 }
 
 void route_command_validate(struct request *request)
 {
     if (is_listed_name(request))
-        with_submission(request, json_in_submit, validate);
+        with_body(request, validate);
 }

@@ -19,6 +19,7 @@ struct problem;
 struct submission {
     struct msg_submit submit;         /* command, evidence and idempotency key are the caller's to fill */
     json_t *stdin_text;               /* NULL without stdin; owned */
+    int stdin_fd, files_fd;           /* or what came as parts: sealed memory files; -1 for none; owned */
     uint8_t params[PARAMS_MAX_BYTES]; /* of a sequence: its steps */
     uint8_t labels[4096];
 };

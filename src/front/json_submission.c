@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sallyport/base/fd.h"
 #include "sallyport/base/text.h"
 #include "sallyport/proto/entries.h"
 
@@ -85,7 +86,7 @@ static void take_params(json_t *value, void *target, struct problem *problem)
     json_object_foreach(value, name, param) add_param(&out, "/params", name, param, &is_full, problem);
     if (is_full)
         json_fault(problem, "/params", NULL, "too_large",
-                   "all parameters together are above 48 KiB; larger data goes by stdin");
+                   "all parameters together are above 48 KiB; larger data goes by stdin or as a file");
     submission->submit.params = (struct span){ submission->params, (uint32_t)(sizeof submission->params - out.left) };
 }
 
@@ -148,6 +149,7 @@ static int parse_submission(const void *body, size_t size, const struct json_mem
 {
     ret_submission->submit = (struct msg_submit){ 0 };
     ret_submission->stdin_text = NULL;
+    ret_submission->stdin_fd = ret_submission->files_fd = -1;
     int done = json_in_members(body, size, members, member_count, ret_submission, problem);
     if (done < 0)
         submission_done(ret_submission);
@@ -282,4 +284,6 @@ void submission_done(struct submission *submission)
 {
     json_decref(submission->stdin_text);
     submission->stdin_text = NULL;
+    fd_close(&submission->stdin_fd);
+    fd_close(&submission->files_fd);
 }

@@ -74,15 +74,18 @@ struct question {
     ask_answered answered;
 };
 
-static bool put(struct request *request, struct ask *ask, const struct question *question)
+/* files_fd: one more descriptor behind the others; or -1. */
+static bool put_with_files(struct request *request, struct ask *ask, const struct question *question, int files_fd)
 {
     struct front *front = request->front;
-    int fds[2];
+    int fds[3];
     unsigned fd_count = 0;
     if (request->evidence.kind == EVIDENCE_PEER)
         fds[fd_count++] = request->peer_fd;
     if (question->extra_fd >= 0)
         fds[fd_count++] = question->extra_fd;
+    if (files_fd >= 0)
+        fds[fd_count++] = files_fd;
 
     ask_forget(ask);
     uint32_t number = asks_new_number(&front->asks);
@@ -107,6 +110,11 @@ static bool put(struct request *request, struct ask *ask, const struct question 
     if (!request->has_started)
         request_set_timer(request, ANSWER_MAX_MS, on_no_answer);
     return true;
+}
+
+static bool put(struct request *request, struct ask *ask, const struct question *question)
+{
+    return put_with_files(request, ask, question, -1);
 }
 
 void ask_expect_more(struct request *request)
@@ -160,13 +168,14 @@ bool ask_list_commands(struct request *request, ask_answered answered)
                &(struct question){ MSG_LIST_COMMANDS, &list, -1, false, BIT(MSG_COMMANDS), answered });
 }
 
-bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered)
+bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, int files_fd, ask_answered answered)
 {
     submit->evidence = request->evidence;
     submit->has_stdin = stdin_fd >= 0;
+    submit->has_files = files_fd >= 0;
     uint64_t expects = submit->is_trial ? BIT(MSG_VERDICT) : BIT(MSG_SUBMITTED);
-    return put(request, &request->asks[ASK_MAIN],
-               &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, expects, answered });
+    return put_with_files(request, &request->asks[ASK_MAIN],
+                          &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, expects, answered }, files_fd);
 }
 
 bool ask_pause(struct request *request, struct msg_pause *pause, ask_answered answered)

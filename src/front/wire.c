@@ -32,6 +32,7 @@ static const struct {
     [WIRE_EXPECTATION] = { "expectation-failed", "Expect may only be 100-continue." },
     [WIRE_CHUNK] = { "bad-request", "A chunk of the body is not well-formed." },
     [WIRE_TOO_SLOW] = { "request-timeout", "The request took too long to arrive." },
+    [WIRE_NO_ROOM] = { "uploads-full", "As many large bodies as may be are on their way already. Try again." },
 };
 
 const char *wire_fault_code(enum wire_fault fault)
@@ -167,15 +168,15 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
     return ret_line->body != METHOD_UNKNOWN ? WIRE_FINE : WIRE_METHOD;
 }
 
-/* Fields that mean something to us and have one value: twice is two opinions. The first five are looked into. */
-enum { FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_CONNECTION, SINGLE_COUNT = 10 };
+/* Fields that mean something to us and have one value: twice is two opinions. The first six are looked into. */
+enum { FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_CONNECTION, FIELD_TYPE, SINGLE_COUNT = 10 };
 static const char *const single_fields[SINGLE_COUNT] = {
     [FIELD_HOST] = "Host",
     [FIELD_LENGTH] = "Content-Length",
     [FIELD_CODING] = "Transfer-Encoding",
     [FIELD_EXPECT] = "Expect",
     [FIELD_CONNECTION] = "Connection",
-    "Content-Type",
+    [FIELD_TYPE] = "Content-Type",
     "Authorization",
     "Idempotency-Key",
     "Range",
@@ -255,6 +256,13 @@ static bool is_last(struct part connection)
     return connection.at != NULL && !part_is(connection, "keep-alive");
 }
 
+/* Only whether more may come than of other bodies; what it is, the route looks at. */
+static bool is_form(struct part type)
+{
+    static const char form[] = "multipart/form-data";
+    return type.at != NULL && type.size > sizeof form - 1 && strncasecmp(type.at, form, sizeof form - 1) == 0;
+}
+
 enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max, struct wire_head *ret_head)
 {
     struct part rest = { data, size }, text, values[SINGLE_COUNT] = { 0 };
@@ -271,6 +279,7 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
     if (expect.at != NULL && !part_is(expect, "100-continue"))
         return WIRE_EXPECTATION;
     ret_head->closes = is_last(values[FIELD_CONNECTION]);
+    ret_head->is_form = is_form(values[FIELD_TYPE]);
     return judge_body(&line, values, body_max, ret_head);
 }
 

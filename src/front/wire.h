@@ -32,6 +32,7 @@ enum wire_fault {
     WIRE_EXPECTATION,
     WIRE_CHUNK,
     WIRE_TOO_SLOW,
+    WIRE_NO_ROOM,
     WIRE_FAULT_COUNT,
 };
 
@@ -55,6 +56,7 @@ struct wire_head {
     uint64_t length;
     bool needs_length; /* a method with a body, and not a word of one: evhttp must be told that it is empty */
     bool closes;       /* the client will not use the connection again */
+    bool is_form;      /* multipart/form-data */
 };
 
 /* Judges a whole head, its last empty line included. body_max: the longest body taken. */

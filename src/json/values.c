@@ -75,12 +75,29 @@ json_t *json_seconds(uint64_t us)
     return us % 1000000 == 0 ? json_integer((json_int_t)(us / 1000000)) : json_real((double)us / 1e6);
 }
 
-static json_t *json_value(uint8_t kind, struct span value)
+/* The bytes themselves are not kept. */
+static json_t *json_file(struct span bytes, struct span sha256)
+{
+    char text[40], digest[65];
+    json_t *file = json_object();
+    json_object_set_new(file, "bytes",
+                        text_copy_bytes(text, sizeof text, bytes.data, bytes.size)
+                            ? json_integer(strtoll(text, NULL, 10))
+                            : json_null());
+    if (sha256.size == 32)
+        text_hex(sha256.data, 32, digest);
+    json_object_set_new(file, "sha256", sha256.size == 32 ? json_string(digest) : json_null());
+    return json_pack("{s:o}", "file", file);
+}
+
+static json_t *json_value(uint8_t kind, struct span value, struct span extra)
 {
     char text[40];
     switch (kind) {
     case ENTRY_SECRET:
         return json_pack("{s:b}", "secret", 1);
+    case ENTRY_FILE:
+        return json_file(value, extra);
     case ENTRY_BOOL:
         return json_boolean(span_is(value, "true"));
     case ENTRY_INTEGER:
@@ -117,9 +134,9 @@ json_t *json_entries(struct span entries)
             list = json_array();
             object_set(object, entry.name, list);
         } else if (entry.kind > ENTRY_ITEM && entry.kind < ENTRY_LABEL && list != NULL) {
-            json_array_append_new(list, json_value(entry.kind - ENTRY_ITEM, entry.value));
+            json_array_append_new(list, json_value(entry.kind - ENTRY_ITEM, entry.value, entry.extra));
         } else {
-            object_set(object, entry.name, json_value(entry.kind, entry.value));
+            object_set(object, entry.name, json_value(entry.kind, entry.value, entry.extra));
         }
     }
     return object;

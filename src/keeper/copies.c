@@ -12,7 +12,7 @@
 #include "sallyport/base/fd.h"
 
 #define PIECE_BYTES      (1024 * 1024)
-#define HASH_PIECE_BYTES (64 * 1024)
+#define SEEN_PIECE_BYTES (64 * 1024)
 
 struct copy {
     TAILQ_ENTRY(copy) in_list;
@@ -20,7 +20,7 @@ struct copy {
     uint64_t from_at, to_at;
     uint64_t size, copied, synced;
     bool syncs;
-    struct hash *hash; /* or NULL */
+    copy_seen *seen; /* or NULL */
     copy_ended *ended;
     void *arg;
 };
@@ -38,7 +38,6 @@ static void copy_free(struct copy *copy)
 {
     fd_close(&copy->from_fd);
     fd_close(&copy->to_fd);
-    hash_free(copy->hash);
     free(copy);
 }
 
@@ -60,20 +59,19 @@ int copy_begin(struct keeper *keeper, const struct copy_wish *wish, struct copy 
 {
     struct copy *copy = calloc(1, sizeof *copy);
     if (copy == NULL)
-        return fail(err, ENOMEM, "copy standard input");
+        return fail(err, ENOMEM, "copy input");
     *copy = (struct copy){ .from_fd = fcntl(wish->from_fd, F_DUPFD_CLOEXEC, 3),
                            .to_fd = fcntl(wish->to_fd, F_DUPFD_CLOEXEC, 3),
                            .from_at = wish->from_at,
                            .to_at = wish->to_at,
                            .size = wish->size,
                            .syncs = wish->syncs,
-                           .hash = wish->hashes ? hash_new() : NULL,
+                           .seen = wish->seen,
                            .ended = wish->ended,
                            .arg = wish->arg };
-    if (copy->from_fd < 0 || copy->to_fd < 0 || (wish->hashes && copy->hash == NULL)) {
-        int done = fail(err, copy->from_fd < 0 || copy->to_fd < 0 ? EMFILE : ENOMEM, "copy standard input");
+    if (copy->from_fd < 0 || copy->to_fd < 0) {
         copy_free(copy);
-        return done;
+        return fail(err, EMFILE, "copy input");
     }
     TAILQ_INSERT_TAIL(&keeper->copies.list, copy, in_list);
     timer_start(keeper->copies.step, 0);
@@ -89,21 +87,16 @@ void copy_stop(struct keeper *keeper, struct copy *copy)
     copy_free(copy);
 }
 
-void copy_sha256(const struct copy *copy, uint8_t ret_digest[HASH_BYTES])
+/* What was copied is read again, to be shown: from memory, as `from` is a memory file then. */
+static int show_piece(struct copy *copy, uint64_t size, struct error *err)
 {
-    hash_result(copy->hash, ret_digest);
-}
-
-/* What is copied next is read again for its hash: from memory, as `from` is a memory file then. */
-static int hash_piece(struct copy *copy, uint64_t size, struct error *err)
-{
-    uint8_t piece[HASH_PIECE_BYTES];
+    uint8_t piece[SEEN_PIECE_BYTES];
     for (uint64_t at = 0; at < size;) {
         size_t most = size - at < sizeof piece ? (size_t)(size - at) : sizeof piece;
         ssize_t got = pread(copy->from_fd, piece, most, (off_t)(copy->from_at + copy->copied + at));
         if (got <= 0)
-            return fail(err, got < 0 ? errno : EIO, "read standard input");
-        hash_update(copy->hash, piece, (size_t)got);
+            return fail(err, got < 0 ? errno : EIO, "read input");
+        copy->seen(copy->arg, piece, (size_t)got);
         at += (uint64_t)got;
     }
     return 0;
@@ -118,8 +111,8 @@ static int move_piece(struct copy *copy, struct error *err)
     if (moved < 0 && errno == EINTR)
         return 1;
     if (moved <= 0)
-        return fail(err, moved < 0 ? errno : EIO, "copy standard input");
-    int done = copy->hash != NULL ? hash_piece(copy, (uint64_t)moved, err) : 0;
+        return fail(err, moved < 0 ? errno : EIO, "copy input");
+    int done = copy->seen != NULL ? show_piece(copy, (uint64_t)moved, err) : 0;
     if (done < 0)
         return done;
     if (copy->syncs)
@@ -140,7 +133,7 @@ static int sync_piece(struct copy *copy, struct error *err)
         copy->synced += PIECE_BYTES;
         return 1;
     }
-    return fdatasync(copy->to_fd) < 0 ? fail(err, errno, "sync standard input") : 0;
+    return fdatasync(copy->to_fd) < 0 ? fail(err, errno, "sync input") : 0;
 }
 
 /* 1 while there is more to do. */

@@ -84,7 +84,7 @@ bool job_change(struct keeper *keeper, struct job *job, enum job_event event)
 static void settle_files(struct keeper *keeper, struct job *job)
 {
     struct error err = { 0 };
-    if (job->record.has_stdin)
+    if (job->record.has_stdin || job->record.has_files)
         stdin_file_remove(keeper->state_fd, &job->record.id);
     keeper->sweep.is_due = true;
     /* A follower of a job that never ran made empty files. */

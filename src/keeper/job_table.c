@@ -29,7 +29,7 @@ struct job *job_remember(struct keeper *keeper, const struct job_record *record)
     if (job == NULL)
         return NULL;
     job->record = *record;
-    job->stdin_fd = -1;
+    job->stdin_fd = job->files_fd = -1;
     LIST_INIT(&job->watches);
     LIST_INSERT_HEAD(&keeper->jobs.buckets[bucket_of(&record->id)], job, in_table);
     keeper->jobs.count++;

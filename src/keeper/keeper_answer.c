@@ -59,24 +59,30 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_stdin, evidence) == 0,
               "evidence comes first");
 
-/* The descriptors must be the ones that the message speaks of: a connection, then standard input. */
-static bool sort_fds(const struct message *message, int *ret_connection_fd, int *ret_stdin_fd)
+/* Takes the next one when the message speaks of it. */
+static bool next_fd(const struct message *message, bool is_wanted, unsigned *count, int *ret_fd)
+{
+    *ret_fd = -1;
+    if (!is_wanted)
+        return true;
+    if (message->fd_count <= *count)
+        return false;
+    *ret_fd = message->fds[(*count)++];
+    return true;
+}
+
+/* The descriptors must be the ones that the message speaks of: a connection, then standard input, then files. */
+static bool sort_fds(const struct message *message, int *ret_connection_fd, int *ret_stdin_fd, int *ret_files_fd)
 {
     const struct evidence *evidence = &message->body.whoami.evidence;
-    unsigned wanted = 0;
-    *ret_connection_fd = *ret_stdin_fd = -1;
-    if (evidence->kind == EVIDENCE_PEER) {
-        if (message->fd_count <= wanted)
-            return false;
-        *ret_connection_fd = message->fds[wanted++];
-    }
-    if ((message->type == MSG_SUBMIT && message->body.submit.has_stdin) ||
-        (message->type == MSG_STDIN && message->body.stdin_chunk.has_bytes)) {
-        if (message->fd_count <= wanted)
-            return false;
-        *ret_stdin_fd = message->fds[wanted++];
-    }
-    return message->fd_count == wanted;
+    bool is_submit = message->type == MSG_SUBMIT;
+    bool has_bytes =
+        is_submit ? message->body.submit.has_stdin : message->type == MSG_STDIN && message->body.stdin_chunk.has_bytes;
+    unsigned count = 0;
+    return next_fd(message, evidence->kind == EVIDENCE_PEER, &count, ret_connection_fd) &&
+           next_fd(message, has_bytes, &count, ret_stdin_fd) &&
+           next_fd(message, is_submit && message->body.submit.has_files, &count, ret_files_fd) &&
+           message->fd_count == count;
 }
 
 /* The one thing that can be had without a caller, where the owner wants that: a loopback listener for metrics alone. */
@@ -100,7 +106,7 @@ static void answer_request(struct keeper *keeper, const struct message *message,
         .id = message->request_id, .type = message->type, .intake = intake, .evidence = &message->body.whoami.evidence
     };
     int connection_fd;
-    if (!sort_fds(message, &connection_fd, &request.stdin_fd)) {
+    if (!sort_fds(message, &connection_fd, &request.stdin_fd, &request.files_fd)) {
         peer_break(&keeper->front, "descriptors that its message does not speak of");
         return;
     }

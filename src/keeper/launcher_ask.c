@@ -4,6 +4,7 @@
 
 #include "keeper.h"
 #include "launcher_answer.h"
+#include "stdin_file.h"
 #include "stdin_stream.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
@@ -21,7 +22,8 @@ static int fill_launch(struct keeper *keeper, const struct job *job, struct msg_
                                    .command = (uint32_t)command,
                                    .timeout_ms = job->record.timeout_ms,
                                    .source = job->record.source,
-                                   .has_stdin = job->record.has_stdin };
+                                   .has_stdin = job->record.has_stdin,
+                                   .has_files = job->record.has_files };
     text_copy(launch->actor, sizeof launch->actor, job->record.actor);
     audit_head(keeper->store, head);
     launch->audit_head = (struct span){ head, HASH_BYTES };
@@ -46,8 +48,13 @@ bool ask_launch(struct keeper *keeper, struct job *job)
         queue_pause(keeper, 1000);
         return false;
     }
-    const int *stdin_fd = job->record.is_stdin_stream ? &job->stream->file_fd : &job->stdin_fd;
-    job->was_ordered = peer_send(&keeper->launcher, MSG_LAUNCH, 0, &launch, stdin_fd, launch.has_stdin);
+    int fds[INPUT_COUNT];
+    unsigned count = 0;
+    if (launch.has_stdin)
+        fds[count++] = job->record.is_stdin_stream ? job->stream->file_fd : job->stdin_fd;
+    if (launch.has_files)
+        fds[count++] = job->files_fd;
+    job->was_ordered = peer_send(&keeper->launcher, MSG_LAUNCH, 0, &launch, fds, count);
     return job->was_ordered;
 }
 

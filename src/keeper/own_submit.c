@@ -21,12 +21,15 @@ struct caller caller_for(const char *name, uint8_t via, const char *command, str
 void submit_own(struct keeper *keeper, struct own_submit *own, const struct caller *who, const struct msg_submit *asked)
 {
     static struct message message; /* large, and one at a time: nothing of it is used after the answer */
-    const struct request request = {
-        .type = MSG_SUBMIT, .evidence = &message.body.submit.evidence, .who = who, .stdin_fd = -1, .own = own
-    };
+    const struct request request = { .type = MSG_SUBMIT,
+                                     .evidence = &message.body.submit.evidence,
+                                     .who = who,
+                                     .stdin_fd = -1,
+                                     .files_fd = -1,
+                                     .own = own };
     message.type = MSG_SUBMIT;
     message.body.submit = *asked;
     message.body.submit.evidence = (struct evidence){ 0 };
-    message.body.submit.has_stdin = false;
+    message.body.submit.has_stdin = message.body.submit.has_files = false;
     answer_submit(keeper, &request, &message);
 }

@@ -197,7 +197,7 @@ uint32_t queue_position(const struct keeper *keeper, const struct job *job)
 enum job_wait queue_forecast(struct keeper *keeper, const struct job_record *record, uint32_t *ret_position,
                              char ret_text[REASON_MAX_BYTES])
 {
-    struct job job = { .record = *record, .stdin_fd = -1 };
+    struct job job = { .record = *record, .stdin_fd = -1, .files_fd = -1 };
     job.record.sequence = UINT64_MAX;
     job.record.created_unix_ms = clock_unix_ms();
     queue_add(keeper, &job);

@@ -15,8 +15,8 @@ struct request {
     enum msg_type type;
     const struct evidence *evidence;
     const struct caller *who; /* NULL: unknown; then the answer is 401 whatever was asked */
-    int stdin_fd;             /* of a submit, or bytes for a stream; or -1: the message owns it */
-    struct intake *intake;    /* of a submit whose standard input is stored, or NULL */
+    int stdin_fd, files_fd;   /* of a submit; stdin_fd also the bytes for a stream; or -1; the message owns them */
+    struct intake *intake;    /* of a submit whose standard input and files are stored, or NULL */
     struct own_submit *own;   /* the keeper's own submit (own_submit.h): nobody at the front waits; or NULL */
     bool is_trial;            /* what is refused is the answer (submit_trial.c), and no refusal */
 };

@@ -23,6 +23,8 @@ static const char *why_not(const struct job_record *record, const char **ret_cod
         return "its parameters were not kept, for its command keeps metadata only; submit it with them";
     if (record->has_stdin && !(record->is_stdin_stream && record->stdin_bytes == 0))
         return "it had standard input, which is kept until a job's end and not given to another; submit it with that";
+    if (record->has_files)
+        return "it had files, which are kept until a job's end and not given to another; submit it with them";
     *ret_code = "secrets-required";
     return record->has_secrets ? "it had secret parameters, which are never kept; submit it with them" : NULL;
 }
@@ -96,8 +98,8 @@ void answer_rerun(struct keeper *keeper, const struct request *request, const st
 {
     struct job_record record;
     const char *code, *why;
-    if (asked->has_stdin || asked->params.size > 0)
-        request_distrust(keeper, request, "a rerun with parameters or standard input of its own");
+    if (asked->has_stdin || asked->has_files || asked->params.size > 0)
+        request_distrust(keeper, request, "a rerun with parameters or input of its own");
     else if (!look_for_job(keeper, request, &asked->rerun_of, &record))
         return;
     else if ((why = why_not(&record, &code)) != NULL && may_run(request->who, record.command))

@@ -259,7 +259,7 @@ static void on_copied(struct keeper *keeper, void *arg, int result, const struct
     struct error sync_err = { 0 };
     chunk->copy = NULL;
     if (result == 0 && chunk->before_bytes == 0 && keeper->rules.settings.syncs_fully) {
-        result = stdin_files_sync(keeper->state_fd, &sync_err); /* the file may be new */
+        result = stdin_files_sync(keeper->state_fd, INPUT_STDIN, &sync_err); /* the file may be new */
         err = &sync_err;
     }
     if (result == 0 && is_fed(job)) {

@@ -1,4 +1,4 @@
-/* A stored standard input becomes a sealed memory file again, which is what the launcher takes, before its job starts. */
+/* Stored standard input and files become sealed memory files again, which is what the launcher takes, before their job starts. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@ struct job;
 struct keeper;
 
 /*
- * Whether the job may start for its standard input. False: it is being read, piece by piece, or could not be; the turn
+ * Whether the job may start for its input. False: some is being read, piece by piece, or could not be; the turn
  * that follows asks again.
  */
 bool stdin_is_ready(struct keeper *keeper, struct job *job);

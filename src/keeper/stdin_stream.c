@@ -58,7 +58,7 @@ int stdin_stream_open(struct keeper *keeper, struct job *job, struct error *err)
     if (job->record.stdin_bytes == 0) /* otherwise it must be there */
         done = stdin_file_extend(keeper->state_fd, &job->record.id, 0, &made_fd, err);
     if (done == 0)
-        done = stdin_file_open(keeper->state_fd, &job->record.id, &file_fd, &bytes, err);
+        done = stdin_file_open(keeper->state_fd, INPUT_STDIN, &job->record.id, &file_fd, &bytes, err);
     if (done < 0)
         return done;
     struct stdin_stream *stream = stream_new(keeper, job);
@@ -135,7 +135,7 @@ static int check_handed(struct keeper *keeper, const struct job *job, int file_f
     auto_fd int own_fd = -1;
     uint64_t bytes;
     struct stat own, file, pipe;
-    int done = stdin_file_open(keeper->state_fd, &job->record.id, &own_fd, &bytes, err);
+    int done = stdin_file_open(keeper->state_fd, INPUT_STDIN, &job->record.id, &own_fd, &bytes, err);
     if (done < 0)
         return done;
     if (fstat(own_fd, &own) < 0 || fstat(file_fd, &file) < 0 || fstat(pipe_fd, &pipe) < 0)

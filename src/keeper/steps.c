@@ -34,7 +34,7 @@ static int each_listed(struct keeper *keeper, const struct submit *submit, visit
     for (uint32_t i = 0; i < command->step_count; i++) {
         const struct follow *follow = &command->follows[i];
         struct writer out = { room, sizeof room };
-        int done = follow_expand(policy, command, follow, submit->asked->params, NULL, &out, err);
+        int done = follow_expand(policy, command, follow, submit->given, NULL, &out, err);
         if (done < 0)
             return fail_in(err, "step %u", i + 1);
         struct step step = { .index = i + 1,

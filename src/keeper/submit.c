@@ -1,5 +1,5 @@
 /*
- * A job is accepted here: its standard input first, beside the work of the loop (intake.h); then the record, its
+ * A job is accepted here: its standard input and files first, beside the work of the loop (intake.h); then the record, its
  * idempotency key and its audit entry in one commit; then the answer.
  */
 #include "submit.h"
@@ -101,6 +101,7 @@ struct job_record submit_record(const struct submit *submit)
                                  .is_stdin_stream = is_stream,
                                  .has_stdin_ended = is_stream && request->own != NULL, /* nobody would feed it */
                                  .stdin_bytes = asked->has_stdin ? submit->stdin_bytes : 0,
+                                 .has_files = asked->has_files,
                                  .has_secrets = submit->has_secrets,
                                  .is_metadata_only = submit->command->keeps_metadata_only,
                                  .timeout_ms =
@@ -176,11 +177,11 @@ static bool keep_secrets(const struct submit *submit, struct job *job)
 {
     if (!submit->has_secrets)
         return true;
-    job->secret_params = malloc(submit->asked->params.size);
+    job->secret_params = malloc(submit->given.size);
     if (job->secret_params == NULL)
         return false;
-    memcpy(job->secret_params, submit->asked->params.data, submit->asked->params.size);
-    job->secret_params_bytes = submit->asked->params.size;
+    memcpy(job->secret_params, submit->given.data, submit->given.size);
+    job->secret_params_bytes = submit->given.size;
     return true;
 }
 
@@ -271,8 +272,12 @@ static void accept_submit(struct keeper *keeper, const struct submit *submit)
 static void take_in(struct keeper *keeper, const struct submit *submit, const struct message *message)
 {
     struct error err = { 0 };
-    bool wants_hash = submit->asked->idempotency_key[0] != '\0';
-    if (intake_begin(keeper, message, submit->request->stdin_fd, submit->stdin_bytes, wants_hash, &err) < 0)
+    const struct intake_wish wish = { .stdin_fd = submit->request->stdin_fd,
+                                      .stdin_bytes = submit->stdin_bytes,
+                                      .wants_hash = submit->asked->idempotency_key[0] != '\0',
+                                      .files_fd = submit->request->files_fd,
+                                      .files = &submit->files };
+    if (intake_begin(keeper, message, &wish, &err) < 0)
         request_fail(keeper, submit->request, &err);
 }
 

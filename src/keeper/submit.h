@@ -7,6 +7,7 @@
 #pragma once
 
 #include "keeper_answer.h"
+#include "sallyport/base/file_bundle.h"
 #include "sallyport/store/store.h"
 
 #define STORE_RETRY_AFTER_S 30 /* of what is refused because the disk has no room */
@@ -20,6 +21,9 @@ struct submit {
     bool is_ad_hoc;      /* a sequence that the caller put together */
     uint32_t step_count; /* 0: an ordinary job */
     uint64_t stdin_bytes;
+    struct bundle files; /* that were handed over; none: count is 0 */
+    uint8_t with_files[PARAMS_MAX_BYTES];
+    struct span given;                  /* the parameters as they came, and an entry for each file */
     uint8_t redacted[PARAMS_MAX_BYTES]; /* the parameters as a record may keep them */
     struct span params;
     bool has_secrets;
@@ -48,6 +52,13 @@ void submit_join(struct keeper *keeper, const struct submit *submit, const struc
  */
 bool submit_check(struct keeper *keeper, struct submit *submit);
 
+/* A part of them: the uploads (submit_files.c). Fills in `files` and `given`. */
+bool submit_check_files(struct keeper *keeper, struct submit *submit);
+
+/* Whether a request to the command can have files; and the entries of those that this one has. */
+bool submit_takes_files(const struct submit *submit);
+struct span submit_file_entries(const struct submit *submit);
+
 /* A part of them: the rules of the queue for parameters that are right. */
 bool submit_check_rules(struct keeper *keeper, struct submit *submit);
 bool submit_fill_in_keys(struct keeper *keeper, struct submit *submit);
@@ -56,7 +67,7 @@ bool submit_check_rates(struct keeper *keeper, const struct submit *submit);
 /* Part of the transaction that adds the job. */
 int submit_note_rates(struct keeper *keeper, const struct submit *submit, uint64_t now_unix_ms, struct error *err);
 
-/* Whether its standard input must be stored before it can be accepted. Then the checks that need it come after that. */
+/* Whether its standard input or files must be stored before it can be accepted. Then the checks that need it come after that. */
 bool submit_needs_intake(const struct submit *submit);
 
 /* The record of the job that it becomes. */

@@ -130,7 +130,7 @@ static int check_values(struct keeper *keeper, struct submit *submit, struct wri
     check_labels(submit, errors);
     if (submit->is_ad_hoc)
         return steps_check(keeper, submit, errors, err);
-    int done = matcher_check(keeper->rules.matcher, submit->command_index, asked->params, errors, err);
+    int done = matcher_check(keeper->rules.matcher, submit->command_index, submit->given, errors, err);
     if (done == 0 && command_is_sequence(submit->command))
         done = steps_check(keeper, submit, errors, err);
     return done;
@@ -142,7 +142,7 @@ static int count_steps(struct submit *submit, struct error *err)
     const struct msg_submit *asked = submit->asked;
     if (!submit->is_ad_hoc && (asked->steps.size > 0 || asked->parallel > 0))
         return fail_plain(err, EBADMSG, "steps for a command that has its own");
-    if (submit->is_ad_hoc && (asked->params.size > 0 || asked->has_stdin))
+    if (submit->is_ad_hoc && (asked->params.size > 0 || asked->has_stdin || asked->has_files))
         return fail_plain(err, EBADMSG, "a sequence with what belongs to its steps");
     if (!command_is_sequence(submit->command))
         return 0;
@@ -222,7 +222,7 @@ static bool redact(struct keeper *keeper, struct submit *submit)
     struct error err = { 0 };
     if (submit->is_ad_hoc)
         return true; /* it has no parameters, and its steps no secrets */
-    if (matcher_redact(keeper->rules.matcher, submit->command_index, submit->asked->params, &out, &err) < 0) {
+    if (matcher_redact(keeper->rules.matcher, submit->command_index, submit->given, &out, &err) < 0) {
         request_distrust(keeper, submit->request, err.text);
         return false;
     }
@@ -230,8 +230,8 @@ static bool redact(struct keeper *keeper, struct submit *submit)
     if (submit->command->keeps_metadata_only)
         submit->params.size = 0; /* not in the record, and not in the digest of an idempotency key */
     submit->has_secrets =
-        submit->params.size != submit->asked->params.size ||
-        (submit->params.size > 0 && memcmp(submit->params.data, submit->asked->params.data, submit->params.size) != 0);
+        submit->params.size != submit->given.size ||
+        (submit->params.size > 0 && memcmp(submit->params.data, submit->given.data, submit->params.size) != 0);
     return true;
 }
 
@@ -244,8 +244,10 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     struct error err = { 0 };
     if (submit->asked->idempotency_key[0] == '\0' || request->is_trial)
         return true;
-    const uint8_t *stdin_sha256 = request->intake != NULL ? request->intake->sha256 : NULL;
-    int found = request_digest(submit->asked, submit->params, stdin_sha256, submit->digest, &err);
+    const uint8_t *stdin_sha256 = submit->asked->has_stdin && request->intake != NULL ? request->intake->sha256 : NULL;
+    /* Input is told by its digest also where the record keeps no value. */
+    struct span params = submit->command->keeps_metadata_only ? submit_file_entries(submit) : submit->params;
+    int found = request_digest(submit->asked, params, stdin_sha256, submit->digest, &err);
     struct key_scope scope = submit_scope(submit);
     if (found == 0)
         found = store_key_find(keeper->store, &scope, clock_unix_ms(), &submitted.job_id, digest, &err);
@@ -263,16 +265,18 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
     return false;
 }
 
-/* Whether it is the same request again can only be said when its standard input was read. */
+/* Whether it is the same request again can only be said when its input was read. What a command does not take is not. */
 static bool is_known_later(const struct submit *submit)
 {
-    return submit->asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) &&
-           submit->command->stdin_kind != STDIN_NONE && !submit->request->is_trial;
+    const struct msg_submit *asked = submit->asked;
+    bool takes_all = (!asked->has_stdin || submit->command->stdin_kind != STDIN_NONE) &&
+                     (!asked->has_files || submit_takes_files(submit));
+    return asked->idempotency_key[0] != '\0' && submit_needs_intake(submit) && !submit->request->is_trial && takes_all;
 }
 
 bool submit_needs_intake(const struct submit *submit)
 {
-    return submit->asked->has_stdin && submit->request->intake == NULL;
+    return (submit->asked->has_stdin || submit->asked->has_files) && submit->request->intake == NULL;
 }
 
 /* From here on what is refused is what a dry run wants to know. */
@@ -289,7 +293,7 @@ bool submit_check(struct keeper *keeper, struct submit *submit)
         return false;
     if (submit->asked->is_trial)
         begin_trial(submit);
-    if (!check_stdin(keeper, submit) || !redact(keeper, submit))
+    if (!check_stdin(keeper, submit) || !submit_check_files(keeper, submit) || !redact(keeper, submit))
         return false;
     return is_known_later(submit) ||
            (check_key(keeper, submit) && check_request(keeper, submit) && check_drain(keeper, submit) &&

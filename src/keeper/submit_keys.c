@@ -27,8 +27,7 @@ static bool fill_in_key(struct keeper *keeper, const struct submit *submit, enum
     static uint8_t room[KEY_ROOM_BYTES];
     struct writer out = { room, sizeof room };
     struct error err = { 0 };
-    int done =
-        matcher_queue_key(keeper->rules.matcher, submit->command_index, which, submit->asked->params, &out, &err);
+    int done = matcher_queue_key(keeper->rules.matcher, submit->command_index, which, submit->given, &out, &err);
     if (done == -EMSGSIZE)
         request_refuse(keeper, submit->request,
                        &(struct refusal){ .status = 422, .code = "params-invalid", .command = submit->command->name },

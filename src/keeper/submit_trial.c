@@ -33,8 +33,8 @@ static void show_argv(struct keeper *keeper, const struct submit *submit, struct
     struct writer argv = { argv_room, sizeof argv_room }, env = { env_room, sizeof env_room };
     struct error err = { 0 };
     uint32_t argc, envc;
-    verdict->has_argv = matcher_expand(keeper->rules.matcher, submit->command_index, submit->asked->params, &argv,
-                                       &argc, &env, &envc, &err) == 0;
+    verdict->has_argv = matcher_expand(keeper->rules.matcher, submit->command_index, submit->given, &argv, &argc, &env,
+                                       &envc, &err) == 0;
     if (verdict->has_argv)
         verdict->argv = (struct span){ argv_room, (uint32_t)(sizeof argv_room - argv.left) };
     explicit_bzero(env_room, sizeof env_room); /* there may be secrets in it */

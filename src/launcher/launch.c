@@ -27,6 +27,7 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 #include "sallyport/job/job.h"
+#include "sallyport/policy/files.h"
 
 #define OUTPUT_PIPE_BYTES (256 * 1024) /* a burst of output waits here while the keeper is busy; 64 KiB otherwise */
 
@@ -58,8 +59,18 @@ static int check_stdin(const struct command *command, int fd, struct error *err)
     return memfd_check_sealed(fd, command->stdin_max_bytes, NULL, err);
 }
 
+/* Uploads are what the parameters say, and no more than our own policy takes. Their sizes it judges as parameters. */
+static int check_files(const struct command *command, const struct msg_launch *order, int files_fd, struct error *err)
+{
+    struct bundle files;
+    if (files_fd < 0)
+        return files_compare(order->params, NULL, err);
+    int done = bundle_read_sealed(files_fd, command->files_max_bytes, &files, err);
+    return done < 0 ? done : files_compare(order->params, &files, err);
+}
+
 static enum not_launched check_order(const struct launcher *launcher, const struct msg_launch *order, int stdin_fd,
-                                     struct error *err)
+                                     int files_fd, struct error *err)
 {
     const struct policy *policy = launcher->policy;
     if (launcher->phase != PHASE_SERVING) {
@@ -84,6 +95,8 @@ static enum not_launched check_order(const struct launcher *launcher, const stru
         done = check_stdin(&policy->commands[order->command], stdin_fd, err);
     if (done == 0 && order->audit_head.size != START_RECORD_HEAD_BYTES)
         done = fail_plain(err, EINVAL, "the order names no head of the audit trail");
+    if (done == 0)
+        done = check_files(&policy->commands[order->command], order, files_fd, err);
     if (done == 0)
         done = matcher_check(launcher->matcher, order->command, order->params, NULL, err);
     return done < 0 ? NOT_LAUNCHED_INVALID : NOT_LAUNCHED_NONE;
@@ -181,7 +194,8 @@ static int note_start(struct launcher *launcher, const struct msg_launch *order,
 }
 
 /* Everything that this process does for a start. step names what could not be done. */
-static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd, const char **step, struct error *err)
+static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd, int files_fd, const char **step,
+                 struct error *err)
 {
     struct launcher *launcher = slot->launcher;
     const struct command *command = &launcher->policy->commands[order->command];
@@ -220,21 +234,26 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
         .degraded = run->degraded,
         .uid = slot->uid,
         .gid = slot->gid,
+        .has_files = files_fd >= 0,
     };
     done = plan_build(&plan_order, &room, err);
     if (done < 0)
         return done;
     *step = "order";
-    const int fds[CELL_FD_CGROUP + 1] = {
+    int fds[CELL_FDS_MAX] = {
         [CELL_FD_ROOT] = slot_find_root(slot, launcher->policy->generation, command->root),
         [CELL_FD_STDIN] = stream >= 0     ? stream
                           : stdin_fd >= 0 ? stdin_fd
                                           : launcher->null_fd,
         [CELL_FD_STDOUT] = out,
         [CELL_FD_STDERR] = errors,
-        [CELL_FD_CGROUP] = run->cgroup.directory,
     };
-    return supervisor_run(slot, &room.plan, fds, run->has_cgroup ? CELL_FD_CGROUP + 1 : CELL_RUN_FDS, err);
+    unsigned count = CELL_RUN_FDS; /* what may be missing follows in its order */
+    if (files_fd >= 0)
+        fds[count++] = files_fd;
+    if (run->has_cgroup)
+        fds[count++] = run->cgroup.directory;
+    return supervisor_run(slot, &room.plan, fds, count, err);
 }
 
 /* Back to a free slot, as if the order had not come. */
@@ -257,14 +276,14 @@ static bool may_pass(int done)
 }
 
 static void launch_in(struct slot *slot, const struct msg_launch *order, uint32_t request_id, int stdin_fd,
-                      uint32_t degraded)
+                      int files_fd, uint32_t degraded)
 {
     struct launcher *launcher = slot->launcher;
     struct error err = { 0 };
     const char *step = "";
     slot_set_state(slot, SLOT_STARTING);
     run_prepare(launcher, order, degraded, &slot->run);
-    int done = start(slot, order, stdin_fd, &step, &err);
+    int done = start(slot, order, stdin_fd, files_fd, &step, &err);
     plan_wipe(&room);
     if (done == 0) {
         deadline_set(slot, DEADLINE_START, CELL_START_WAIT_MS);
@@ -283,10 +302,11 @@ static void launch_in(struct slot *slot, const struct msg_launch *order, uint32_
         supervisor_lose(slot, err.text);
 }
 
-void launch_job(struct launcher *launcher, const struct msg_launch *order, uint32_t request_id, int stdin_fd)
+void launch_job(struct launcher *launcher, const struct msg_launch *order, uint32_t request_id, int stdin_fd,
+                int files_fd)
 {
     struct error err = { 0 };
-    enum not_launched why = check_order(launcher, order, stdin_fd, &err);
+    enum not_launched why = check_order(launcher, order, stdin_fd, files_fd, &err);
     if (why != NOT_LAUNCHED_NONE) {
         tell_not_launched(launcher, request_id, &order->job_id, why, err.text);
         return;
@@ -307,7 +327,7 @@ void launch_job(struct launcher *launcher, const struct msg_launch *order, uint3
     struct slot *slot =
         slot_find_free(launcher, command->account, launcher->policy->generation, command->root, &is_hopeless);
     if (slot != NULL)
-        launch_in(slot, order, request_id, stdin_fd, needed);
+        launch_in(slot, order, request_id, stdin_fd, files_fd, needed);
     else if (is_hopeless)
         report_failed(launcher, order, "slot",
                       "no slot was made for this command's user and root: look into the log of "

@@ -57,7 +57,8 @@ int launcher_lock_down(const struct launcher *launcher, struct error *err);
 void launcher_take(struct launcher *launcher, struct message *message);
 
 /* launch.c */
-void launch_job(struct launcher *launcher, const struct msg_launch *order, uint32_t request_id, int stdin_fd);
+void launch_job(struct launcher *launcher, const struct msg_launch *order, uint32_t request_id, int stdin_fd,
+                int files_fd);
 
 /*
  * keeper_tell.c: what the keeper hears. All of it is dropped while there is no keeper, or before it was greeted; what

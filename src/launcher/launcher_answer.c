@@ -13,10 +13,12 @@
 static bool answer_launch(struct launcher *launcher, struct message *message)
 {
     const struct msg_launch *order = &message->body.launch;
-    if (message->fd_count != (order->has_stdin ? 1u : 0u))
+    unsigned files_at = order->has_stdin ? 1 : 0;
+    if (message->fd_count != files_at + (order->has_files ? 1u : 0u))
         return false;
     auto_fd int stdin_fd = order->has_stdin ? fd_take(&message->fds[0]) : -1;
-    launch_job(launcher, order, message->request_id, stdin_fd);
+    auto_fd int files_fd = order->has_files ? fd_take(&message->fds[files_at]) : -1;
+    launch_job(launcher, order, message->request_id, stdin_fd, files_fd);
     return true;
 }
 

@@ -186,6 +186,7 @@ int plan_build(const struct plan_order *order, struct plan_room *ret_room, struc
     build_program(command, plan);
     build_limits(order, plan);
     plan->filter = (struct span){ filter->program, filter->program_bytes };
+    plan->has_files = order->has_files;
     int done = build_texts(order, ret_room, err);
     if (done == 0)
         done = build_secrets(order, ret_room, err);

@@ -25,6 +25,7 @@ struct plan_order {
     uint64_t now_unix_ms;
     uint32_t degraded; /* enum degrade: the weaker means to use */
     uint32_t uid, gid; /* the job's, inside its slot */
+    bool has_files;    /* uploads go with it */
 };
 
 /* What the plan's spans point into. Holds a job's secrets until plan_wipe(). */

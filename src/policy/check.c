@@ -5,14 +5,15 @@
 #include <string.h>
 
 #include "sallyport/base/error.h"
+#include "sallyport/policy/files.h"
 #include "sallyport/policy/policy.h"
 
 static int check_rule(const struct param_rule *rule, bool is_item, struct error *err)
 {
     if (rule->type <= PARAM_NONE || rule->type >= PARAM_TYPE_COUNT)
         return fail_plain(err, EINVAL, "has no type");
-    if (is_item && (rule->type == PARAM_LIST || rule->type == PARAM_SECRET))
-        return fail_plain(err, EINVAL, "a list holds neither lists nor secrets");
+    if (is_item && (rule->type == PARAM_LIST || rule->type == PARAM_SECRET || rule->type == PARAM_FILE))
+        return fail_plain(err, EINVAL, "a list holds neither lists nor secrets nor files");
     if (rule->type == PARAM_ENUM && rule->value_count == 0)
         return fail_plain(err, EINVAL, "an enum needs values");
     if (isnan(rule->min_number) || isnan(rule->max_number))
@@ -20,7 +21,7 @@ static int check_rule(const struct param_rule *rule, bool is_item, struct error 
     return 0;
 }
 
-/* A name may become a file of /run/secrets: one path element, and never "." or "..". */
+/* A name may become a file of /run/secrets or /run/files: one path element, and never "." or "..". */
 static bool is_param_name(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
@@ -36,12 +37,26 @@ static int check_param(const struct param *param, struct error *err)
         done = check_rule(&param->item, true, err);
     if (done < 0)
         return done;
-    if (param->has_default && param->rule.type == PARAM_SECRET)
-        return fail_plain(err, EINVAL, "a secret has no default");
+    if (param->has_default && (param->rule.type == PARAM_SECRET || param->rule.type == PARAM_FILE))
+        return fail_plain(err, EINVAL, "a secret or a file has no default");
     if (param->has_default && param->rule.type != PARAM_LIST && param->default_count != 1)
         return fail_plain(err, EINVAL, "a default is one value");
     if (param->env_name[0] != '\0' && param->rule.type != PARAM_SECRET)
         return fail_plain(err, EINVAL, "only secrets are delivered in a variable");
+    return 0;
+}
+
+/* What a file of one job can be. Names of parts of a request that mean something else are no parameter's. */
+static int check_file(const struct command *command, const struct param *param, struct error *err)
+{
+    if (param->rule.type != PARAM_FILE)
+        return 0;
+    if (command_is_sequence(command))
+        return fail_plain(err, EINVAL, "a sequence has no program that could read a file");
+    if (files_name_is_taken(param->name))
+        return fail_plain(err, EINVAL, "a part of a request has this name already");
+    if (param->rule.file_max_bytes > command->files_max_bytes || command->files_max_bytes > UPLOADS_MAX_BYTES)
+        return fail_plain(err, EINVAL, "it may be larger than all files of a job together");
     return 0;
 }
 
@@ -51,7 +66,7 @@ static int check_params(const struct command *command, struct error *err)
         return fail_plain(err, EINVAL, "more than %d parameters", PARAM_COUNT_MAX);
     for (uint32_t i = 0; i < command->param_count; i++) {
         const struct param *param = &command->params[i];
-        if (check_param(param, err) < 0)
+        if (check_param(param, err) < 0 || check_file(command, param, err) < 0)
             return fail_in(err, "parameter '%s'", param->name);
         if (command_find_param(command, param->name) != (int)i)
             return fail_plain(err, EINVAL, "parameter '%s': named twice", param->name);
@@ -87,6 +102,19 @@ int template_check(const struct command *command, const struct template *templat
     return 0;
 }
 
+/* A file is an argument of the program, or nothing: its path says nothing to anybody else. */
+int template_check_no_file(const struct command *command, const struct template *template, struct error *err)
+{
+    for (uint32_t i = 0; i < template->piece_count; i++) {
+        const struct template_piece *piece = &template->pieces[i];
+        if (piece->literal == NULL && piece->param < command->param_count &&
+            command->params[piece->param].rule.type == PARAM_FILE)
+            return fail_plain(err, EINVAL, "'%s' is a file, which is an argument and nothing else",
+                              command->params[piece->param].name);
+    }
+    return 0;
+}
+
 static bool is_program(const struct template *template)
 {
     return !template->is_spread && template->piece_count == 1 && template->pieces[0].literal != NULL &&
@@ -108,7 +136,8 @@ static int check_templates(const struct command *command, struct error *err)
         const struct env_entry *entry = &command->env[i];
         if (entry->name[0] == '\0' || strchr(entry->name, '=') != NULL || entry->value.is_spread)
             return fail_plain(err, EINVAL, "variable '%s': a name without '=', and one value", entry->name);
-        if (template_check(command, &entry->value, false, err) < 0)
+        if (template_check(command, &entry->value, false, err) < 0 ||
+            template_check_no_file(command, &entry->value, err) < 0)
             return fail_in(err, "variable '%s'", entry->name);
     }
     return 0;
@@ -128,7 +157,8 @@ static int check_key(const struct command *command, const struct template *key, 
         if (piece->param < command->param_count && command->params[piece->param].rule.type == PARAM_SECRET)
             return fail_plain(err, EINVAL, "a key holds no secret");
     }
-    return template_check(command, key, false, err);
+    int done = template_check(command, key, false, err);
+    return done < 0 ? done : template_check_no_file(command, key, err);
 }
 
 static int check_queue(const struct command *command, struct error *err)

@@ -18,5 +18,8 @@ int command_check(const struct command *command, struct error *err);
 int template_check(const struct command *command, const struct template *template, bool may_name_job,
                    struct error *err);
 
+/* No piece of it is a file. */
+int template_check_no_file(const struct command *command, const struct template *template, struct error *err);
+
 /* Whether a piece's `param` stands for an enum job_fact. */
 bool is_job_fact(uint32_t param);

@@ -17,9 +17,9 @@ static int check_pass(const struct command *from, const struct command *target, 
     if (index < 0)
         return fail_plain(err, EINVAL, "command '%s' has no parameter '%s'", target->name, pass->name);
     const struct param *param = &target->params[index];
-    if (param->rule.type == PARAM_SECRET)
-        return fail_plain(err, EINVAL, "'%s' of '%s' is a secret, and no value that is written down is one", pass->name,
-                          target->name);
+    if (param->rule.type == PARAM_SECRET || param->rule.type == PARAM_FILE)
+        return fail_plain(err, EINVAL, "'%s' of '%s' is a %s, and no value that is written down is one", pass->name,
+                          target->name, param->rule.type == PARAM_FILE ? "file" : "secret");
     if ((param->rule.type == PARAM_LIST) != pass->is_list || (!pass->is_list && pass->value_count != 1))
         return fail_plain(err, EINVAL, "'%s' of '%s' is %s", pass->name, target->name,
                           pass->is_list ? "a single value" : "a list");
@@ -27,7 +27,8 @@ static int check_pass(const struct command *from, const struct command *target, 
         const struct template *value = &pass->values[i];
         if (value->is_spread && !pass->is_list)
             return fail_plain(err, EINVAL, "'%s' takes one value", pass->name);
-        if (template_check(from, value, follow->when != FOLLOW_STEP, err) < 0)
+        if (template_check(from, value, follow->when != FOLLOW_STEP, err) < 0 ||
+            template_check_no_file(from, value, err) < 0)
             return fail_in(err, "'%s'", pass->name);
         for (uint32_t j = 0; j < value->piece_count; j++) {
             uint32_t named = value->pieces[j].param;

@@ -85,6 +85,8 @@ static bool put_value(const struct param *param, const struct given *given, stru
 {
     if (param->rule.type == PARAM_SECRET)
         return given->kind == ENTRY_NONE || (put_text(out, SECRETS_PATH "/") && put_text(out, param->name));
+    if (param->rule.type == PARAM_FILE)
+        return given->kind == ENTRY_NONE || (put_text(out, FILES_PATH "/") && put_text(out, param->name));
     if (given->kind != ENTRY_NONE)
         return put(out, given->value.data, given->value.size);
     return !param->has_default || put_text(out, param->default_values[0]);

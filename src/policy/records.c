@@ -53,6 +53,7 @@ static const struct field command_fields[] = {
     U8(struct command, stdin_kind, STDIN_KIND_COUNT - 1),
     U32(struct command, stdin_idle_ms, UINT32_MAX),
     U64(struct command, stdin_max_bytes),
+    U64(struct command, files_max_bytes),
     U64(struct command, retention.age_ms),
     U32(struct command, retention.count, UINT32_MAX),
     U64(struct command, retention.bytes),
@@ -114,6 +115,7 @@ static const struct field rule_fields[] = {
     U64(struct rule_record, min_number_bits),
     U64(struct rule_record, max_number_bits),
     U32(struct rule_record, rule.value_count, ENUM_VALUE_COUNT_MAX),
+    U64(struct rule_record, rule.file_max_bytes),
 };
 
 static const struct field template_fields[] = {

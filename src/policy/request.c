@@ -10,7 +10,7 @@
 
 static bool is_value_kind(uint8_t kind)
 {
-    return (kind >= ENTRY_STRING && kind <= ENTRY_LIST) || kind == ENTRY_SECRET;
+    return (kind >= ENTRY_STRING && kind <= ENTRY_LIST) || kind == ENTRY_SECRET || kind == ENTRY_FILE;
 }
 
 static bool is_item_kind(uint8_t kind)

@@ -155,6 +155,18 @@ static void check_enum(const struct param_rule *rule, const struct pattern *patt
     faults_add(faults, "enum", "must be one of %s", listed);
 }
 
+/* Of the bytes nothing is looked at but how many there are. */
+static void check_file(const struct param_rule *rule, const struct pattern *pattern, struct span value,
+                       struct faults *faults)
+{
+    (void)pattern;
+    int64_t bytes;
+    if (!read_int(value, &bytes) || bytes < 0)
+        faults_add(faults, "type", "must be a file");
+    else if ((uint64_t)bytes > rule->file_max_bytes)
+        faults_add(faults, "max", "must be at most %" PRIu64 " bytes long", rule->file_max_bytes);
+}
+
 /* What a type takes, and how it is said to people. */
 static const struct value_type {
     const char *wanted;
@@ -168,6 +180,7 @@ static const struct value_type {
     [PARAM_ENUM] = { "a string", { ENTRY_STRING, ENTRY_STRING }, check_enum },
     [PARAM_LIST] = { "a list", { ENTRY_LIST, ENTRY_LIST }, NULL },
     [PARAM_SECRET] = { "a string", { ENTRY_STRING, ENTRY_STRING }, check_string },
+    [PARAM_FILE] = { "a file, sent as a part of multipart/form-data", { ENTRY_FILE, ENTRY_FILE }, check_file },
 };
 
 bool value_kind_fits(enum param_type type, uint8_t kind)

@@ -85,6 +85,7 @@ static const struct field submit_fields[] = {
     BOOL(struct msg_submit, has_priority),
     U8(struct msg_submit, priority, PRIORITY_MAX),
     BOOL(struct msg_submit, has_stdin),
+    BOOL(struct msg_submit, has_files),
 };
 
 static const struct field read_job_fields[] = {
@@ -355,6 +356,7 @@ static const struct field launch_fields[] = {
     U8(struct msg_launch, source, JOB_SOURCE_COUNT - 1),
     BYTES(struct msg_launch, audit_head, 32),
     BOOL(struct msg_launch, has_stdin),
+    BOOL(struct msg_launch, has_files),
 };
 
 static const struct field stop_fields[] = {
@@ -483,10 +485,10 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
     [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
     [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 3 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
     [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_LIST_SCHEDULES] = { 0, 1 },
     [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 4 },     [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_LAUNCH] = { 0, 2 },    [MSG_LAUNCHED] = { 2, 4 },     [MSG_READ_METRICS] = { 0, 1 },
     [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
     [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
     [MSG_STDIN] = { 0, 2 },     [MSG_DELIVER] = { 1, 1 },      [MSG_LIST_CALLBACKS] = { 0, 1 },

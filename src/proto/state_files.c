@@ -12,4 +12,5 @@ void state_files_name(const struct job_id *id, struct state_files *ret_files)
     snprintf(ret_files->log, STATE_FILE_NAME_BYTES, "output/%s/%s.log", spread, text);
     snprintf(ret_files->index, STATE_FILE_NAME_BYTES, "output/%s/%s.idx", spread, text);
     snprintf(ret_files->input, STATE_FILE_NAME_BYTES, "stdin/%s", text);
+    snprintf(ret_files->uploads, STATE_FILE_NAME_BYTES, "files/%s", text);
 }

@@ -39,6 +39,7 @@ static const struct field columns[] = {
     BOOL(struct job_record, is_stdin_stream),
     BOOL(struct job_record, has_stdin_ended),
     U64(struct job_record, stdin_bytes),
+    BOOL(struct job_record, has_files),
     BOOL(struct job_record, has_secrets),
     BOOL(struct job_record, is_metadata_only),
     U64(struct job_record, output_max_bytes),

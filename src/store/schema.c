@@ -133,6 +133,7 @@ static const struct migration {
     { "streams of standard input", "ALTER TABLE jobs ADD COLUMN is_stdin_stream INTEGER NOT NULL DEFAULT 0;"
                                    "ALTER TABLE jobs ADD COLUMN has_stdin_ended INTEGER NOT NULL DEFAULT 0;"
                                    "ALTER TABLE jobs ADD COLUMN stdin_bytes INTEGER NOT NULL DEFAULT 0;" },
+    { "uploads", "ALTER TABLE jobs ADD COLUMN has_files INTEGER NOT NULL DEFAULT 0;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -36,7 +36,7 @@ class Backup(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
         self.assertIn(f"start sallyportd with --state {target}", done.stdout)
         self.assertEqual(sorted(os.listdir(target)), ["keeper", "launcher"])
-        self.assertEqual(sorted(os.listdir(os.path.join(target, "keeper"))), ["jobs.db", "output", "stdin"])
+        self.assertEqual(sorted(os.listdir(os.path.join(target, "keeper"))), ["files", "jobs.db", "output", "stdin"])
         return target
 
     def restored(self, target):

@@ -51,6 +51,11 @@ int fd_read_file(int fd, size_t max, uint8_t **ret_data, size_t *ret_size, struc
  */
 int memfd_sealed(const char *name, const void *data, size_t size, bool executable, int *ret_fd, struct error *err);
 
+/* The same in steps, for bytes that come in pieces: one that is empty and can be written; and the seals, with its position
+ * at its start. */
+int memfd_open(const char *name, bool executable, int *ret_fd, struct error *err);
+int memfd_seal(int fd, struct error *err);
+
 /* EPERM unless fd is a memfd with those four seals and no execute bit: what a peer hands over is judged, not believed. */
 int memfd_check_sealed(int fd, uint64_t max_bytes, uint64_t *ret_size, struct error *err);
 

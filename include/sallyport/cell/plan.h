@@ -22,7 +22,7 @@
 
 enum cell_message {
     CELL_NONE,
-    CELL_RUN,     /* launcher -> supervisor: struct plan, with CELL_RUN_FDS descriptors, a sixth for a cgroup */
+    CELL_RUN,     /* launcher -> supervisor: struct plan, with the descriptors of enum cell_run_fd */
     CELL_SIGNAL,  /* struct cell_signal: to the job's process group */
     CELL_KILL,    /* struct cell_nothing: end the pid namespace now */
     CELL_READY,   /* supervisor -> launcher: struct cell_nothing: confined, waiting for an order */
@@ -31,14 +31,19 @@ enum cell_message {
     CELL_MESSAGE_COUNT,
 };
 
-/* Descriptors of CELL_RUN, in this order. */
+/*
+ * Descriptors of CELL_RUN, in this order. The first CELL_RUN_FDS are always there; of the others those that the plan speaks
+ * of, and a cgroup when there is one more.
+ */
 enum cell_run_fd {
     CELL_FD_ROOT /* mount namespace */,
     CELL_FD_STDIN,
     CELL_FD_STDOUT,
     CELL_FD_STDERR,
     CELL_RUN_FDS,
-    CELL_FD_CGROUP = CELL_RUN_FDS
+    CELL_FD_FILES = CELL_RUN_FDS, /* has_files: a bundle (base/file_bundle.h) */
+    CELL_FD_CGROUP,
+    CELL_FDS_MAX
 };
 
 /* Layers that a test build may leave out, to show that an attack works without them. Refused by other builds. */
@@ -83,6 +88,7 @@ struct plan {
     struct span writable; /* paths of write binds, each with its NUL: Landlock lets the job write there */
     struct span secrets;  /* texts, name and value in turn, each with its NUL: files of mode 0400 in /run/secrets */
     struct span filter;   /* struct sock_filter[] */
+    bool has_files;       /* uploads: files of mode 0400 in /run/files */
     uint32_t layers_off;  /* enum cell_layer; must be 0 but in a test build */
 };
 

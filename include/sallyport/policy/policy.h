@@ -23,6 +23,7 @@ enum param_type {
     PARAM_ENUM,
     PARAM_LIST,
     PARAM_SECRET,
+    PARAM_FILE,
     PARAM_TYPE_COUNT
 };
 
@@ -38,6 +39,7 @@ struct param_rule {
     double min_number, max_number; /* number */
     char **values;                 /* enum */
     uint32_t value_count;
+    uint64_t file_max_bytes; /* file */
 };
 
 struct param {
@@ -172,6 +174,7 @@ struct command {
     uint8_t stdin_kind;        /* enum stdin_kind */
     uint32_t stdin_idle_ms;    /* STDIN_STREAM: it ends when nothing came for so long; 0: never */
     uint64_t stdin_max_bytes;
+    uint64_t files_max_bytes; /* of all its PARAM_FILEs together */
     struct retention retention;
     struct queue_rules queue;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */

@@ -16,6 +16,9 @@ struct policy;
 /* Where secrets without `deliver` are files: `{token}` expands to /run/secrets/token. */
 #define SECRETS_PATH "/run/secrets"
 
+/* And files: `{source}` expands to /run/files/source. */
+#define FILES_PATH "/run/files"
+
 /*
  * Compiles every pattern of the policy once (PCRE2 with match and depth limits, no JIT), and checks that templates fit the
  * parameters and defaults fit their rules. -EINVAL names command, parameter and position. Config calls it to check,
@@ -34,7 +37,7 @@ void matcher_free(struct matcher *matcher);
  * -EBADMSG when params are no such entries, -ENOENT for an index that is no command's: the peer is at fault.
  *
  * Types take: string, enum, secret ENTRY_STRING; int ENTRY_INTEGER in int64_t, "-0" and leading zeros refused; number
- * ENTRY_INTEGER or ENTRY_REAL, finite; bool ENTRY_BOOL; list ENTRY_LIST and its items. A max_length of 0 means
+ * ENTRY_INTEGER or ENTRY_REAL, finite; bool ENTRY_BOOL; list ENTRY_LIST and its items; file ENTRY_FILE. A max_length of 0 means
  * PARAM_STRING_MAX_BYTES, a max_items of 0 LIST_ITEMS_MAX. A leading '-' is refused for strings (also as items of a list)
  * unless allows_dash; enum values are exempt (the owner listed them), and so are negative numbers (`min: 0` forbids
  * them). ENTRY_SECRET counts as missing: a record does not keep the value.

@@ -27,6 +27,8 @@ enum entry_kind {
     ENTRY_STEP = 0x50, /* of a sequence that a caller put together. name: the command, value: its parameters as entries,
                             extra: "continue" or nothing */
     ENTRY_FIELD = 0x60, /* of a request's head that we send: name and value */
+    ENTRY_FILE =
+        0x80, /* a parameter whose value is a file. value: its bytes in decimal digits, extra: its SHA-256 or nothing */
 };
 
 struct entry {

@@ -8,7 +8,10 @@
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
 
-/* descriptors: [stdin, when has_stdin]: a sealed memory file, or of a stream the file that it grows in, at its beginning */
+/*
+ * descriptors: [stdin, when has_stdin]: a sealed memory file, or of a stream the file that it grows in, at its beginning; [files, when
+ * has_files]
+ */
 struct msg_launch {
     struct job_id job_id;
     uint32_t generation; /* of the policy; an old one is refused */
@@ -19,6 +22,7 @@ struct msg_launch {
     uint8_t source;         /* enum job_source */
     struct span audit_head; /* 32 bytes: the head of the keeper's audit chain, for the launcher's own record */
     bool has_stdin;
+    bool has_files; /* a bundle of those that params tell of */
 };
 
 struct msg_stop {

@@ -33,7 +33,8 @@ struct msg_list_commands {
     char command[NAME_MAX_BYTES]; /* whose pause is told; "" for none */
 };
 
-struct msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] */
+struct
+    msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] [files, when has_files] */
     struct evidence evidence;
     bool is_trial;                 /* a dry run: checked in every way, and then MSG_VERDICT instead of a job */
     char command[NAME_MAX_BYTES];  /* "" with rerun_of; SEQUENCE_NAME: it runs the steps below */
@@ -48,6 +49,7 @@ struct msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, 
     bool has_priority;
     uint8_t priority; /* may only be less than the command's own */
     bool has_stdin;   /* a sealed memory file is handed over */
+    bool has_files;   /* another one: a bundle (base/file_bundle.h) of uploads, which are parameters too */
 };
 
 struct msg_read_job { /* also MSG_READ_OUTPUT, MSG_LIST_STEPS */

@@ -96,8 +96,8 @@ struct job_record {
     char why[REASON_MAX_BYTES];       /* the caller's own words */
     uint64_t created_unix_ms, started_unix_ms, finished_unix_ms; /* 0: not yet */
     uint32_t timeout_ms;
-    bool has_stdin;            /* a file of the job's name is part of the record */
-    bool is_stdin_stream;      /* and it grows while the job runs: */
+    bool has_stdin, has_files; /* a file of the job's name is part of the record until it has ended */
+    bool is_stdin_stream;      /* that of stdin grows while the job runs: */
     bool has_stdin_ended;      /* not any more */
     uint64_t stdin_bytes;      /* what counts of it; anything behind is of a chunk that was never accepted */
     bool has_secrets;          /* some values were given that are never stored */

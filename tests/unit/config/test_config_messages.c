@@ -298,7 +298,7 @@ Test(config, tells_wrong_parameters)
     static const struct mistake mistakes[] = {
         { PARAM("{type: strng}"),
           "c.yaml:1:54: commands.x.params.p.type: must be one of string, int, number, bool, enum, "
-          "list, secret, not 'strng'; did you mean 'string'?\n" },
+          "list, secret, file, not 'strng'; did you mean 'string'?\n" },
         { PARAM("{}"), "c.yaml:1:44: commands.x.params.p: 'type' is missing\n" },
         { PARAM("{type: bool, required: yes}"),
           "c.yaml:1:70: commands.x.params.p.required: must be true or false, spelled so and without quotes\n" },

@@ -292,7 +292,7 @@ Test(config, describes_commands_for_the_api)
         "\"s\":{\"type\":\"string\",\"pattern\":\"^(?:a|b)$\",\"maxLength\":4096}}},"
         "\"timeout\":1.5,\"grace\":10,\"network\":\"none\",\"output_max\":67108864,\"output_when_full\":\"kill\","
         "\"memory_max\":536870912,\"pids_max\":256,\"tmp_max\":268435456,\"stdin\":\"body\",\"stdin_max\":1048576,"
-        "\"signals\":[\"HUP\"],\"priority\":5,\"concurrency\":null,\"rate\":null,\"dedupe\":null}",
+        "\"signals\":[\"HUP\"],\"files_max\":0,\"priority\":5,\"concurrency\":null,\"rate\":null,\"dedupe\":null}",
         0, NULL);
     cr_expect(json_equal(said, wanted), "%s", config->public_commands[0]);
     cr_expect_null(strstr(config->public_commands[0], "secret-path"), "the host's paths are nobody's business");

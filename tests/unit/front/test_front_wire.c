@@ -142,19 +142,24 @@ Test(front_wire, tells_how_long_a_body_is_and_when_a_connection_ends)
         const char *text;
         struct wire_head head;
     } cases[] = {
-        { GET "\r\n", { WIRE_BODY_NONE, 0, false, false } },
-        { POST "\r\n", { WIRE_BODY_NONE, 0, true, false } },
-        { POST "Content-Length: 7\r\n\r\n", { WIRE_BODY_LENGTH, 7, false, false } },
-        { POST "Content-Length: 0\r\n\r\n", { WIRE_BODY_NONE, 0, false, false } },
+        { GET "\r\n", { WIRE_BODY_NONE, 0, false, false, false } },
+        { POST "\r\n", { WIRE_BODY_NONE, 0, true, false, false } },
+        { POST "Content-Length: 7\r\n\r\n", { WIRE_BODY_LENGTH, 7, false, false, false } },
+        { POST "Content-Length: 0\r\n\r\n", { WIRE_BODY_NONE, 0, false, false, false } },
         { POST "Transfer-Encoding: chunked\r\nConnection: keep-alive, close\r\n\r\n",
-          { WIRE_BODY_CHUNKS, 0, false, true } },
-        { GET "Connection: Keep-Alive\r\n\r\n", { WIRE_BODY_NONE, 0, false, false } },
+          { WIRE_BODY_CHUNKS, 0, false, true, false } },
+        { GET "Connection: Keep-Alive\r\n\r\n", { WIRE_BODY_NONE, 0, false, false, false } },
+        { POST "Content-Type: Multipart/Form-Data; boundary=x\r\nContent-Length: 7\r\n\r\n",
+          { WIRE_BODY_LENGTH, 7, false, false, true } },
+        { POST "Content-Type: multipart/form-data\r\n\r\n", { WIRE_BODY_NONE, 0, true, false, false } },
+        { POST "Content-Type: application/json\r\n\r\n", { WIRE_BODY_NONE, 0, true, false, false } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct wire_head head;
         cr_expect_eq(wire_parse_head(cases[i].text, strlen(cases[i].text), 1000, &head), WIRE_FINE);
         cr_expect(head.body == cases[i].head.body && head.length == cases[i].head.length &&
-                      head.needs_length == cases[i].head.needs_length && head.closes == cases[i].head.closes,
+                      head.needs_length == cases[i].head.needs_length && head.closes == cases[i].head.closes &&
+                      head.is_form == cases[i].head.is_form,
                   "%s", cases[i].text);
     }
 }

@@ -132,6 +132,21 @@ static inline void rig_sequences(struct policy *policy, uint32_t echo, uint32_t 
     rig_follow(first, FOLLOW_ALWAYS, head, NULL, -1);
 }
 
+/* `compile`: takes files; there only for who sets this before the start. */
+static bool rig_has_uploads;
+
+static inline void rig_uploads(struct policy *policy)
+{
+    struct command *compile = rig_command(policy, "compile", ACCOUNT_NONE);
+    compile->stdin_kind = STDIN_BODY;
+    compile->files_max_bytes = 6 * 1024 * 1024;
+    rig_param(compile, "source", PARAM_FILE, true);
+    rig_param(compile, "rules", PARAM_FILE, false);
+    rig_param(compile, "text", PARAM_STRING, false);
+    compile->params[0].rule.file_max_bytes = 6 * 1024 * 1024;
+    compile->params[1].rule.file_max_bytes = 1000;
+}
+
 static inline struct policy *rig_policy(void)
 {
     struct policy *policy = calloc(1, sizeof *policy);
@@ -151,6 +166,8 @@ static inline struct policy *rig_policy(void)
     head->output_when_full = OUTPUT_DISCARD;
     rig_command(policy, "deploy", 0);
     rig_sequences(policy, 0, 1, 2);
+    if (rig_has_uploads)
+        rig_uploads(policy);
     return policy;
 }
 

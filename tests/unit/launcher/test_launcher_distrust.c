@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include "sallyport/base/file_bundle.h"
+
 TestSuite(launcher_distrust, .init = world_begin, .fini = world_end, .timeout = 60);
 
 static const struct cell_ended exited_3 = { .has_started = true, .has_status = true, .exit_code = 3 };
@@ -132,6 +134,94 @@ Test(launcher_distrust, refuses_a_stream_of_input_that_is_no_file_at_its_beginni
     }
 }
 
+/* The command gets a file instead of its secret. */
+static void take_uploads(void)
+{
+    struct command *command = &world.policy->commands[0];
+    order_param(&command->params[ORDER_PARAM_SECRET], "source", PARAM_FILE);
+    command->params[ORDER_PARAM_SECRET].rule.file_max_bytes = 10;
+    command->files_max_bytes = 12;
+    world.policy->generation = 2;
+    for (uint32_t i = 0; i < SLOTS; i++)
+        world_hand_root(i);
+    world_hand_parts();
+    usleep(100000);
+}
+
+static int sealed_file(const char *name, uint64_t bytes)
+{
+    struct bundle bundle = { .count = 1, .files = { { .bytes = bytes } } };
+    uint8_t data[BUNDLE_HEAD_BYTES + 100] = { 0 };
+    struct error err = { 0 };
+    int fd = -1;
+    strcpy(bundle.files[0].name, name);
+    bundle_encode_head(&bundle, data);
+    cr_assert_eq(memfd_sealed("files", data, BUNDLE_HEAD_BYTES + bytes, false, &fd, &err), 0);
+    return fd;
+}
+
+static void order_upload(struct job_seen *job, const char *size, int fd)
+{
+    uint8_t room[256];
+    struct writer out = { room, sizeof room };
+    *job = (struct job_seen){ .id = job_id_new(), .output = { -1, -1 } };
+    if (size != NULL)
+        entries_add_text(&out, ENTRY_FILE, "source", size, "");
+    struct msg_launch order = { .job_id = job->id,
+                                .generation = world.policy->generation,
+                                .has_files = fd >= 0,
+                                .audit_head = { order_head, sizeof order_head },
+                                .params = { room, (uint32_t)(sizeof room - out.left) } };
+    world_tell(world.keeper, MSG_LAUNCH, &order, &fd, fd >= 0);
+    if (fd >= 0)
+        close(fd);
+}
+
+Test(launcher_distrust, refuses_files_that_are_not_what_the_parameters_and_the_policy_say)
+{
+    struct job_seen job;
+    struct message message;
+    take_uploads();
+    const struct {
+        const char *what, *size;
+        int fd;
+    } rows[] = {
+        { "a file that may change", "5", memfd_create("files", MFD_CLOEXEC | MFD_ALLOW_SEALING) },
+        { "another size", "5", sealed_file("source", 6) },
+        { "another name", "5", sealed_file("sauce", 5) },
+        { "a file that no parameter tells of", NULL, sealed_file("source", 5) },
+        { "no file for a parameter", "5", -1 },
+        { "a file larger than the parameter may be", "11", sealed_file("source", 11) },
+        { "more than all files together", "13", sealed_file("source", 13) },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        order_upload(&job, rows[i].size, rows[i].fd);
+        keeper_hears(MSG_NOT_LAUNCHED, &message);
+        cr_expect_eq(message.body.not_launched.why, NOT_LAUNCHED_INVALID, "%s", rows[i].what);
+    }
+}
+
+Test(launcher_distrust, hands_files_that_are_right_to_the_slot)
+{
+    struct job_seen job;
+    union any_cell_message body;
+    struct bundle bundle;
+    struct error err = { 0 };
+    take_uploads();
+    order_upload(&job, "10", sealed_file("source", 10));
+    job.fd_count = supervisor_hears(0, CELL_RUN, &body, job.fds);
+    cr_assert_eq(job.fd_count, world.groups >= 0 ? CELL_RUN_FDS + 2 : CELL_RUN_FDS + 1);
+    cr_expect(body.plan.has_files);
+    cr_expect_eq(bundle_read_sealed(job.fds[CELL_FD_FILES], 10, &bundle, &err), 0, "%s", err.text);
+    static const char wanted[] = "/run/files/source";
+    cr_expect_not_null(memmem(body.plan.arguments.data, body.plan.arguments.size, wanted, sizeof wanted));
+    supervisor_says(0, CELL_STARTED, NULL);
+    job_is_launched(&job);
+    supervisor_says(0, CELL_ENDED, &exited_3);
+    job_exits(&job);
+    job_is_seen(&job);
+}
+
 Test(launcher_distrust, refuses_a_job_that_this_host_cannot_hold_as_its_owner_wants)
 {
     struct job_seen job;
@@ -164,6 +254,7 @@ Test(launcher_distrust, drops_a_keeper_that_breaks_the_rules_and_waits_for_anoth
         { "a message of the front", MSG_UNWATCH, { .empty = { 0 } } },
         { "a message of the bootstrap", MSG_BEGIN, { .empty = { 0 } } },
         { "input that is not there", MSG_LAUNCH, { .launch = { .has_stdin = true } } },
+        { "files that are not there", MSG_LAUNCH, { .launch = { .has_files = true } } },
         { "a stop for no reason", MSG_STOP, { .stop = { .job_id = job.id, .reason = JOB_REASON_OOM } } },
         { "an acknowledgement of an end that was not", MSG_EXITED_SEEN, { .job_only = { .job_id = job.id } } },
     };
@@ -197,7 +288,7 @@ Test(launcher_distrust, closes_a_slot_whose_supervisor_lies)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct job_seen job;
         job_run(&job, 0, 0);
-        pid_t process = job.fd_count > CELL_FD_CGROUP ? job_process(&job) : 0;
+        pid_t process = job.fd_count > CELL_RUN_FDS ? job_process(&job) : 0;
         if (rows[i].is_cut)
             cr_assert_eq(send(world.supervisors[0], (char[]){ CELL_ENDED, 0, 0, 0, 1 }, 5, 0), 5);
         else

@@ -38,6 +38,9 @@ static struct policy *rich_policy(void)
     param->rule.pattern = strdup("[a-z]*");
     strcpy(sample_param(policy, "token", PARAM_SECRET)->env_name, "TOKEN");
 
+    sample_param(policy, "source", PARAM_FILE)->rule.file_max_bytes = 4096;
+    policy->commands[0].files_max_bytes = 8192;
+
     sample_argument(policy, "/usr/bin/deploy", -1);
     sample_argument(policy, "--text=", 2);
     sample_argument(policy, NULL, 1)->is_spread = true;
@@ -94,6 +97,8 @@ Test(policy_records, come_back_as_they_were_written)
     cr_expect_str_eq(command->queue.key.pieces[0].literal, "text-");
     cr_expect_eq(command->queue.dedupe_key.pieces[0].param, 2);
     cr_expect_eq(again->filters[0].program[3], 0x42);
+    cr_expect_eq(command->params[4].rule.file_max_bytes, 4096);
+    cr_expect_eq(command->files_max_bytes, 8192);
     cr_expect_eq(policy_find_command(again, "deploy"), 0);
     cr_expect_eq(policy_find_command(again, "deplo"), -1);
     cr_expect_eq(command_find_param(command, "text"), 2);
