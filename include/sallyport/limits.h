@@ -75,6 +75,8 @@
 
 /* --- jobs ---------------------------------------------------------------------------------------------------- */
 #define OUTPUT_MAX_DEFAULT_BYTES (64LL * 1024 * 1024)
+#define ARTIFACTS_MAX_BYTES      (1024LL * 1024 * 1024)
+#define ARTIFACTS_WAIT_MS        120000 /* for the collector, of which the keeper hears at the other end of a pipe */
 #define MEMORY_DEFAULT_BYTES     (512LL * 1024 * 1024)
 #define PIDS_DEFAULT             256
 #define TMP_DEFAULT_BYTES        (256LL * 1024 * 1024)

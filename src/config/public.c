@@ -209,6 +209,18 @@ static void add_queue(json_t *object, const struct command *command)
     json_object_set_new(object, "dedupe", dedupe(command));
 }
 
+/* Only where there are some. */
+static void add_artifacts(json_t *object, const struct command *command)
+{
+    if (command->artifact_count == 0)
+        return;
+    json_t *patterns = json_array();
+    for (uint32_t i = 0; i < command->artifact_count; i++)
+        json_array_append_new(patterns, json_string(command->artifacts[i]));
+    json_object_set_new(object, "artifacts", patterns);
+    json_object_set_new(object, "artifacts_max", json_integer((json_int_t)command->artifacts_max_bytes));
+}
+
 char *public_text(const struct command *command, int mode)
 {
     json_t *object = json_pack(
@@ -225,6 +237,7 @@ char *public_text(const struct command *command, int mode)
         return NULL;
     json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));
     add_queue(object, command);
+    add_artifacts(object, command);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(object);
     return text;

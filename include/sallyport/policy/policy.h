@@ -167,6 +167,9 @@ struct command {
     uint64_t signals;          /* bit n-1: signal n may be sent through the API */
     bool takes_stdin;
     uint64_t stdin_max_bytes;
+    char **artifacts; /* patterns (base/glob.h) of files below the working directory that are kept after the end */
+    uint32_t artifact_count;
+    uint64_t artifacts_max_bytes; /* of all of them together */
     struct retention retention;
     struct queue_rules queue;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
