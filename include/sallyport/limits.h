@@ -33,7 +33,7 @@
 
 /* --- messages between processes ----------------------------------------------------------------------------- */
 #define MESSAGE_MAX_BYTES      (64 * 1024) /* below the default socket buffer, so it never needs parts */
-#define MESSAGE_FDS_MAX        4
+#define MESSAGE_FDS_MAX        6
 #define CHANNEL_QUEUE_MAX      4096        /* messages waiting for a peer that does not read; then it is dropped */
 #define RELOAD_LINES_MAX_BYTES (24 * 1024) /* what is said of a configuration, as entries: it must fit one message */
 #define PEER_PATIENCE_MS       10000 /* a peer that died is back sooner; after that both live, and one of them let go */

@@ -88,8 +88,11 @@ void tell_launched(struct launcher *launcher, struct run *run)
         .job_id = run->job_id,
         .started_unix_ms = run->has_started ? run->started_unix_ms : clock_unix_ms(),
         .degraded = run->degraded,
+        .has_artifacts = run->artifacts_fd >= 0,
+        .artifacts_max_bytes = run->artifacts_max_bytes,
     };
-    tell(launcher, MSG_LAUNCHED, 0, &body, run->output_fds, 2);
+    const int fds[] = { run->output_fds[0], run->output_fds[1], run->artifacts_fd };
+    tell(launcher, MSG_LAUNCHED, 0, &body, fds, body.has_artifacts ? 3 : 2);
 }
 
 void tell_exited(struct launcher *launcher, const struct msg_exited *exited)

@@ -15,7 +15,7 @@
 
 static void run_none(struct run *run)
 {
-    *run = (struct run){ .output_fds = { -1, -1 } };
+    *run = (struct run){ .output_fds = { -1, -1 }, .artifacts_fd = -1 };
     cgroup_none(&run->cgroup);
 }
 
@@ -56,6 +56,7 @@ void slot_free(struct slot *slot)
     free(slot->roots);
     for (int i = 0; i < 2; i++)
         fd_close(&slot->run.output_fds[i]);
+    fd_close(&slot->run.artifacts_fd);
     cgroup_close(&slot->run.cgroup);
     fd_close(&slot->socket);
     fd_close(&slot->next_socket);
@@ -151,6 +152,7 @@ void slot_release(struct slot *slot)
     assert(slot->emptied == NULL && slot->deadline == DEADLINE_NONE);
     for (int i = 0; i < 2; i++)
         fd_close(&slot->run.output_fds[i]);
+    fd_close(&slot->run.artifacts_fd);
     cgroup_close(&slot->run.cgroup);
     run_none(&slot->run);
     slot_set_state(slot, slot->socket >= 0 ? SLOT_FREE : SLOT_GONE);

@@ -43,6 +43,8 @@ struct run {
     struct job_id job_id;
     char id_text[JOB_ID_TEXT_BYTES];
     int output_fds[2]; /* our duplicates of the read ends: a keeper that crashes breaks no pipe */
+    int artifacts_fd;  /* the same; -1 for a job without artefacts */
+    uint64_t artifacts_max_bytes;
     struct cgroup cgroup;
     bool has_cgroup;
     uint32_t timeout_ms, grace_ms;

@@ -369,6 +369,8 @@ static const struct field launched_fields[] = {
     ID(struct msg_launched, job_id),
     U64(struct msg_launched, started_unix_ms),
     U32(struct msg_launched, degraded, DEGRADE_ALL),
+    BOOL(struct msg_launched, has_artifacts),
+    U64(struct msg_launched, artifacts_max_bytes),
 };
 
 static const struct field not_launched_fields[] = {
@@ -469,7 +471,7 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_SUBMIT] = { 0, 2 },    [MSG_READ_JOB] = { 0, 1 },       [MSG_READ_OUTPUT] = { 0, 1 },
     [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },     [MSG_LIST_SCHEDULES] = { 0, 1 },
     [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },         [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 2 },       [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_LAUNCH] = { 0, 1 },    [MSG_LAUNCHED] = { 2, 3 },       [MSG_READ_METRICS] = { 0, 1 },
     [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
     [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
     [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 }, [MSG_REDELIVER] = { 0, 1 },

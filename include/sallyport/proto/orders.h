@@ -46,10 +46,13 @@ struct msg_hello {        /* the first to a new keeper; the jobs it holds follow
     uint32_t held;
 };
 
-struct msg_launched { /* descriptors: the read ends of stdout and stderr */
+struct
+    msg_launched { /* descriptors: the read ends of stdout and stderr, [of the collector's pipe, when has_artifacts] */
     struct job_id job_id;
     uint64_t started_unix_ms;
     uint32_t degraded; /* enum degrade: the weaker means in use */
+    bool has_artifacts;
+    uint64_t artifacts_max_bytes; /* of files, without what frames them (base/artifact_frames.h) */
 };
 
 enum not_launched {

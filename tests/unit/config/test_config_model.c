@@ -344,6 +344,6 @@ Test(config, speaks_the_words_of_those_who_obey)
     cr_expect_str_eq(word_layer((unsigned)__builtin_ctz(CELL_LAYER_SECCOMP)), "seccomp");
     cr_expect_str_eq(word_layer((unsigned)__builtin_ctz(CELL_LAYER_PROC)), "proc");
     cr_expect_str_eq(word_layer((unsigned)__builtin_ctz(CELL_LAYER_IDENTITY)), "identity");
-    cr_expect_null(word_layer((unsigned)__builtin_ctz(CELL_LAYER_IDENTITY) + 1));
+    cr_expect_null(word_layer((unsigned)__builtin_ctz(CELL_LAYER_COLLECT) + 1));
 #endif
 }

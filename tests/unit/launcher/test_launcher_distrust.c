@@ -161,7 +161,7 @@ Test(launcher_distrust, closes_a_slot_whose_supervisor_lies)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct job_seen job;
         job_run(&job, 0, 0);
-        pid_t process = job.fd_count > CELL_FD_CGROUP ? job_process(&job) : 0;
+        pid_t process = job.fd_count > CELL_RUN_FDS ? job_process(&job) : 0;
         if (rows[i].is_cut)
             cr_assert_eq(send(world.supervisors[0], (char[]){ CELL_ENDED, 0, 0, 0, 1 }, 5, 0), 5);
         else

@@ -72,7 +72,7 @@ Test(launcher_jobs, ends_a_job_at_its_timeout_by_term_then_by_force)
     world_hand_parts();
     usleep(100000);
     job_run(&job, 0, 150);
-    pid_t process = job.fd_count > CELL_FD_CGROUP ? job_process(&job) : 0;
+    pid_t process = job.fd_count > CELL_RUN_FDS ? job_process(&job) : 0;
     supervisor_hears(0, CELL_SIGNAL, &body, job.fds);
     cr_expect_eq(body.signal.signal, SIGTERM);
     supervisor_hears(0, CELL_KILL, &body, job.fds);

@@ -372,7 +372,7 @@ static inline pid_t job_process(const struct job_seen *job)
     }
     char text[16];
     int length = snprintf(text, sizeof text, "%d", (int)child);
-    int fd = openat(job->fds[CELL_FD_CGROUP], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    int fd = openat(job->fds[CELL_RUN_FDS], "cgroup.procs", O_WRONLY | O_CLOEXEC);
     cr_assert_eq(write(fd, text, (size_t)length), length);
     close(fd);
     return child;
