@@ -72,6 +72,9 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
         int stdout_fd = fd_take(&message->fds[0]), stderr_fd = fd_take(&message->fds[1]);
         done = output_attach(job->output, stdout_fd, stderr_fd, &err);
     }
+    if (done == 0 && message->body.launched.has_artifacts)
+        done = output_attach_artifacts(job->output, fd_take(&message->fds[message->fd_count - 1]),
+                                       message->body.launched.artifacts_max_bytes, &err);
     if (done < 0) {
         log_error("the output of a job of '%s' cannot be kept (%s); stopping it", job->record.command, err.text);
         job_stop(keeper, job, JOB_REASON_CANCELLED, "output failure", false, 0);
@@ -104,6 +107,10 @@ static void take_launched(struct keeper *keeper, struct message *message)
 {
     const struct job_id *id = &message->body.launched.job_id;
     struct job *job = job_find(keeper, id);
+    if (message->fd_count != 2u + message->body.launched.has_artifacts) {
+        peer_break(&keeper->launcher, "descriptors that its message does not speak of");
+        return;
+    }
     if (job == NULL || job->is_over || job_has_ended(job->record.state)) {
         stop_stranger(keeper, id);
     } else if (job->exited != NULL) {

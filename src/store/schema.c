@@ -130,6 +130,7 @@ static const struct migration {
       "CREATE INDEX streaks_by_age ON streaks (unix_ms);"
       "CREATE TABLE told (command TEXT NOT NULL, event INTEGER NOT NULL, callback TEXT NOT NULL,"
       "  unix_ms INTEGER NOT NULL, PRIMARY KEY (command, event, callback)) STRICT, WITHOUT ROWID;" },
+    { "artefacts", "ALTER TABLE jobs ADD COLUMN artifacts_stored_bytes INTEGER NOT NULL DEFAULT 0;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -18,10 +18,11 @@
 
 #include "sallyport/base/record.h"
 
-#define ARTIFACT_COUNT_MAX       100 /* files of one job */
-#define ARTIFACT_REJECTED_MAX    100 /* rejections that are listed; what is beyond is counted */
-#define ARTIFACT_GLOB_COUNT_MAX  32
-#define ARTIFACT_NAME_MAX_BYTES  512 /* without a NUL: less, so that a URL with all of it escaped fits a request */
+#define ARTIFACT_COUNT_MAX      100 /* files of one job */
+#define ARTIFACT_REJECTED_MAX   100 /* rejections that are listed; what is beyond is counted */
+#define ARTIFACT_GLOB_COUNT_MAX 32
+#define ARTIFACT_NAME_MAX_BYTES                                                                                        \
+    320 /* and a NUL among them; a URL with all of it escaped is a path that the API reads */
 #define ARTIFACT_FRAME_MAX_BYTES (8 + 64 + ARTIFACT_NAME_MAX_BYTES)
 /* What a stream has at most beside the bytes of its files. */
 #define ARTIFACT_FRAMES_MAX_BYTES                                                                                      \
