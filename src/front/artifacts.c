@@ -67,23 +67,20 @@ static void refuse_broken(struct request *request, const struct error *err)
 
 /* --- the list --- */
 
-/* Each component escaped by itself; percent_encode() escapes slashes, too. */
+/* Each component escaped by itself: percent_encode(), which adds to what is there, escapes slashes, too. */
 static void name_url(const struct job_id *job_id, const struct span *name, char to[URL_BYTES])
 {
     char id[JOB_ID_TEXT_BYTES], component[ARTIFACT_NAME_MAX_BYTES];
-    size_t used = (size_t)snprintf(to, URL_BYTES, "/v1/jobs/%s/artifacts", job_id_text(job_id, id));
+    snprintf(to, URL_BYTES, "/v1/jobs/%s/artifacts", job_id_text(job_id, id));
     const char *at = (const char *)name->data, *end = at + name->size;
     while (at < end) {
         const char *slash = memchr(at, '/', (size_t)(end - at));
         size_t size = (size_t)((slash != NULL ? slash : end) - at);
-        to[used++] = '/';
         text_copy_bytes(component, sizeof component, at, size);
-        if (!percent_encode(component, to + used, URL_BYTES - used))
-            break; /* there is room for a name all of which is escaped */
-        used += strlen(to + used);
+        strcat(to, "/"); /* there is room for a name all of which is escaped */
+        percent_encode(component, to, URL_BYTES);
         at += size + 1;
     }
-    to[used] = '\0';
 }
 
 static json_t *item_of(const struct job_id *job_id, const struct artifact_index_entry *entry)
@@ -159,13 +156,12 @@ static void add_disposition(struct request *request, const char *name)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const char *slash = strrchr(name, '/'), *last = slash != NULL ? slash + 1 : name;
-    char safe[ARTIFACT_NAME_MAX_BYTES], escaped[3 * ARTIFACT_NAME_MAX_BYTES], value[5 * ARTIFACT_NAME_MAX_BYTES];
+    char safe[ARTIFACT_NAME_MAX_BYTES], escaped[3 * ARTIFACT_NAME_MAX_BYTES] = "", value[5 * ARTIFACT_NAME_MAX_BYTES];
     text_copy(safe, sizeof safe, last);
     for (char *at = safe; *at != '\0'; at++)
         if (strchr(plain, *at) == NULL || (at == safe && (*at == '.' || *at == '-')))
             *at = '_';
-    if (!percent_encode(last, escaped, sizeof escaped))
-        escaped[0] = '\0';
+    percent_encode(last, escaped, sizeof escaped);
     snprintf(value, sizeof value, "attachment; filename=\"%s\"; filename*=UTF-8''%s", safe, escaped);
     request_add_header(request, "Content-Disposition", value);
 }
