@@ -3,11 +3,16 @@
 import base64
 import glob
 import hashlib
+import json
 import os
+import pathlib
 import signal
+import subprocess
+import tempfile
 import unittest
 
 import harness
+from fake_api import ID, FakeApi
 from harness import Instance, ServiceTest, wait_until
 
 MIB = 1024 * 1024
@@ -221,6 +226,89 @@ class Artifacts(ServiceTest):
         outcome, listing = self.ran("report")
         for path in (f"/v1/jobs/{outcome.job['id']}/artifacts", self.kept(listing)["out.bin"]["url"]):
             self.assertEqual(self.instance.request("GET", path, token=None).status, 401)
+
+
+class Cli(ServiceTest):
+    commands = {"report": Artifacts.commands["report"],
+                "links": {"exec": python("import os; os.symlink('x', 'l'); open('x', 'w').write('x')"), "artifacts": ["*"]}}
+
+    def setUp(self):
+        self.job_id = self.instance.run("report").job["id"]
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.directory = holder.name
+
+    def fetch(self, *words):
+        return self.instance.cli("artifacts", *words, capture_output=True)
+
+    def test_lists_them_and_prints_one(self):
+        listed = self.fetch(self.job_id)
+        self.assertEqual(listed.returncode, 0, listed)
+        self.assertIn(b"report/a.xml", listed.stdout)
+        self.assertEqual(self.fetch(self.job_id, "report/a.xml").stdout, b"one")
+        self.assertEqual(self.fetch(self.job_id, "with space/ü &%.xml").stdout, b"s")
+        missing = self.fetch(self.job_id, "no")
+        self.assertEqual((missing.returncode, missing.stdout), (125, b""), missing)
+        self.assertIn(b"reject", self.fetch(self.instance.run("links").job["id"]).stdout.lower())
+
+    def test_saves_all_below_a_directory_and_overwrites_nothing(self):
+        done = self.fetch(self.job_id, "-d", self.directory)
+        self.assertEqual(done.returncode, 0, done)
+        root = pathlib.Path(self.directory)
+        found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        self.assertEqual(found, {"report/a.xml": b"one", "report/empty.xml": b"", "out.bin": b"0123456789",
+                                 "with space/ü &%.xml": b"s"})
+        again = self.fetch(self.job_id, "-d", self.directory)
+        self.assertEqual(again.returncode, 125)
+        self.assertIn(b"is there already and is not overwritten", again.stderr)
+
+    def test_follows_no_link_that_waits_there(self):
+        outside = os.path.join(self.directory, "outside")
+        inside = os.path.join(self.directory, "inside")
+        os.mkdir(outside)
+        os.mkdir(inside)
+        os.symlink(outside, os.path.join(inside, "report"))
+        os.symlink(os.path.join(outside, "new"), os.path.join(inside, "out.bin"))
+        os.symlink(outside, os.path.join(inside, "with space"))
+        done = self.fetch(self.job_id, "-d", inside)
+        self.assertEqual(done.returncode, 125, done)
+        self.assertEqual(os.listdir(outside), [])
+
+
+class HostileServer(unittest.TestCase):
+    """A server that names files elsewhere, or sends other bytes than it listed."""
+
+    def setUp(self):
+        self.api = FakeApi().__enter__()
+        self.addCleanup(self.api.__exit__, None, None, None)
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.directory = os.path.join(holder.name, "to")
+        os.mkdir(self.directory)
+
+    def save(self, name, sha256):
+        path = f"/v1/jobs/{ID}/artifacts"
+        listing = {"state": "complete", "items": [{"name": name, "bytes": 1, "sha256": sha256, "url": path + "/x"}]}
+        self.api.overrides[path] = lambda handler, seen: handler.answer(200, json.dumps(listing).encode())
+        self.api.overrides[path + "/x"] = lambda handler, seen: handler.answer(200, b"x", "application/octet-stream")
+        return subprocess.run([os.path.join(harness.BIN, "sallyport"), "artifacts", ID, "-d", self.directory, "--url", self.api.url],
+                              capture_output=True, check=False, env={"PATH": "/usr/bin:/bin", "HOME": self.directory})
+
+    def everything(self):
+        above = os.path.dirname(self.directory)
+        return [path for path in glob.glob(os.path.join(above, "**"), recursive=True) if os.path.isfile(path)]
+
+    def test_a_name_that_leads_elsewhere_is_not_saved(self):
+        for name in ("../x", "/tmp/sallyport-x", "a/../../x", "x\n", "x\x1b[2J", "", "."):
+            done = self.save(name, hashlib.sha256(b"x").hexdigest())
+            self.assertEqual(done.returncode, 125, (name, done))
+            self.assertEqual(self.everything(), [], name)
+
+    def test_bytes_of_another_hash_do_not_stay(self):
+        self.assertIn(b"other bytes", self.save("x", hashlib.sha256(b"y").hexdigest()).stderr)
+        self.assertEqual(self.everything(), [])
+        self.assertEqual(self.save("x", hashlib.sha256(b"x").hexdigest()).returncode, 0)
+        self.assertEqual(len(self.everything()), 1)
 
 
 class Crashes(unittest.TestCase):
