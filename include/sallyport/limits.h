@@ -35,7 +35,7 @@
 
 /* --- messages between processes ----------------------------------------------------------------------------- */
 #define MESSAGE_MAX_BYTES      (64 * 1024) /* below the default socket buffer, so it never needs parts */
-#define MESSAGE_FDS_MAX        4
+#define MESSAGE_FDS_MAX        6
 #define CHANNEL_QUEUE_MAX      4096        /* messages waiting for a peer that does not read; then it is dropped */
 #define RELOAD_LINES_MAX_BYTES (24 * 1024) /* what is said of a configuration, as entries: it must fit one message */
 #define PEER_PATIENCE_MS       10000 /* a peer that died is back sooner; after that both live, and one of them let go */
@@ -77,6 +77,8 @@
 
 /* --- jobs ---------------------------------------------------------------------------------------------------- */
 #define OUTPUT_MAX_DEFAULT_BYTES (64LL * 1024 * 1024)
+#define ARTIFACTS_MAX_BYTES      (1024LL * 1024 * 1024)
+#define ARTIFACTS_WAIT_MS        120000 /* for the collector, of which the keeper hears at the other end of a pipe */
 #define MEMORY_DEFAULT_BYTES     (512LL * 1024 * 1024)
 #define PIDS_DEFAULT             256
 #define TMP_DEFAULT_BYTES        (256LL * 1024 * 1024)

@@ -93,13 +93,18 @@ static void leak_fds(void)
 }
 
 /* Moves the descriptors that stay to their places, and closes all others. */
-static void keep_only_our_fds(const struct plan *plan, const int *fds, int result_fd, int control_fd)
+static void keep_only_our_fds(const struct plan *plan, const int *fds, const struct cell_ends *ends)
 {
     int wanted[CELL_FD_COUNT] = {
-        [CELL_STDIN] = fds[CELL_FD_STDIN],   [CELL_STDOUT] = fds[CELL_FD_STDOUT],
-        [CELL_STDERR] = fds[CELL_FD_STDERR], [CELL_PROGRAM] = -1,
-        [CELL_STATUS] = status_place,        [CELL_RESULT] = result_fd,
-        [CELL_CONTROL] = control_fd,         [CELL_FILES] = plan->has_files ? fds[CELL_FD_FILES] : -1,
+        [CELL_STDIN] = fds[CELL_FD_STDIN],
+        [CELL_STDOUT] = fds[CELL_FD_STDOUT],
+        [CELL_STDERR] = fds[CELL_FD_STDERR],
+        [CELL_PROGRAM] = -1,
+        [CELL_STATUS] = status_place,
+        [CELL_RESULT] = ends->result,
+        [CELL_CONTROL] = ends->control,
+        [CELL_FILES] = plan->has_files ? fds[CELL_FD_FILES] : -1,
+        [CELL_TMP] = ends->tmp,
     };
     for (int i = 0; i < CELL_FD_COUNT; i++)
         if (wanted[i] >= 0 && (wanted[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, LIFTED_FD_LEAST)) < 0)
@@ -112,6 +117,8 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, int resul
     close(CELL_PROGRAM);
     if (!plan->has_files)
         close(CELL_FILES);
+    if (ends->tmp < 0)
+        close(CELL_TMP);
     if (!has_layer(plan, CELL_LAYER_FDS))
         leak_fds();
     else if (syscall(SYS_close_range, CELL_FD_COUNT, ~0U, 0) < 0)
@@ -127,12 +134,11 @@ static _Noreturn void stay_as_init(const struct plan *plan, int job_pid)
     init_run(job_pid);
 }
 
-_Noreturn void cell_enter(const struct plan *plan, const int *fds, int status_fd, int result_fd, int control_fd)
+_Noreturn void cell_enter(const struct plan *plan, const int *fds, const struct cell_ends *ends)
 {
-    status_place = status_fd;
-    become_slot_root(plan); /* mounting needs power in our own namespace */
-    keep_only_our_fds(plan, fds, result_fd,
-                      control_fd); /* before the root: nothing opened later can be confused with them */
+    status_place = ends->status;
+    become_slot_root(plan);             /* mounting needs power in our own namespace */
+    keep_only_our_fds(plan, fds, ends); /* before the root: nothing opened later can be confused with them */
     cell_build_root(plan);
     set_names(plan);
     raise_loopback(plan);

@@ -23,7 +23,8 @@ enum cell_fd {
     CELL_RESULT = 5,  /* init -> supervisor: the wait status of the job's own process */
     CELL_CONTROL = 6, /* supervisor -> init: signals to pass on, one byte each; its end means: end */
     CELL_FILES = 7,   /* a bundle of uploads, until they are copied into the job's root */
-    CELL_FD_COUNT = 8,
+    CELL_TMP = 8,     /* the file system that becomes /tmp, if the supervisor made it; closed when it is there */
+    CELL_FD_COUNT = 9,
 };
 
 /* The byte that says: everything is done but the filter and the exec. */
@@ -54,8 +55,13 @@ _Noreturn void cell_fail(const char *step, const char *detail);
 /* The same with our own code. */
 _Noreturn void cell_fail_code(const char *step, int code, const char *detail);
 
+/* Descriptors of the supervisor's that a cell takes over; -1 for what there is not. */
+struct cell_ends {
+    int status, result, control, tmp;
+};
+
 /* Runs in the new namespaces as their pid 1; fds are the order's (enum cell_run_fd). Never returns. */
-_Noreturn void cell_enter(const struct plan *plan, const int *fds, int status_fd, int result_fd, int control_fd);
+_Noreturn void cell_enter(const struct plan *plan, const int *fds, const struct cell_ends *ends);
 
 /* Steps of the recipe; each ends the process through cell_fail() if it cannot be done. */
 void cell_build_root(const struct plan *plan);     /* mounts.c */
@@ -73,6 +79,16 @@ void cell_apply_landlock(const struct plan *plan); /* landlock.c */
 int landlock_scope(void);
 void cell_load_filter(const uint8_t *program, uint32_t bytes); /* filter.c */
 void cell_load_init_filter(void);                              /* filter.c */
+void cell_load_collector_filter(void);                         /* filter.c */
+
+/* landlock.c: reading below one directory, and nothing else; for a process that is left with that directory. */
+void cell_apply_collector_landlock(const struct plan *plan, int directory_fd);
+
+/*
+ * tmp.c, for a supervisor: the job's /tmp, as a mount that nobody has yet. It lives as long as its descriptor does, and so
+ * outlives the namespaces in which it is used. -1 with errno.
+ */
+int tmp_make(const struct plan *plan);
 
 _Noreturn void job_become(const struct plan *plan); /* job.c: everything up to execveat */
 _Noreturn void init_run(int job_pid);               /* init.c */

@@ -86,18 +86,14 @@ static void allow_beneath_all(int ruleset_fd, struct span paths, uint64_t access
         allow_beneath(ruleset_fd, path, access);
 }
 
-void cell_apply_landlock(const struct plan *plan)
+/* What is handled and not allowed by a rule is refused. */
+static int create_ruleset(const struct plan *plan, bool allows_tcp)
 {
-    if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))
-        return;
-    static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom" };
-
-    uint64_t all = access_of_abi(plan->landlock_abi);
-    struct ruleset ruleset = { .handled_access_fs = all };
+    struct ruleset ruleset = { .handled_access_fs = access_of_abi(plan->landlock_abi) };
     size_t size = sizeof ruleset.handled_access_fs;
     if (plan->landlock_abi >= 4) {
         size = offsetof(struct ruleset, scoped);
-        if (!plan->has_host_network)
+        if (!allows_tcp)
             ruleset.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
     }
     if (plan->landlock_abi >= 6) {
@@ -107,6 +103,30 @@ void cell_apply_landlock(const struct plan *plan)
     int ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
     if (ruleset_fd < 0)
         cell_fail("landlock-create", "");
+    return ruleset_fd;
+}
+
+void cell_apply_collector_landlock(const struct plan *plan, int directory_fd)
+{
+    if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))
+        return;
+    int ruleset_fd = create_ruleset(plan, false);
+    struct landlock_path_beneath_attr rule = { .allowed_access = ACCESS_READ, .parent_fd = directory_fd };
+    if (syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        cell_fail("landlock-rule", "/tmp");
+    if (syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
+        cell_fail("landlock-restrict", "");
+    close(ruleset_fd);
+}
+
+void cell_apply_landlock(const struct plan *plan)
+{
+    if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))
+        return;
+    static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom" };
+
+    uint64_t all = access_of_abi(plan->landlock_abi);
+    int ruleset_fd = create_ruleset(plan, plan->has_host_network);
 
     /* Rules add up on the way down, so execution is not granted for the root as a whole: what a job writes to /tmp it may
      * not run, even on a mount that forgot noexec. */

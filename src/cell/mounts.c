@@ -73,6 +73,14 @@ static void place_secrets(const struct plan *plan)
         cell_fail("lock-secrets", SECRETS_DIRECTORY);
 }
 
+/* The supervisor made it and keeps it: what the job leaves there can be gone through when nothing of the job is left. */
+static void attach_tmp(void)
+{
+    if (move_mount(CELL_TMP, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        cell_fail("attach-tmp", "/tmp");
+    close(CELL_TMP);
+}
+
 void cell_build_root(const struct plan *plan)
 {
     /* A guard against a shared parent: nothing that is mounted below may be seen anywhere else. */
@@ -85,7 +93,10 @@ void cell_build_root(const struct plan *plan)
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
         cell_fail("mount-proc", "/proc");
 
-    mount_tmpfs(plan, "/tmp", "1777");
+    if (plan->artifacts.size > 0)
+        attach_tmp();
+    else
+        mount_tmpfs(plan, "/tmp", "1777");
     mount_tmpfs(plan, "/dev/shm", "1777");
     place_secrets(plan);
     cell_place_files(plan);

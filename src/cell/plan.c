@@ -35,6 +35,8 @@ static const struct field plan_fields[] = {
     BYTES(struct plan, secrets, PARAMS_MAX_BYTES),
     BYTES(struct plan, filter, FILTER_INSTRUCTIONS_MAX * 8),
     BOOL(struct plan, has_files),
+    BYTES(struct plan, artifacts, CELL_GLOBS_MAX_BYTES),
+    U64(struct plan, artifacts_max_bytes),
     U32(struct plan, layers_off, UINT32_MAX),
 };
 

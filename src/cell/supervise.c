@@ -28,15 +28,18 @@
 #include <unistd.h>
 
 #include "cell.h"
+#include "collect.h"
 
 struct order {
     struct plan plan;
-    int fds[CELL_FDS_MAX]; /* -1: there is none */
+    int fds[CELL_RUN_FDS_MAX];           /* each at its place; -1 for what did not come */
+    uint8_t globs[CELL_GLOBS_MAX_BYTES]; /* the plan's: they are needed after other messages came */
 };
 
 struct running {
     pid_t pid;
     int pidfd, status_fd, result_fd, control_fd;
+    int tmp_fd, artifacts_fd; /* while there is something to collect */
     bool is_hot, has_started, has_failed, has_status;
     int wait_status; /* of the job's own process, as init told */
     struct cell_failure failure;
@@ -97,16 +100,22 @@ static void tell_nothing(enum cell_message type)
     tell(type, &(struct cell_nothing){ 0 });
 }
 
-/* Sorts what came with an order: those that are always there, and in their order those that need not be. */
-static void take_fds(const struct plan *plan, const int *fds, unsigned count)
+/* Those that came, each to its place: those that are always there, then in their order those that the plan speaks of. */
+static void place_fds(const struct plan *plan, const int *fds, unsigned count)
 {
-    unsigned taken = 0, wanted = CELL_RUN_FDS + (plan->has_files ? 1 : 0);
-    if (count != wanted && count != wanted + 1)
+    const bool is_wanted[CELL_RUN_FDS_MAX] = {
+        [CELL_FD_FILES] = plan->has_files, [CELL_FD_ARTIFACTS] = plan->artifacts.size > 0
+    };
+    unsigned taken = 0;
+    for (unsigned i = 0; i < CELL_FD_CGROUP; i++) {
+        bool comes = i < CELL_RUN_FDS || is_wanted[i];
+        if (comes && taken == count)
+            _exit(1);
+        order.fds[i] = comes ? fds[taken++] : -1;
+    }
+    order.fds[CELL_FD_CGROUP] = taken < count ? fds[taken++] : -1;
+    if (taken != count)
         _exit(1);
-    for (int i = 0; i < CELL_RUN_FDS; i++)
-        order.fds[i] = fds[taken++];
-    order.fds[CELL_FD_FILES] = plan->has_files ? fds[taken++] : -1;
-    order.fds[CELL_FD_CGROUP] = taken < count ? fds[taken] : -1;
 }
 
 /* Receives one message; descriptors go to order.fds. Returns its type; whatever breaks a rule ends the supervisor. */
@@ -123,7 +132,6 @@ static enum cell_message hear(union any_cell_message *body)
     ssize_t size = recvmsg(CELL_START_SOCKET, &head, MSG_CMSG_CLOEXEC);
     if (size < 4 || (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         _exit(0);
-    int fds[CELL_FDS_MAX];
     unsigned type = message[0], fd_count = 0;
     if (message[1] != 0 || message[2] != 0 || message[3] != 0 ||
         (type != CELL_RUN && type != CELL_SIGNAL && type != CELL_KILL))
@@ -134,15 +142,14 @@ static enum cell_message hear(union any_cell_message *body)
             _exit(1);
         fd_count = (unsigned)((rights->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     }
-    if (fd_count > CELL_FDS_MAX || (type != CELL_RUN && fd_count != 0))
+    bool is_run = type == CELL_RUN;
+    if (is_run ? fd_count < CELL_RUN_FDS || fd_count > CELL_RUN_FDS_MAX : fd_count != 0)
         _exit(1);
-    if (fd_count > 0)
-        memcpy(fds, CMSG_DATA(rights), fd_count * sizeof(int));
     struct reader in = { message + 4, (size_t)size - 4 };
     if (record_decode(&cell_defs[type], &in, body, NULL) < 0)
         _exit(1);
-    if (type == CELL_RUN)
-        take_fds(&body->plan, fds, fd_count);
+    if (is_run)
+        place_fds(&body->plan, (const int *)(const void *)CMSG_DATA(rights), fd_count);
     return (enum cell_message)type;
 }
 
@@ -161,7 +168,7 @@ static uint64_t namespaces_for(const struct plan *plan)
 }
 
 /* Clones pid 1 of the job. Returns its pid; in the child never. -1 with errno. */
-static pid_t clone_cell(struct running *running, int status_fd, int result_fd, int control_fd)
+static pid_t clone_cell(struct running *running, const struct cell_ends *ends)
 {
     struct clone_args args = {
         .flags = namespaces_for(&order.plan) | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -174,7 +181,7 @@ static pid_t clone_cell(struct running *running, int status_fd, int result_fd, i
     }
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0)
-        cell_enter(&order.plan, order.fds, status_fd, result_fd, control_fd);
+        cell_enter(&order.plan, order.fds, ends);
     return pid;
 }
 
@@ -193,7 +200,10 @@ static void start(struct running *running)
         fail_start(running, "make-pipes", errno);
     else if (setns(order.fds[CELL_FD_ROOT], CLONE_NEWNS) < 0)
         fail_start(running, "enter-root", errno);
-    else if ((running->pid = clone_cell(running, status[1], result[1], control[0])) < 0)
+    else if (order.plan.artifacts.size > 0 && (running->tmp_fd = tmp_make(&order.plan)) < 0)
+        fail_start(running, "make-tmp", errno);
+    else if ((running->pid =
+                  clone_cell(running, &(struct cell_ends){ status[1], result[1], control[0], running->tmp_fd })) < 0)
         fail_start(running, "clone", errno);
     close_fd(&status[1]);
     close_fd(&result[1]);
@@ -201,7 +211,9 @@ static void start(struct running *running)
     running->status_fd = status[0];
     running->result_fd = result[0];
     running->control_fd = control[1];
-    for (int i = 0; i < CELL_FDS_MAX; i++)
+    running->artifacts_fd = order.fds[CELL_FD_ARTIFACTS];
+    order.fds[CELL_FD_ARTIFACTS] = -1;
+    for (int i = 0; i < CELL_RUN_FDS_MAX; i++)
         close_fd(&order.fds[i]); /* the job's ends live in the job alone from here on */
 }
 
@@ -306,7 +318,9 @@ static void report(const struct running *running, const struct rusage *usage)
 
 static void run_one(void)
 {
-    struct running running = { .pid = -1, .pidfd = -1, .status_fd = -1, .result_fd = -1, .control_fd = -1 };
+    struct running running = {
+        .pid = -1, .pidfd = -1, .status_fd = -1, .result_fd = -1, .control_fd = -1, .tmp_fd = -1, .artifacts_fd = -1
+    };
     struct rusage usage = { 0 };
     start(&running);
     if (!running.has_failed)
@@ -316,6 +330,11 @@ static void run_one(void)
     close_fd(&running.result_fd);
     close_fd(&running.control_fd);
     report(&running, &usage);
+    /* Its end is told first: how long it ran, and of what it ended, is none of the collector's doing. */
+    if (running.has_started && running.tmp_fd >= 0)
+        collect(&order.plan, running.tmp_fd, running.artifacts_fd);
+    close_fd(&running.tmp_fd);
+    close_fd(&running.artifacts_fd);
 }
 
 /* Whoever started the service may have ignored or blocked signals; what is ignored survives clone and exec. */
@@ -354,6 +373,8 @@ int supervise_run(bool is_bare)
         if (hear(&body) != CELL_RUN)
             continue; /* a signal or a kill for a job that has just ended */
         order.plan = body.plan;
+        memcpy(order.globs, body.plan.artifacts.data, body.plan.artifacts.size);
+        order.plan.artifacts.data = order.globs;
         run_one();
         memset(message, 0, sizeof message); /* a job's secrets do not wait for the next order */
     }

@@ -94,6 +94,26 @@ static int count_records(int index_fd, uint64_t index_size, uint64_t bytes, uint
 }
 
 /*
+ * Artefacts are whole when the job's end is recorded, and of a job that has not ended here they are not: it is lost with the
+ * copy, and its record speaks of none. The index goes first, so that a copy that was cut short has no stream without one.
+ */
+static int copy_artifacts(const struct backup *backup, const struct job_record *record, const struct state_files *names,
+                          struct error *err)
+{
+    uint64_t bytes = 0, index_size = 0;
+    auto_fd int fd = -1, index_fd = -1;
+    if (record->artifacts_stored_bytes == 0)
+        return 0;
+    int found = open_source(backup, names->artifacts, &fd, &bytes, err);
+    if (found > 0)
+        found = open_source(backup, names->artifact_index, &index_fd, &index_size, err);
+    if (found <= 0)
+        return found;
+    int done = copy_file(backup, names->artifact_index, index_fd, index_size, err);
+    return done < 0 ? done : copy_file(backup, names->artifacts, fd, bytes, err);
+}
+
+/*
  * The log is measured before the index is: each of its bytes has a record by then, and the records that came since are
  * left out. Of an ended job it is as long as its record says.
  */
@@ -117,6 +137,8 @@ int backup_output(struct backup *backup, const struct job_record *record, struct
         done = copy_file(backup, names.log, log_fd, bytes, err);
     if (done == 0)
         done = copy_file(backup, names.index, index_fd, records * OUTPUT_RECORD_BYTES, err);
+    if (done == 0)
+        done = copy_artifacts(backup, record, &names, err);
     if (done < 0)
         return done;
     backup->outputs++;

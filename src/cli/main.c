@@ -25,7 +25,7 @@ static const struct {
     const struct subcommand *commands[20];
 } groups[] = {
     { "run", { &cmd_run } },
-    { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
+    { "watch", { &cmd_logs, &cmd_attach, &cmd_wait, &cmd_artifacts } },
     { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_stdin, &cmd_rerun } },
     { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
     { "administer",

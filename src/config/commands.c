@@ -15,6 +15,7 @@
 #include "roots.h"
 #include "scripts.h"
 #include "words.h"
+#include "sallyport/base/glob.h"
 #include "sallyport/base/text.h"
 
 void *command_open(struct reading *reading, const char *name)
@@ -206,6 +207,30 @@ static void take_input(struct reading *reading, struct command *command)
     command->keeps_metadata_only = draft->record == 1;
 }
 
+/* They are collected where the job works, and only a file system of its own is gone through by its own rights alone. */
+static void take_artifacts(struct reading *reading, struct command *command)
+{
+    const json_t *artifacts = reading->command_draft.artifacts;
+    command->artifacts_max_bytes = artifacts != NULL ? reading->command_draft.artifacts_max_bytes : 0;
+    if (artifacts == NULL)
+        return;
+    if (command->workdir[0] != '\0' && strcmp(command->workdir, "/tmp") != 0)
+        fault_below(reading, "artifacts", -1,
+                    "are taken from the job's own /tmp, and it works in '%.200s'; leave 'workdir' out",
+                    command->workdir);
+    for (size_t i = 0; i < json_array_size(artifacts); i++) {
+        const char *pattern = text_item(artifacts, i), *why = glob_fault(pattern);
+        if (why != NULL) {
+            fault_below(reading, "artifacts", (int)i, "%s", why);
+            continue;
+        }
+        char **place = grow(reading, &command->artifacts, command->artifact_count, sizeof *place);
+        if (place == NULL || (*place = copy_text(reading, pattern)) == NULL)
+            return;
+        command->artifact_count++;
+    }
+}
+
 /* The filter of this profile; commands share them. */
 static uint32_t find_filter(struct reading *reading, const char *name)
 {
@@ -252,6 +277,7 @@ void command_close(struct reading *reading)
     check_delivery(reading, command);
     take_input(reading, command);
     files_check(reading, command);
+    take_artifacts(reading, command);
     command->parallel = (uint32_t)draft->parallel;
     command->account = ACCOUNT_NONE;
     if (command_is_sequence(command))

@@ -9,6 +9,7 @@
 #include "params.h"
 #include "schedules.h"
 #include "words.h"
+#include "sallyport/base/artifact_frames.h"
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 #include "sallyport/policy/policy.h"
@@ -338,6 +339,16 @@ const struct key keys[] = {
       .most = UPLOADS_MAX_BYTES, .fallback = "64MiB",
       .help = "The most bytes of all parameters of type `file` together. They lie in /run/files, which is memory and "
               "counts as such." },
+    { "commands.*.artifacts", KEY_TEXTS, NODE_AT(struct command_draft, artifacts), .least = 1,
+      .most = ARTIFACT_GLOB_COUNT_MAX, .hint = "[\"report/*.xml\", out.bin]",
+      .help =
+          "Files that are kept after the job's end, as patterns below its own /tmp, where it must work: `*`, `?` and "
+          "`[a-z]` within one component, at most 8 components, neither `..` nor `**`; a name that begins with a dot "
+          "is matched only by a dot. At most 100 files, each a regular file with one name that the job itself can "
+          "read; what else matches is listed with the reason." },
+    { "commands.*.artifacts_max", KEY_SIZE, NUMBER_AT(struct command_draft, artifacts_max_bytes), .least = 1,
+      .most = ARTIFACTS_MAX_BYTES, .fallback = "64MiB",
+      .help = "The most bytes of all `artifacts` of a job together." },
     { "commands.*.record", KEY_WORD, NUMBER_AT(struct command_draft, record), .word = word_record, .fallback = "full",
       .help = "`metadata-only`: who ran it, when, and how it ended, but not what went in and out. Parameters are never "
               "stored, so a job that waits when the service is restarted is `rejected`. Standard input is on disk "

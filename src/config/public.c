@@ -225,6 +225,18 @@ static void add_files(json_t *object, const struct command *command)
     json_object_set_new(object, "files_max", json_integer(takes_files ? (json_int_t)command->files_max_bytes : 0));
 }
 
+/* Only where there are some. */
+static void add_artifacts(json_t *object, const struct command *command)
+{
+    if (command->artifact_count == 0)
+        return;
+    json_t *patterns = json_array();
+    for (uint32_t i = 0; i < command->artifact_count; i++)
+        json_array_append_new(patterns, json_string(command->artifacts[i]));
+    json_object_set_new(object, "artifacts", patterns);
+    json_object_set_new(object, "artifacts_max", json_integer((json_int_t)command->artifacts_max_bytes));
+}
+
 char *public_text(const struct command *command, int mode)
 {
     json_t *object =
@@ -243,6 +255,7 @@ char *public_text(const struct command *command, int mode)
     json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));
     add_files(object, command);
     add_queue(object, command);
+    add_artifacts(object, command);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(object);
     return text;

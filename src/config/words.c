@@ -55,5 +55,5 @@ const char *word_signal(unsigned index)
 #if SALLYPORT_TEST_SWITCHES
 /* In the order of enum cell_layer's bits (cell/plan.h); a unit test compares. */
 WORDS(word_layer, "seccomp", "landlock", "caps", "nnp", "net", "ipc", "uts", "fds", "rlimits", "proc", "tmp", "keyring",
-      "mdwe", "identity")
+      "mdwe", "identity", "collect")
 #endif

@@ -22,9 +22,11 @@ void route_schedule_list(struct request *request); /* schedule_list.c */
 void route_step_list(struct request *request);     /* step_list.c */
 void route_job_list(struct request *request);      /* job_list.c */
 void route_queue(struct request *request);
-void route_job_read(struct request *request);    /* wait.c */
-void route_output_read(struct request *request); /* output_read.c */
-void route_job_cancel(struct request *request);  /* job_stop.c */
+void route_job_read(struct request *request);      /* wait.c */
+void route_output_read(struct request *request);   /* output_read.c */
+void route_artifact_list(struct request *request); /* artifacts.c */
+void route_artifact_read(struct request *request);
+void route_job_cancel(struct request *request); /* job_stop.c */
 void route_job_stdin(struct request *request);
 void route_job_signal(struct request *request);
 void route_callback_list(struct request *request); /* callback_list.c */

@@ -220,6 +220,18 @@ bool ask_read_output(struct request *request, bool watch, ask_answered answered)
     return true;
 }
 
+bool ask_read_artifacts(struct request *request, ask_answered answered)
+{
+    struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id };
+    if (!descriptors_allow_stream(request->front))
+        return refuse_no_room(request, answered);
+    if (!put(request, &request->asks[ASK_MAIN],
+             &(struct question){ MSG_READ_ARTIFACTS, &read, -1, false, BIT(MSG_ARTIFACTS), answered }))
+        return false;
+    ask_await_fds(&request->asks[ASK_MAIN], 2);
+    return true;
+}
+
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered)
 {
     list->evidence = request->evidence;

@@ -53,6 +53,7 @@ bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd
 bool ask_pause(struct request *request, struct msg_pause *pause, ask_answered answered);
 bool ask_read_job(struct request *request, bool watch, ask_answered answered);
 bool ask_read_output(struct request *request, bool watch, ask_answered answered);
+bool ask_read_artifacts(struct request *request, ask_answered answered);
 bool ask_list_callbacks(struct request *request, struct msg_list_callbacks *list, ask_answered answered);
 bool ask_redeliver(struct request *request, ask_answered answered);
 bool ask_list_schedules(struct request *request, ask_answered answered);

@@ -47,7 +47,19 @@ static int read_at(int fd, uint64_t offset, void *to, size_t size)
 
 int output_log_read(const struct output_log *log, uint64_t offset, void *to, size_t size)
 {
-    return read_at(log->bytes_fd, offset, to, size);
+    return read_at(log->bytes_fd, log->base + offset, to, size);
+}
+
+int output_log_read_index(const struct output_log *log, void *to, size_t size)
+{
+    return read_at(log->index_fd, 0, to, size);
+}
+
+void output_log_show_window(struct output_log *log, uint64_t base, uint64_t bytes)
+{
+    log->base = base;
+    log->bytes = bytes;
+    log->is_complete = true;
 }
 
 /* The cache is filled around the record that is asked for: ahead of it going forwards, behind it going backwards. */

@@ -17,6 +17,7 @@
 
 struct output_log {
     int bytes_fd, index_fd; /* owned */
+    uint64_t base;          /* where it begins in its file: 0, but for a window */
     uint64_t bytes;         /* all below is there */
     uint32_t records;
     bool is_complete; /* and nothing will be added */
@@ -34,6 +35,12 @@ struct output_extent {
 
 void output_log_init(struct output_log *log, int bytes_fd, int index_fd);
 void output_log_done(struct output_log *log);
+
+/* Shows a part of the file as a log of its own, without an index and of one stream, which is all that will be. */
+void output_log_show_window(struct output_log *log, uint64_t base, uint64_t bytes);
+
+/* The first bytes of what stands in the place of the index. */
+int output_log_read_index(const struct output_log *log, void *to, size_t size);
 
 /* False if it shrank, which no log does. */
 bool output_log_grow(struct output_log *log, uint64_t bytes, uint32_t records, bool is_complete);

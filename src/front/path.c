@@ -68,6 +68,23 @@ static bool segment_matches(const char *segment, const char *pattern, size_t siz
     return strlen(segment) == size && memcmp(segment, pattern, size) == 0;
 }
 
+static void join_rest(const struct path *path, unsigned from, struct path_match *ret_match)
+{
+    char *at = ret_match->rest;
+    size_t left = sizeof ret_match->rest;
+    for (unsigned i = from; i < path->count; i++) {
+        size_t size = strlen(path->segments[i]);
+        if (size + 2 > left) {
+            ret_match->rest[0] = '\0';
+            return;
+        }
+        memcpy(at, path->segments[i], size);
+        at[size] = i + 1 < path->count ? '/' : '\0';
+        at += size + 1;
+        left -= size + 1;
+    }
+}
+
 bool path_matches(const struct path *path, const char *pattern, struct path_match *ret_match)
 {
     unsigned i = 0;
@@ -76,8 +93,10 @@ bool path_matches(const struct path *path, const char *pattern, struct path_matc
         size_t size = strcspn(pattern, "/");
         if (i >= path->count)
             return false;
-        if (size == 6 && memcmp(pattern, "{rest}", 6) == 0)
+        if (size == 6 && memcmp(pattern, "{rest}", 6) == 0) {
+            join_rest(path, i, ret_match);
             return true;
+        }
         if (!segment_matches(path->segments[i], pattern, size, ret_match))
             return false;
         pattern += size;

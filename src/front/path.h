@@ -19,8 +19,9 @@ struct path {
 
 /* What a pattern's placeholders matched. */
 struct path_match {
-    char name[NAME_MAX_BYTES]; /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
-    struct job_id job_id;      /* {id} */
+    char name[NAME_MAX_BYTES];     /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
+    struct job_id job_id;          /* {id} */
+    char rest[PATH_MAX_BYTES / 2]; /* {rest}, with its slashes; "" if it is too long for the name of anything */
 };
 
 /*

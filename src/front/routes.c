@@ -47,6 +47,8 @@ static const struct route routes[] = {
     { GET, .path = "/v1/jobs/{id}", .run = route_job_read, .query_keys = job_read_keys },
     { GET, .path = "/v1/jobs/{id}/steps", .run = route_step_list },
     { GET, .path = "/v1/jobs/{id}/output", .run = route_output_read, .query_keys = output_keys, .bytes_key = "search" },
+    { GET, .path = "/v1/jobs/{id}/artifacts", .run = route_artifact_list },
+    { GET, .path = "/v1/jobs/{id}/artifacts/{rest}", .run = route_artifact_read },
     { POST, .path = "/v1/jobs/{id}/cancel", .run = route_job_cancel },
     { POST, .path = "/v1/jobs/{id}/signal", .run = route_job_signal },
     { POST, .path = "/v1/jobs/{id}/stdin", .run = route_job_stdin, .query_keys = stdin_keys },
@@ -70,8 +72,6 @@ static_assert(sizeof routes / sizeof routes[0] + 2 <= COUNTED_ROUTES_MAX, "each 
 /* Names that are taken, and mean something in a later release. */
 static const char *const later_paths[] = {
     "/v1/jobs/{id}/approval",
-    "/v1/jobs/{id}/artifacts",
-    "/v1/jobs/{id}/artifacts/{rest}",
     "/v1/schedules/{rest}",
     "/v1/tokens",
     "/v1/tokens/{rest}",

@@ -74,17 +74,26 @@ static void stream_free(void *state)
     free(stream);
 }
 
-void stream_open(struct request *request, const struct output_view *view)
+/* NULL, and the request is gone, when memory is short. */
+static struct stream *stream_new(struct request *request, const struct output_view *view)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL) {
         request_abort(request);
-        return;
+        return NULL;
     }
     stream->view = *view;
     stream->flow.kind = stream_has_records(stream) ? &records : &bytes;
     request->state = stream;
     request->free_state = stream_free;
+    return stream;
+}
+
+void stream_open(struct request *request, const struct output_view *view)
+{
+    const struct stream *stream = stream_new(request, view);
+    if (stream == NULL)
+        return;
     if (stream_has_records(stream))
         ask_read_job(request, view->follows, on_job);
     else
@@ -182,20 +191,14 @@ static void name_bytes(struct stream *stream, struct span sha256)
              stream->is_gzip ? "-gzip" : "");
 }
 
-static void take_log(struct request *request, struct message *message)
+static void show_log(struct request *request, struct span sha256)
 {
     struct stream *stream = request->state;
-    const struct msg_output *output = &message->body.output;
-    if (stream->has_log)
-        return;
-    output_log_init(&stream->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
-    stream->has_log = true;
-    output_log_grow(&stream->log, output->bytes, output->records, output->is_complete);
     if (!stream->view.follows) /* all that will be shown is in our hands: the keeper may come and go */
         for (unsigned i = 0; i < ASK_COUNT; i++)
             ask_forget(&request->asks[i]);
     stream->is_gzip = stream->view.takes_gzip && request->front->gzips < GZIP_COUNT_MAX;
-    name_bytes(stream, output->sha256);
+    name_bytes(stream, sha256);
 
     struct place_head head;
     struct problem problem;
@@ -219,6 +222,30 @@ static void take_log(struct request *request, struct message *message)
         request_problem(request, &problem);
         break;
     }
+}
+
+static void take_log(struct request *request, struct message *message)
+{
+    struct stream *stream = request->state;
+    const struct msg_output *output = &message->body.output;
+    if (stream->has_log)
+        return;
+    output_log_init(&stream->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
+    stream->has_log = true;
+    output_log_grow(&stream->log, output->bytes, output->records, output->is_complete);
+    show_log(request, output->sha256);
+}
+
+void stream_open_window(struct request *request, const struct output_view *view, struct output_log *log,
+                        struct span sha256)
+{
+    struct stream *stream = stream_new(request, view);
+    if (stream == NULL)
+        return;
+    stream->log = *log;
+    stream->has_log = true;
+    log->bytes_fd = log->index_fd = -1;
+    show_log(request, sha256);
 }
 
 static void on_job(struct request *request, struct message *message)

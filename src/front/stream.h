@@ -8,8 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sallyport/base/record.h"
+
 #include "fields.h"
 
+struct output_log;
 struct request;
 
 enum stream_format {
@@ -35,6 +38,13 @@ struct output_view {
 
 /* Answers with the output of request->path.job_id. */
 void stream_open(struct request *request, const struct output_view *view);
+
+/*
+ * Answers with a window of the log (output_log_show_window()), whose descriptors are taken over. The bytes have the hash, if
+ * there is one, for a name. The request has no state of its own.
+ */
+void stream_open_window(struct request *request, const struct output_view *view, struct output_log *log,
+                        struct span sha256);
 
 /* The same for a job that was just accepted: all of it, to its end. */
 void stream_new_job(struct request *request, enum stream_format format);

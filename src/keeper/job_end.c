@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "artifacts.h"
 #include "job_life.h"
 #include "keeper.h"
 #include "launcher_ask.h"
@@ -105,7 +106,8 @@ void job_output_done(struct keeper *keeper, struct job *job)
         record->output_bytes = job->output->bytes;
         record->output_truncated = job->output->is_truncated;
         record->output_fate = OUTPUT_KEPT;
-        record->output_stored_bytes = output_stored_bytes(job->output);
+        record->artifacts_stored_bytes = artifacts_stored_bytes(job->output->artifacts);
+        record->output_stored_bytes = output_stored_bytes(job->output) + record->artifacts_stored_bytes;
         output_sha256(job->output, record->output_sha256);
     } else if (job->has_lost_output) {
         record->output_fate = OUTPUT_KEPT; /* damaged, and still somebody's; retention removes it in its time */

@@ -33,6 +33,7 @@ static const struct answer {
     [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },
     [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
     [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH },
+    [MSG_READ_ARTIFACTS] = { answer_read_artifacts, PHASE_BOTH },
     [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
     [MSG_LIST_SCHEDULES] = { answer_list_schedules, PHASE_BOTH },
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },

@@ -24,6 +24,13 @@ void answer_list_commands(struct keeper *keeper, const struct request *request, 
 void answer_read_job(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message);
 
+/* look_artifacts.c; and what it has in common with look.c. */
+void answer_read_artifacts(struct keeper *keeper, const struct request *request, const struct message *message);
+bool look_is_gone(const struct job_record *record);
+void look_refuse_gone(struct keeper *keeper, const struct request *request, const struct job_record *record);
+void look_refuse_damaged(struct keeper *keeper, const struct request *request, const struct job_record *record,
+                         const struct error *err);
+
 /* feed_open.c */
 void answer_follow(struct keeper *keeper, const struct request *request, const struct message *message);
 

@@ -73,6 +73,9 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
         int stdout_fd = fd_take(&message->fds[0]), stderr_fd = fd_take(&message->fds[1]);
         done = output_attach(job->output, stdout_fd, stderr_fd, &err);
     }
+    if (done == 0 && message->body.launched.has_artifacts)
+        done = output_attach_artifacts(job->output, fd_take(&message->fds[message->fd_count - 1]),
+                                       message->body.launched.artifacts_max_bytes, &err);
     if (done < 0) {
         log_error("the output of a job of '%s' cannot be kept (%s); stopping it", job->record.command, err.text);
         job_stop(keeper, job, JOB_REASON_CANCELLED, "output failure", false, 0);
@@ -83,11 +86,10 @@ static void follow_output(struct keeper *keeper, struct job *job, struct message
 static bool follow_stdin(struct keeper *keeper, struct job *job, struct message *message)
 {
     struct error err = { 0 };
-    if (message->fd_count == 2)
+    if (!message->body.launched.has_stdin_stream)
         return true; /* it has none, or it has ended */
-    int done = message->fd_count == 4 && job->record.is_stdin_stream
-                   ? stdin_stream_attach(keeper, job, &message->fds[2], &message->fds[3], &err)
-                   : fail_plain(&err, EPROTO, "a stream of input that is none of this job's");
+    int done = job->record.is_stdin_stream ? stdin_stream_attach(keeper, job, &message->fds[2], &message->fds[3], &err)
+                                           : fail_plain(&err, EPROTO, "a stream of input that is none of this job's");
     if (done == -ENOMEM) {
         log_error("a job of '%s' cannot be given its input (%s); stopping it", job->record.command, err.text);
         job_stop(keeper, job, JOB_REASON_CANCELLED, "input failure", false, 0);
@@ -127,6 +129,11 @@ static void take_launched(struct keeper *keeper, struct message *message)
 {
     const struct job_id *id = &message->body.launched.job_id;
     struct job *job = job_find(keeper, id);
+    const struct msg_launched *launched = &message->body.launched;
+    if (message->fd_count != 2u + (launched->has_stdin_stream ? 2u : 0u) + (launched->has_artifacts ? 1u : 0u)) {
+        peer_break(&keeper->launcher, "descriptors that its message does not speak of");
+        return;
+    }
     if (job == NULL || job->is_over || job_has_ended(job->record.state)) {
         stop_stranger(keeper, id);
     } else if (job->exited != NULL) {

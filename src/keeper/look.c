@@ -141,7 +141,8 @@ static int open_output(struct keeper *keeper, const struct job_record *record, i
 /* Of an ended job: what the record says of both files. A record of an older release does not know the index. */
 static int check_stored(const struct job_record *record, const struct msg_output *output, struct error *err)
 {
-    uint64_t stored_bytes = output->bytes + (uint64_t)output->records * OUTPUT_RECORD_BYTES;
+    uint64_t stored_bytes =
+        output->bytes + (uint64_t)output->records * OUTPUT_RECORD_BYTES + record->artifacts_stored_bytes;
     if (record->output_fate != OUTPUT_KEPT)
         return 0;
     if (output->bytes != record->output_bytes)
@@ -152,8 +153,8 @@ static int check_stored(const struct job_record *record, const struct msg_output
     return 0;
 }
 
-static void refuse_damaged(struct keeper *keeper, const struct request *request, const struct job_record *record,
-                           const struct error *err)
+void look_refuse_damaged(struct keeper *keeper, const struct request *request, const struct job_record *record,
+                         const struct error *err)
 {
     char id[JOB_ID_TEXT_BYTES];
     log_error("job=%s: its output is damaged (%s); keeper/output/ has what is left, and a backup may have all of it",
@@ -178,10 +179,18 @@ static void note_missing(const struct job_record *record)
             job_id_text(&record->id, id));
 }
 
-static bool is_gone(const struct job_record *record)
+bool look_is_gone(const struct job_record *record)
 {
     return record->output_fate == OUTPUT_REMOVED || (record->output_fate == OUTPUT_KEPT && record->is_metadata_only &&
                                                      retention_is_over(record->finished_unix_ms));
+}
+
+void look_refuse_gone(struct keeper *keeper, const struct request *request, const struct job_record *record)
+{
+    request_refuse(keeper, request, &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record->id },
+                   record->is_metadata_only
+                       ? "its command keeps metadata only: the output was removed after the job's end"
+                       : "the output was removed; the record of the job remains");
 }
 
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message)
@@ -193,18 +202,15 @@ void answer_read_output(struct keeper *keeper, const struct request *request, co
     if (!look_for_job(keeper, request, &asked->job_id, &record))
         return;
     int fds[2] = { -1, -1 };
-    int done = is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);
+    int done = look_is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);
     if (done == 0)
         done = check_stored(&record, &output, &err);
     if (done == -ENOENT && record.output_fate == OUTPUT_KEPT && !removals_have(&keeper->removals, &record.id))
         note_missing(&record);
     if (done == -ENOENT)
-        request_refuse(
-            keeper, request, &(struct refusal){ .status = 410, .code = "output-expired", .job_id = &record.id },
-            record.is_metadata_only ? "its command keeps metadata only: the output was removed after the job's end"
-                                    : "the output was removed; the record of the job remains");
+        look_refuse_gone(keeper, request, &record);
     else if (done == -EBADMSG)
-        refuse_damaged(keeper, request, &record, &err);
+        look_refuse_damaged(keeper, request, &record, &err);
     else if (done < 0)
         request_fail(keeper, request, &err);
     else if (!asked->watch || open_watch(keeper, request, WATCH_OUTPUT, &asked->job_id))

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "artifacts.h"
 #include "job_life.h"
 #include "keeper.h"
 #include "output_sync.h"
@@ -59,10 +60,12 @@ void output_sha256(struct output *output, char *ret_text)
     text_hex(digest, sizeof digest, ret_text);
 }
 
-/* The end is reached when both pipes are, the hash has caught up, and the disk has it. The output may be freed by this. */
+/* The end is reached when both pipes are, the hash has caught up, the artefacts are whole, and the disk has it. The output may be freed by this. */
 static void check_end(struct output *output)
 {
     if (!output->is_ending || output->pipes[0].fd >= 0 || output->pipes[1].fd >= 0 || output->hashed < output->bytes)
+        return;
+    if (output->artifacts != NULL && !artifacts_are_whole(output->artifacts))
         return;
     if (!output_sync(output))
         return;
@@ -72,6 +75,11 @@ static void check_end(struct output *output)
 }
 
 void output_synced(struct output *output)
+{
+    check_end(output);
+}
+
+void output_artifacts_whole(struct output *output)
 {
     check_end(output);
 }
@@ -91,13 +99,13 @@ void output_end(struct output *output)
 {
     output->is_ending = true;
     timer_start(output->deadline, OUTPUT_DRAIN_MS);
-    check_end(output);
+    if (output->artifacts != NULL && !artifacts_are_whole(output->artifacts))
+        artifacts_end(output->artifacts); /* which may call us */
+    else
+        check_end(output);
 }
 
-/* The descriptor is readable: are there bytes, is it the end, or neither? */
-enum pipe_news { PIPE_NOTHING, PIPE_BYTES_THERE, PIPE_END };
-
-static enum pipe_news pipe_look(int fd)
+enum pipe_news pipe_look(int fd)
 {
     int waiting = 0;
     struct pollfd look = { .fd = fd, .events = POLLIN };

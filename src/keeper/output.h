@@ -13,6 +13,7 @@
 
 #include "sallyport/proto/output_log.h"
 
+struct artifacts;
 struct error;
 struct hash;
 struct job;
@@ -39,6 +40,7 @@ struct output {
     uint64_t hashed;
     struct event *hash_on; /* while the hash is behind */
     struct output_pipe pipes[2];
+    struct artifacts *artifacts; /* NULL for a job without */
     bool is_attached, is_ending;
     struct event *deadline;   /* of the last drain */
     struct event *disk_again; /* after a full disk */
@@ -58,11 +60,14 @@ void output_free(struct output *output);
  */
 int output_measure(int log_fd, int index_fd, uint64_t *ret_bytes, uint32_t *ret_records, struct error *err);
 
-/* What both files take. */
+/* What both files take; those of artefacts are counted for themselves. */
 uint64_t output_stored_bytes(const struct output *output);
 
 /* Takes over both read ends, also when it fails. */
 int output_attach(struct output *output, int stdout_fd, int stderr_fd, struct error *err);
+
+/* The collector's pipe is taken over, too, also when it fails. */
+int output_attach_artifacts(struct output *output, int pipe_fd, uint64_t bytes_max, struct error *err);
 
 /* The job is gone: takes what is left, at most for OUTPUT_DRAIN_MS, then calls job_output_done(). */
 void output_end(struct output *output);
@@ -80,6 +85,10 @@ void output_on_hash(evutil_socket_t fd, short what, void *arg);          /* the 
 void output_on_disk_again(evutil_socket_t fd, short what, void *arg);    /* a full disk is tried again, */
 void output_on_deadline(evutil_socket_t fd, short what, void *arg);      /* and the last drain ends in time */
 void output_pipe_close(struct output_pipe *pipe);
+
+/* A descriptor is readable: are there bytes, is it the end, or neither? */
+enum pipe_news { PIPE_NOTHING, PIPE_BYTES_THERE, PIPE_END };
+enum pipe_news pipe_look(int fd);
 
 #define OUTPUT_PIPE_BYTES                                                                                              \
     (256 * 1024) /* 64 jobs stay below what one user's pipes may hold (pipe(7), pipe-user-pages-soft) */

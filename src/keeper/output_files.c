@@ -94,6 +94,32 @@ int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, in
     return open_pair(state_fd, names.log, names.index, O_RDONLY, ret_log_fd, ret_index_fd, err);
 }
 
+static int open_artifacts(int state_fd, const struct job_id *id, int flags, int *ret_fd, int *ret_index_fd,
+                          struct error *err)
+{
+    struct state_files names = { .input = "" };
+    state_files_name(id, &names);
+    return open_pair(state_fd, names.artifacts, names.artifact_index, flags, ret_fd, ret_index_fd, err);
+}
+
+int artifact_files_open(int state_fd, const struct job_id *id, int *ret_fd, int *ret_index_fd, struct error *err)
+{
+    return open_artifacts(state_fd, id, O_RDWR | O_CREAT, ret_fd, ret_index_fd, err);
+}
+
+bool artifact_files_are_there(int state_fd, const struct job_id *id)
+{
+    struct state_files names = { .input = "" };
+    struct stat st;
+    state_files_name(id, &names);
+    return fstatat(state_fd, names.artifacts, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int artifact_files_read(int state_fd, const struct job_id *id, int *ret_fd, int *ret_index_fd, struct error *err)
+{
+    return open_artifacts(state_fd, id, O_RDONLY, ret_fd, ret_index_fd, err);
+}
+
 int output_files_read_nothing(int state_fd, int *ret_log_fd, int *ret_index_fd, struct error *err)
 {
     return open_pair(state_fd, NOTHING, NOTHING, O_RDONLY, ret_log_fd, ret_index_fd, err);
@@ -103,7 +129,7 @@ int output_files_remove(int state_fd, const struct job_id *id, struct error *err
 {
     struct state_files names = { .input = "" };
     state_files_name(id, &names);
-    const char *const paths[] = { names.log, names.index };
+    const char *const paths[] = { names.log, names.index, names.artifacts, names.artifact_index };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (unlinkat(state_fd, paths[i], 0) < 0 && errno != ENOENT)
             return fail(err, errno, "remove '%s'", paths[i]);

@@ -25,9 +25,14 @@ bool output_files_are_there(int state_fd, const struct job_id *id);
 /* For a reader: both read-only. -ENOENT when there are none, -EBADMSG when there is a log without an index. */
 int output_files_read(int state_fd, const struct job_id *id, int *ret_log_fd, int *ret_index_fd, struct error *err);
 
+/* The same for artefacts, in the directory that the output has made: their stream, and its index. */
+int artifact_files_open(int state_fd, const struct job_id *id, int *ret_fd, int *ret_index_fd, struct error *err);
+bool artifact_files_are_there(int state_fd, const struct job_id *id);
+int artifact_files_read(int state_fd, const struct job_id *id, int *ret_fd, int *ret_index_fd, struct error *err);
+
 /*
- * Unlinks both; who reads them reads on. What is not there is no fault. The log goes first: an index without a log is
- * nothing, and a log without an index would be damage.
+ * Unlinks all of them; who reads them reads on. What is not there is no fault. The log goes first: an index without a log
+ * is nothing, and a log without an index would be damage.
  */
 int output_files_remove(int state_fd, const struct job_id *id, struct error *err);
 

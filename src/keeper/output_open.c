@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "artifacts.h"
 #include "keeper.h"
 #include "output.h"
 #include "output_files.h"
@@ -90,6 +91,8 @@ static int open_files(struct output *output, struct error *err)
         done = find_end(output, err);
     if (done == 0)
         look_for_losses(output, had_files);
+    if (done == 0 && had_files && artifact_files_are_there(state_fd, id))
+        done = output_attach_artifacts(output, -1, ARTIFACTS_MAX_BYTES, err); /* of a keeper before us */
     return done;
 }
 
@@ -158,6 +161,7 @@ void output_free(struct output *output)
     output_sync_stop(output);
     if (output->is_counted)
         output->keeper->sweep.live_bytes -= output_stored_bytes(output);
+    artifacts_free(output->artifacts);
     hash_free(output->hash);
     fd_close(&output->log_fd);
     fd_close(&output->index_fd);
@@ -183,4 +187,13 @@ int output_attach(struct output *output, int stdout_fd, int stderr_fd, struct er
         }
     }
     return 0;
+}
+
+int output_attach_artifacts(struct output *output, int pipe_fd, uint64_t bytes_max, struct error *err)
+{
+    if (output->artifacts != NULL) { /* what an earlier keeper took is read again, with the rest behind it */
+        artifacts_free(output->artifacts);
+        output->artifacts = NULL;
+    }
+    return artifacts_open(output, pipe_fd, bytes_max, &output->artifacts, err);
 }

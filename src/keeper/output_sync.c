@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "artifacts.h"
 #include "keeper.h"
 #include "output.h"
 #include "timer.h"
@@ -44,11 +45,19 @@ static void push(struct output *output)
                     (off64_t)(index_bytes(output) - output->index_pushed), SYNC_FILE_RANGE_WRITE);
     output->pushed = output->bytes;
     output->index_pushed = index_bytes(output);
+    struct artifacts *artifacts = output->artifacts;
+    if (artifacts == NULL)
+        return;
+    sync_file_range(artifacts->fd, (off64_t)artifacts->pushed, (off64_t)(artifacts->bytes - artifacts->pushed),
+                    SYNC_FILE_RANGE_WRITE);
+    artifacts->pushed = artifacts->bytes;
 }
 
 void output_push(struct output *output)
 {
     uint64_t gathered = output->bytes - output->pushed + index_bytes(output) - output->index_pushed;
+    if (output->artifacts != NULL)
+        gathered += output->artifacts->bytes - output->artifacts->pushed;
     if (output->keeper->rules.settings.syncs_fully && gathered >= PIECE_BYTES)
         push(output);
 }
@@ -56,7 +65,8 @@ void output_push(struct output *output)
 bool output_sync(struct output *output)
 {
     struct keeper *keeper = output->keeper;
-    if (output->is_synced || output->bytes == 0 || !keeper->rules.settings.syncs_fully)
+    bool has_nothing = output->bytes == 0 && output->artifacts == NULL;
+    if (output->is_synced || has_nothing || !keeper->rules.settings.syncs_fully)
         return true;
     if (output->is_syncing)
         return false;
@@ -91,7 +101,11 @@ static bool sync_step(struct output *output)
     if (wait_piece(output->log_fd, output->bytes, &output->waited) ||
         wait_piece(output->index_fd, index_bytes(output), &output->index_waited))
         return false;
-    if (fdatasync(output->log_fd) < 0 || fdatasync(output->index_fd) < 0)
+    struct artifacts *artifacts = output->artifacts;
+    if (artifacts != NULL && wait_piece(artifacts->fd, artifacts->bytes, &artifacts->waited))
+        return false;
+    if (fdatasync(output->log_fd) < 0 || fdatasync(output->index_fd) < 0 ||
+        (artifacts != NULL && (fdatasync(artifacts->fd) < 0 || fdatasync(artifacts->index_fd) < 0)))
         log_error("the output of a job of '%s' may not be on the disk: errno %d; a power cut could shorten it",
                   output->job->record.command, errno);
     return true;

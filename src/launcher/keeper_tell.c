@@ -88,9 +88,19 @@ void tell_launched(struct launcher *launcher, struct run *run)
         .job_id = run->job_id,
         .started_unix_ms = run->has_started ? run->started_unix_ms : clock_unix_ms(),
         .degraded = run->degraded,
+        .has_stdin_stream = run->stdin_fds[1] >= 0,
+        .has_artifacts = run->artifacts_fd >= 0,
+        .artifacts_max_bytes = run->artifacts_max_bytes,
     };
-    const int fds[] = { run->output_fds[0], run->output_fds[1], run->stdin_fds[0], run->stdin_fds[1] };
-    tell(launcher, MSG_LAUNCHED, 0, &body, fds, run->stdin_fds[1] >= 0 ? 4 : 2);
+    int fds[MESSAGE_FDS_MAX] = { run->output_fds[0], run->output_fds[1] };
+    unsigned count = 2;
+    if (body.has_stdin_stream) {
+        fds[count++] = run->stdin_fds[0];
+        fds[count++] = run->stdin_fds[1];
+    }
+    if (body.has_artifacts)
+        fds[count++] = run->artifacts_fd;
+    tell(launcher, MSG_LAUNCHED, 0, &body, fds, count);
 }
 
 void tell_exited(struct launcher *launcher, const struct msg_exited *exited)

@@ -126,6 +126,7 @@ static void run_prepare(struct launcher *launcher, const struct msg_launch *orde
     run->cpu_time_ms = command->cpu_time_ms;
     run->memory_max_bytes = command->memory_max_bytes;
     run->signals = command->signals;
+    run->artifacts_max_bytes = command->artifacts_max_bytes;
     run->degraded = degraded;
 }
 
@@ -148,19 +149,38 @@ static int make_cgroup(struct slot *slot, const struct command *command, struct 
     return run_watch_cgroup(slot, err);
 }
 
-/* The read ends stay with the run; the write ends are the caller's. */
-static int make_pipes(struct run *run, int ret_write_fds[2], struct error *err)
+/* The read end stays with the run; the write end is the caller's. */
+static int make_pipe(int *ret_read_fd, int *ret_write_fd, struct error *err)
 {
-    for (int i = 0; i < 2; i++) {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) < 0)
-            return fail(err, errno, "make a pipe");
-        run->output_fds[i] = ends[0];
-        ret_write_fds[i] = ends[1];
-        /* More than the user's share of pipe memory is refused; the default size works as well, only slower. */
-        (void)fcntl(ends[1], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
-    }
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fail(err, errno, "make a pipe");
+    *ret_read_fd = ends[0];
+    *ret_write_fd = ends[1];
+    /* More than the user's share of pipe memory is refused; the default size works as well, only slower. */
+    (void)fcntl(ends[1], F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
     return 0;
+}
+
+static int make_pipes(struct run *run, bool has_artifacts, int ret_write_fds[3], struct error *err)
+{
+    int done = make_pipe(&run->output_fds[0], &ret_write_fds[0], err);
+    if (done == 0)
+        done = make_pipe(&run->output_fds[1], &ret_write_fds[1], err);
+    if (done == 0 && has_artifacts)
+        done = make_pipe(&run->artifacts_fd, &ret_write_fds[2], err);
+    return done;
+}
+
+/* In the order of the message: what comes always, what the plan speaks of, and the control group. */
+static int send_order(struct slot *slot, const int *fds, struct error *err)
+{
+    int sent[CELL_RUN_FDS_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < CELL_RUN_FDS_MAX; i++)
+        if (i < CELL_RUN_FDS || fds[i] >= 0)
+            sent[count++] = fds[i];
+    return supervisor_run(slot, &room.plan, sent, count, err);
 }
 
 /*
@@ -200,8 +220,8 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     struct launcher *launcher = slot->launcher;
     const struct command *command = &launcher->policy->commands[order->command];
     struct run *run = &slot->run;
-    auto_fd int out = -1, errors = -1, stream = -1;
-    int write_fds[2] = { -1, -1 };
+    auto_fd int out = -1, errors = -1, artifacts = -1, stream = -1;
+    int write_fds[3] = { -1, -1, -1 };
 
     *step = "start-record";
     int done = note_start(launcher, order, err);
@@ -212,9 +232,10 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     if (done < 0)
         return done;
     *step = "pipes";
-    done = make_pipes(run, write_fds, err);
+    done = make_pipes(run, command->artifact_count > 0, write_fds, err);
     out = write_fds[0];
     errors = write_fds[1];
+    artifacts = write_fds[2];
     if (done == 0)
         done = make_stdin(run, command, stdin_fd, &stream, err);
     if (done < 0)
@@ -240,20 +261,18 @@ static int start(struct slot *slot, const struct msg_launch *order, int stdin_fd
     if (done < 0)
         return done;
     *step = "order";
-    int fds[CELL_FDS_MAX] = {
+    const int fds[CELL_RUN_FDS_MAX] = {
         [CELL_FD_ROOT] = slot_find_root(slot, launcher->policy->generation, command->root),
         [CELL_FD_STDIN] = stream >= 0     ? stream
                           : stdin_fd >= 0 ? stdin_fd
                                           : launcher->null_fd,
         [CELL_FD_STDOUT] = out,
         [CELL_FD_STDERR] = errors,
+        [CELL_FD_FILES] = files_fd,
+        [CELL_FD_ARTIFACTS] = artifacts,
+        [CELL_FD_CGROUP] = run->has_cgroup ? run->cgroup.directory : -1,
     };
-    unsigned count = CELL_RUN_FDS; /* what may be missing follows in its order */
-    if (files_fd >= 0)
-        fds[count++] = files_fd;
-    if (run->has_cgroup)
-        fds[count++] = run->cgroup.directory;
-    return supervisor_run(slot, &room.plan, fds, count, err);
+    return send_order(slot, fds, err);
 }
 
 /* Back to a free slot, as if the order had not come. */

@@ -136,6 +136,17 @@ static int build_paths(const struct root *root, bool is_writable, uint8_t *paths
     return 0;
 }
 
+static int build_artifacts(const struct command *command, struct plan_room *room, struct error *err)
+{
+    struct writer out = { room->artifacts, sizeof room->artifacts };
+    for (uint32_t i = 0; i < command->artifact_count; i++)
+        if (!add_text(&out, command->artifacts[i]))
+            return fail_plain(err, EMSGSIZE, "the patterns of artifacts are too long together");
+    room->plan.artifacts = span_between(room->artifacts, &out);
+    room->plan.artifacts_max_bytes = command->artifacts_max_bytes;
+    return 0;
+}
+
 static void build_program(const struct command *command, struct plan *plan)
 {
     bool is_script = command->interpreter[0] != '\0';
@@ -194,6 +205,8 @@ int plan_build(const struct plan_order *order, struct plan_room *ret_room, struc
         done = build_paths(root, false, ret_room->readable, sizeof ret_room->readable, &plan->readable, err);
     if (done == 0)
         done = build_paths(root, true, ret_room->writable, sizeof ret_room->writable, &plan->writable, err);
+    if (done == 0)
+        done = build_artifacts(command, ret_room, err);
 #if SALLYPORT_TEST_SWITCHES
     plan->layers_off = command->test_layers_off;
 #endif

@@ -34,6 +34,7 @@ struct plan_room {
     uint8_t arguments[ARGV_MAX_BYTES], env[ARGV_MAX_BYTES], secrets[PARAMS_MAX_BYTES];
     uint8_t readable[BIND_COUNT_MAX * PATH_MAX_BYTES / 4];
     uint8_t writable[BIND_COUNT_MAX * PATH_MAX_BYTES / 4];
+    uint8_t artifacts[CELL_GLOBS_MAX_BYTES];
 };
 
 /* -E2BIG when arguments and environment are too long together, -EMSGSIZE when another part is. */

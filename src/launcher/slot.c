@@ -15,7 +15,7 @@
 
 static void run_none(struct run *run)
 {
-    *run = (struct run){ .output_fds = { -1, -1 }, .stdin_fds = { -1, -1 } };
+    *run = (struct run){ .output_fds = { -1, -1 }, .stdin_fds = { -1, -1 }, .artifacts_fd = -1 };
     cgroup_none(&run->cgroup);
 }
 
@@ -31,6 +31,7 @@ static void run_close(struct run *run)
     for (int i = 0; i < 2; i++)
         fd_close(&run->output_fds[i]);
     run_end_stdin(run);
+    fd_close(&run->artifacts_fd);
     cgroup_close(&run->cgroup);
 }
 

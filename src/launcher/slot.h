@@ -45,6 +45,8 @@ struct run {
     int output_fds[2]; /* our duplicates of the read ends: a keeper that crashes breaks no pipe */
     int stdin_fds
         [2]; /* of a stream that has not ended: the file as the keeper handed it over, and the pipe's write end */
+    int artifacts_fd; /* the same; -1 for a job without artefacts */
+    uint64_t artifacts_max_bytes;
     struct cgroup cgroup;
     bool has_cgroup;
     uint32_t timeout_ms, grace_ms, cpu_time_ms; /* cpu_time_ms: 0 for no limit */

@@ -31,7 +31,7 @@ static int supervisor_send(struct slot *slot, enum cell_message type, const void
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * CELL_FDS_MAX)];
+        char bytes[CMSG_SPACE(sizeof(int) * CELL_RUN_FDS_MAX)];
     } control = { 0 };
     struct writer out = { order + HEAD_BYTES, sizeof order - HEAD_BYTES };
     memset(order, 0, HEAD_BYTES);

@@ -6,6 +6,7 @@
 
 #include "sallyport/base/error.h"
 #include "sallyport/policy/files.h"
+#include "sallyport/base/glob.h"
 #include "sallyport/policy/policy.h"
 
 static int check_rule(const struct param_rule *rule, bool is_item, struct error *err)
@@ -170,9 +171,25 @@ static int check_queue(const struct command *command, struct error *err)
     return 0;
 }
 
+/* What a job leaves behind is taken from its own /tmp, and from nowhere else. */
+static int check_artifacts(const struct command *command, struct error *err)
+{
+    if (command->artifact_count == 0)
+        return 0;
+    if (command_is_sequence(command) || (command->workdir[0] != '\0' && strcmp(command->workdir, "/tmp") != 0))
+        return fail_plain(err, EINVAL, "artifacts are taken from the job's own /tmp, which is not where it works");
+    if (command->artifacts_max_bytes > ARTIFACTS_MAX_BYTES)
+        return fail_plain(err, EINVAL, "artifacts_max is too large");
+    for (uint32_t i = 0; i < command->artifact_count; i++)
+        if (glob_fault(command->artifacts[i]) != NULL)
+            return fail_plain(err, EINVAL, "artifacts: %s", glob_fault(command->artifacts[i]));
+    return 0;
+}
+
 int command_check(const struct command *command, struct error *err)
 {
-    if (check_params(command, err) < 0 || check_templates(command, err) < 0 || check_queue(command, err) < 0)
+    if (check_params(command, err) < 0 || check_templates(command, err) < 0 || check_queue(command, err) < 0 ||
+        check_artifacts(command, err) < 0)
         return fail_in(err, "command '%s'", command->name);
     return 0;
 }

@@ -59,6 +59,9 @@ static void command_done(struct command *command)
     free(command->params);
     free(command->arguments);
     free(command->env);
+    for (uint32_t i = 0; command->artifacts != NULL && i < command->artifact_count; i++)
+        free(command->artifacts[i]);
+    free(command->artifacts);
     free(command->title);
     free(command->description);
     free(command->group);

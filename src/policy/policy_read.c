@@ -183,7 +183,9 @@ static bool take_lists(struct source *source, struct command *command, const str
     for (uint32_t i = 0; i < command->follow_count; i++)
         if (!take_follow(source, &command->follows[i]))
             return false;
-    return take_template(source, &command->queue.key) && take_template(source, &command->queue.dedupe_key);
+    if (!take_template(source, &command->queue.key) || !take_template(source, &command->queue.dedupe_key))
+        return false;
+    return take_texts(source, counts->artifact_count, &command->artifacts, &command->artifact_count);
 }
 
 static bool take_command(struct source *source, const struct policy *policy, struct command *command)
@@ -194,6 +196,7 @@ static bool take_command(struct source *source, const struct policy *policy, str
     struct command counts = record.command;
     *command = record.command;
     command->param_count = command->argument_count = command->env_count = command->follow_count = 0;
+    command->artifact_count = 0;
     if ((command->account != ACCOUNT_NONE && command->account >= policy->account_count) ||
         command->root >= policy->root_count || command->filter >= policy->filter_count)
         return stop(source, EBADMSG, "a command names an account, root or filter that is not there");

@@ -1,5 +1,6 @@
 #include "records.h"
 
+#include "sallyport/base/artifact_frames.h"
 #include "sallyport/job/job.h"
 
 static const struct field head_fields[] = {
@@ -54,6 +55,8 @@ static const struct field command_fields[] = {
     U32(struct command, stdin_idle_ms, UINT32_MAX),
     U64(struct command, stdin_max_bytes),
     U64(struct command, files_max_bytes),
+    U32(struct command, artifact_count, ARTIFACT_GLOB_COUNT_MAX),
+    U64(struct command, artifacts_max_bytes),
     U64(struct command, retention.age_ms),
     U32(struct command, retention.count, UINT32_MAX),
     U64(struct command, retention.bytes),

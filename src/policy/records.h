@@ -1,6 +1,6 @@
 /*
  * The record types of a policy file, and their order: the policy, its accounts, roots (each with its binds), filters and
- * commands. Behind a command come its three texts, then parameters, arguments, environment and follows and its two keys. Every list is as long as
+ * commands. Behind a command come its three texts, then parameters, arguments, environment, follows, its two keys and the patterns of its artefacts. Every list is as long as
  * the count before it says, so a file has one reading.
  */
 #pragma once

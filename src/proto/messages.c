@@ -381,10 +381,20 @@ static const struct field hello_fields[] = {
     U32(struct msg_hello, held, SLOT_COUNT_MAX),
 };
 
+static const struct field artifacts_fields[] = {
+    ID(struct msg_artifacts, job_id),
+    U8(struct msg_artifacts, state, ARTIFACTS_STATE_COUNT - 1),
+    U64(struct msg_artifacts, bytes),
+    U64(struct msg_artifacts, index_bytes),
+};
+
 static const struct field launched_fields[] = {
     ID(struct msg_launched, job_id),
     U64(struct msg_launched, started_unix_ms),
     U32(struct msg_launched, degraded, DEGRADE_ALL),
+    BOOL(struct msg_launched, has_stdin_stream),
+    BOOL(struct msg_launched, has_artifacts),
+    U64(struct msg_launched, artifacts_max_bytes),
 };
 
 static const struct field not_launched_fields[] = {
@@ -429,6 +439,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_SUBMIT] = RECORD("submit", struct msg_submit, submit_fields),
     [MSG_READ_JOB] = RECORD("read-job", struct msg_read_job, read_job_fields),
     [MSG_READ_OUTPUT] = RECORD("read-output", struct msg_read_job, read_job_fields),
+    [MSG_READ_ARTIFACTS] = RECORD("read-artifacts", struct msg_read_job, read_job_fields),
     [MSG_UNWATCH] = RECORD("unwatch", struct msg_empty, empty_fields),
     [MSG_LIST_JOBS] = RECORD("list-jobs", struct msg_list_jobs, list_jobs_fields),
     [MSG_LIST_STEPS] = RECORD("list-steps", struct msg_read_job, read_job_fields),
@@ -448,6 +459,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_SUBMITTED] = RECORD("submitted", struct msg_submitted, submitted_fields),
     [MSG_VERDICT] = RECORD("verdict", struct msg_verdict, verdict_fields),
     [MSG_JOB] = RECORD("job", struct msg_job, job_fields),
+    [MSG_ARTIFACTS] = RECORD("artifacts", struct msg_artifacts, artifacts_fields),
     [MSG_OUTPUT] = RECORD("output", struct msg_output, output_fields),
     [MSG_GROWN] = RECORD("grown", struct msg_grown, grown_fields),
     [MSG_LIST_SCHEDULES] = RECORD("list-schedules", struct msg_whoami, whoami_fields),
@@ -481,16 +493,16 @@ const struct record_def message_defs[MSG_COUNT] = {
 
 /* A row that is missing takes none. */
 const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },     [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 }, [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },     [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },       [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 3 },    [MSG_READ_JOB] = { 0, 1 },     [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },   [MSG_LIST_SCHEDULES] = { 0, 1 },
-    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },       [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 2 },    [MSG_LAUNCHED] = { 2, 4 },     [MSG_READ_METRICS] = { 0, 1 },
-    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },       [MSG_RELOAD] = { 0, 1 },
-    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },   [MSG_PAUSE] = { 0, 1 },
-    [MSG_STDIN] = { 0, 2 },     [MSG_DELIVER] = { 1, 1 },      [MSG_LIST_CALLBACKS] = { 0, 1 },
-    [MSG_REDELIVER] = { 0, 1 },
+    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },       [MSG_LISTENER] = { 1, 1 },
+    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 },   [MSG_SLOT] = { 1, 1 },
+    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },       [MSG_POLICY] = { 1, 1 },
+    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },         [MSG_LIST_COMMANDS] = { 0, 1 },
+    [MSG_SUBMIT] = { 0, 3 },    [MSG_READ_JOB] = { 0, 1 },       [MSG_READ_OUTPUT] = { 0, 1 },
+    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },     [MSG_LIST_SCHEDULES] = { 0, 1 },
+    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },         [MSG_OUTPUT] = { 2, 2 },
+    [MSG_LAUNCH] = { 0, 2 },    [MSG_LAUNCHED] = { 2, 5 },       [MSG_READ_METRICS] = { 0, 1 },
+    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
+    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
+    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 }, [MSG_REDELIVER] = { 0, 1 },
+    [MSG_STDIN] = { 0, 2 },     [MSG_READ_ARTIFACTS] = { 0, 1 }, [MSG_ARTIFACTS] = { 0, 2 },
 };

@@ -61,6 +61,7 @@ static const struct field columns[] = {
     TEXT(struct job_record, output_sha256),
     U8(struct job_record, output_fate, OUTPUT_FATE_COUNT - 1),
     U64(struct job_record, output_stored_bytes),
+    U64(struct job_record, artifacts_stored_bytes),
     U64(struct job_record, version),
 };
 

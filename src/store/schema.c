@@ -134,6 +134,7 @@ static const struct migration {
                                    "ALTER TABLE jobs ADD COLUMN has_stdin_ended INTEGER NOT NULL DEFAULT 0;"
                                    "ALTER TABLE jobs ADD COLUMN stdin_bytes INTEGER NOT NULL DEFAULT 0;" },
     { "uploads", "ALTER TABLE jobs ADD COLUMN has_files INTEGER NOT NULL DEFAULT 0;" },
+    { "artefacts", "ALTER TABLE jobs ADD COLUMN artifacts_stored_bytes INTEGER NOT NULL DEFAULT 0;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

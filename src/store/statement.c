@@ -46,7 +46,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                                            "ORDER BY finished_unix_ms, sequence LIMIT ?2",
     [STATEMENT_JOBS_OLDEST] = REMAINS "NOT is_active AND command = ?1 AND finished_unix_ms < ?3 "
                                       "ORDER BY finished_unix_ms, sequence LIMIT ?2",
-    [STATEMENT_OUTPUT_REMOVED] = "UPDATE jobs SET output_fate = 2, output_stored_bytes = 0 WHERE id = ?1",
+    [STATEMENT_OUTPUT_REMOVED] =
+        "UPDATE jobs SET output_fate = 2, output_stored_bytes = 0, artifacts_stored_bytes = 0 WHERE id = ?1",
     [STATEMENT_INPUT_REMOVE] = "DELETE FROM job_inputs WHERE sequence = (SELECT sequence FROM jobs WHERE id = ?1)",
     [STATEMENT_LABELS_REMOVE] = "DELETE FROM job_labels WHERE id = ?1",
     [STATEMENT_JOB_REMOVE] = "DELETE FROM jobs WHERE id = ?1 AND NOT is_active",

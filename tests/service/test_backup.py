@@ -15,6 +15,7 @@ SAID = "".join(f"line {i}\n" for i in range(1, 301)).encode()
 COMMANDS = {
     "talk": {"exec": ["/usr/bin/bash", "-c", TALKER]},
     "echo": {"exec": ["/usr/bin/cat"], "stdin": "body"},
+    "leave": {"exec": ["/usr/bin/bash", "-c", "echo -n left > x; ln -s x y"], "artifacts": ["*"]},
     "wait": {"exec": ["/usr/bin/sleep", "300"], "timeout": "300s"},
 }
 
@@ -107,6 +108,15 @@ class Backup(unittest.TestCase):
             self.assertEqual(instance.run("echo", stdin="new").stdout, b"new")
             done = cli("audit", "verify", "--state", target)
             self.assertEqual(done.returncode, 0, done)
+
+    def test_what_a_job_left_behind_is_in_the_copy(self):
+        with Instance(COMMANDS) as instance:
+            listing = f"/v1/jobs/{instance.run('leave').job['id']}/artifacts"
+            before = instance.request("GET", listing).json()
+            target = self.backup(instance, "copy")
+        with self.restored(target) as again:
+            self.assertEqual(again.request("GET", listing).json(), before)
+            self.assertEqual(again.request("GET", listing + "/x").body, b"left")
 
     def test_what_waited_runs_and_what_ran_is_lost(self):
         with Instance(COMMANDS, slots={"count": 1}) as instance:

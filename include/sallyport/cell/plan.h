@@ -13,16 +13,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sallyport/base/artifact_frames.h"
+#include "sallyport/base/glob.h"
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
 
 #define CELL_MESSAGE_MAX_BYTES (160 * 1024) /* a plan: argv and environment, paths, secrets and a filter */
 #define CELL_ARGUMENTS_MAX     4096
 #define CELL_ENV_MAX           256
+#define CELL_GLOBS_MAX_BYTES   (ARTIFACT_GLOB_COUNT_MAX * GLOB_MAX_BYTES)
 
 enum cell_message {
     CELL_NONE,
-    CELL_RUN,     /* launcher -> supervisor: struct plan, with the descriptors of enum cell_run_fd */
+    CELL_RUN,     /* launcher -> supervisor: struct plan, with its descriptors (enum cell_run_fd) */
     CELL_SIGNAL,  /* struct cell_signal: to the job's process group */
     CELL_KILL,    /* struct cell_nothing: end the pid namespace now */
     CELL_READY,   /* supervisor -> launcher: struct cell_nothing: confined, waiting for an order */
@@ -32,8 +35,8 @@ enum cell_message {
 };
 
 /*
- * Descriptors of CELL_RUN, in this order. The first CELL_RUN_FDS are always there; of the others those that the plan speaks
- * of, and a cgroup when there is one more.
+ * Descriptors of CELL_RUN, in this order. The first CELL_RUN_FDS always come; of the others those that the plan speaks of,
+ * and the control group at last, if there is one.
  */
 enum cell_run_fd {
     CELL_FD_ROOT /* mount namespace */,
@@ -42,8 +45,9 @@ enum cell_run_fd {
     CELL_FD_STDERR,
     CELL_RUN_FDS,
     CELL_FD_FILES = CELL_RUN_FDS, /* has_files: a bundle (base/file_bundle.h) */
+    CELL_FD_ARTIFACTS,            /* the write end of a pipe, when the plan has artifacts */
     CELL_FD_CGROUP,
-    CELL_FDS_MAX
+    CELL_RUN_FDS_MAX
 };
 
 /* Layers that a test build may leave out, to show that an attack works without them. Refused by other builds. */
@@ -62,6 +66,7 @@ enum cell_layer {
     CELL_LAYER_KEYRING = 2048,
     CELL_LAYER_MDWE = 4096,
     CELL_LAYER_IDENTITY = 8192, /* the comparison of the program with what was recorded */
+    CELL_LAYER_COLLECT = 16384, /* what the collector refuses to follow, and to take */
 };
 
 struct plan {
@@ -84,12 +89,14 @@ struct plan {
     char workdir[PATH_MAX_BYTES];
     uint32_t argument_count, env_count;
     struct span arguments, env; /* texts, each with its NUL */
-    struct span readable; /* paths of read binds, each with its NUL: Landlock lets the job execute there, as in /usr */
-    struct span writable; /* paths of write binds, each with its NUL: Landlock lets the job write there */
-    struct span secrets;  /* texts, name and value in turn, each with its NUL: files of mode 0400 in /run/secrets */
-    struct span filter;   /* struct sock_filter[] */
-    bool has_files;       /* uploads: files of mode 0400 in /run/files */
-    uint32_t layers_off;  /* enum cell_layer; must be 0 but in a test build */
+    struct span readable;  /* paths of read binds, each with its NUL: Landlock lets the job execute there, as in /usr */
+    struct span writable;  /* paths of write binds, each with its NUL: Landlock lets the job write there */
+    struct span secrets;   /* texts, name and value in turn, each with its NUL: files of mode 0400 in /run/secrets */
+    struct span filter;    /* struct sock_filter[] */
+    struct span artifacts; /* patterns, each with its NUL; then /tmp outlives the job, and is gone through */
+    uint64_t artifacts_max_bytes;
+    bool has_files;      /* uploads: files of mode 0400 in /run/files */
+    uint32_t layers_off; /* enum cell_layer; must be 0 but in a test build */
 };
 
 struct cell_signal {

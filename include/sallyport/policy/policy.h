@@ -175,6 +175,9 @@ struct command {
     uint32_t stdin_idle_ms;    /* STDIN_STREAM: it ends when nothing came for so long; 0: never */
     uint64_t stdin_max_bytes;
     uint64_t files_max_bytes; /* of all its PARAM_FILEs together */
+    char **artifacts; /* patterns (base/glob.h) of files below the working directory that are kept after the end */
+    uint32_t artifact_count;
+    uint64_t artifacts_max_bytes; /* of all of them together */
     struct retention retention;
     struct queue_rules queue;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */

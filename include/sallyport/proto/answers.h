@@ -97,6 +97,20 @@ struct msg_output { /* descriptors: the bytes and the index, both read-only (out
     struct span sha256; /* of the log, 32 bytes, once it is complete; nothing if it is not known */
 };
 
+enum artifacts_state {
+    ARTIFACTS_NONE,      /* the job has ended and left none, or its command keeps none */
+    ARTIFACTS_PENDING,   /* the job has not ended */
+    ARTIFACTS_GATHERING, /* its end is known, or some have come */
+    ARTIFACTS_STORED,
+    ARTIFACTS_STATE_COUNT
+};
+
+struct msg_artifacts { /* descriptors: [the stream and its index (artifact_index.h), when stored] */
+    struct job_id job_id;
+    uint8_t state; /* enum artifacts_state */
+    uint64_t bytes, index_bytes;
+};
+
 struct msg_grown {
     uint64_t bytes;
     uint32_t records;

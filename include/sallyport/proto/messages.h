@@ -48,6 +48,7 @@ enum msg_type {
     MSG_SUBMIT,
     MSG_READ_JOB,
     MSG_READ_OUTPUT,
+    MSG_READ_ARTIFACTS,
     MSG_UNWATCH,
     MSG_LIST_JOBS,
     MSG_LIST_STEPS,
@@ -86,6 +87,7 @@ enum msg_type {
     MSG_DRAIN_STATE,
     MSG_CALLBACK,
     MSG_ATTEMPT,
+    MSG_ARTIFACTS, /* + the stream and its index, when they are stored */
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -186,6 +188,7 @@ union any_message {
     struct msg_redeliver redeliver;
     struct msg_callback callback;
     struct msg_attempt attempt;
+    struct msg_artifacts artifacts;
     struct msg_status status;
     struct msg_identity identity;
     struct msg_commands commands;

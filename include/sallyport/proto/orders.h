@@ -52,13 +52,15 @@ struct msg_hello {        /* the first to a new keeper; the jobs it holds follow
 };
 
 /*
- * descriptors: the read ends of stdout and stderr, and while a stream of standard input has not ended, its file as MSG_LAUNCH brought
- * it, whose position says how much the job was given, and the write end of its pipe.
+ * descriptors: the read ends of stdout and stderr; [while a stream of standard input has not ended, its file as MSG_LAUNCH brought
+ * it, whose position says how much the job was given, and the write end of its pipe]; [the read end of the collector's pipe]
  */
 struct msg_launched {
     struct job_id job_id;
     uint64_t started_unix_ms;
     uint32_t degraded; /* enum degrade: the weaker means in use */
+    bool has_stdin_stream, has_artifacts;
+    uint64_t artifacts_max_bytes; /* of files, without what frames them (base/artifact_frames.h) */
 };
 
 enum not_launched {

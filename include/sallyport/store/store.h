@@ -114,7 +114,8 @@ struct job_record {
     bool output_truncated;
     char output_sha256[HASH_TEXT_BYTES]; /* hex, once the log is closed */
     uint8_t output_fate;                 /* enum output_fate */
-    uint64_t output_stored_bytes;        /* what its files take while they are kept: log and index */
+    uint64_t output_stored_bytes;        /* what its files take while they are kept: log and index, and artefacts */
+    uint64_t artifacts_stored_bytes;     /* of that, the stream of artefacts and its index; 0: it has none */
     uint64_t version;                    /* counts the changes */
 };
 

@@ -375,6 +375,26 @@ Test(config, tells_what_no_job_may_be_or_see)
     EXPECT_REPORTS(mistakes);
 }
 
+Test(config, tells_what_is_not_kept_of_a_job)
+{
+    static const struct mistake mistakes[] = {
+        { COMMAND("    artifacts: [ok, /etc/passwd]\n"),
+          "c.yaml:4:21: commands.x.artifacts[1]: a pattern is relative to the job's working directory, so it does not "
+          "begin with a slash\n" },
+        { COMMAND("    artifacts: [../x]\n"),
+          "c.yaml:4:17: commands.x.artifacts[0]: '.' and '..' are no names of files\n" },
+        { COMMAND("    artifacts: [\"**/x\"]\n"), "c.yaml:4:17: commands.x.artifacts[0]: '**' is not known here: "
+                                                  "write one component for each level\n" },
+        { COMMAND("    artifacts: [\"[a\"]\n"), "c.yaml:4:17: commands.x.artifacts[0]: a '[' without ']'\n" },
+        { COMMAND("    workdir: /srv\n    artifacts: [x]\n"),
+          "c.yaml:5:16: commands.x.artifacts: are taken from the job's own /tmp, and it works in '/srv'; leave "
+          "'workdir' out\n" },
+        { "commands:\n  a: {exec: [/bin/true]}\n  x:\n    steps: [{command: a}]\n    artifacts: [x]\n",
+          "c.yaml:5:16: commands.x.artifacts: means nothing for a sequence: each step's command has its own\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
 Test(config, tells_all_faults_in_the_order_of_the_file)
 {
     static const struct mistake mistake = {

@@ -303,6 +303,25 @@ Test(config, describes_commands_for_the_api)
     config_free(config);
 }
 
+Test(config, knows_what_is_kept_of_a_job)
+{
+    struct config *config = parse("commands:\n"
+                                  "  plain: {exec: [/bin/true]}\n"
+                                  "  x: {exec: [/bin/true], workdir: /tmp, artifacts: [\"report/*.xml\", out.bin]}\n"
+                                  "  y: {exec: [/bin/true], artifacts: [x], artifacts_max: 1MiB}\n");
+    const struct command *commands = config->policy->commands;
+    cr_expect_eq(commands[0].artifact_count, 0);
+    cr_expect_eq(commands[0].artifacts_max_bytes, 0);
+    cr_expect_null(strstr(config->public_commands[0], "artifacts"));
+    cr_assert_eq(commands[1].artifact_count, 2);
+    cr_expect_str_eq(commands[1].artifacts[0], "report/*.xml");
+    cr_expect_str_eq(commands[1].artifacts[1], "out.bin");
+    cr_expect_eq(commands[1].artifacts_max_bytes, 64 << 20);
+    cr_expect_not_null(strstr(config->public_commands[1], "\"artifacts\":[\"report/*.xml\",\"out.bin\"]"));
+    cr_expect_eq(commands[2].artifacts_max_bytes, 1 << 20);
+    config_free(config);
+}
+
 Test(config, lets_callers_set_what_nobody_obeys)
 {
     static const char *const obeyed[] = { "LD_PRELOAD",  "PATH",       "BASH_ENV",
@@ -325,6 +344,6 @@ Test(config, speaks_the_words_of_those_who_obey)
     cr_expect_str_eq(word_layer((unsigned)__builtin_ctz(CELL_LAYER_SECCOMP)), "seccomp");
     cr_expect_str_eq(word_layer((unsigned)__builtin_ctz(CELL_LAYER_PROC)), "proc");
     cr_expect_str_eq(word_layer((unsigned)__builtin_ctz(CELL_LAYER_IDENTITY)), "identity");
-    cr_expect_null(word_layer((unsigned)__builtin_ctz(CELL_LAYER_IDENTITY) + 1));
+    cr_expect_null(word_layer((unsigned)__builtin_ctz(CELL_LAYER_COLLECT) + 1));
 #endif
 }

@@ -54,7 +54,7 @@ static int take_order(struct job_id *ret_id)
 static void tell_launched_with(const struct job_id *id, int file_fd, int pipe_fd)
 {
     int out[2], errors[2];
-    struct msg_launched launched = { .job_id = *id, .started_unix_ms = 1 };
+    struct msg_launched launched = { .job_id = *id, .started_unix_ms = 1, .has_stdin_stream = true };
     cr_assert(pipe2(out, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0);
     const int fds[] = { out[0], errors[0], file_fd, pipe_fd };
     cr_assert_eq(channel_send(&launcher, MSG_LAUNCHED, 0, &launched, fds, 4, &err), 0, "%s", err.text);
