@@ -109,9 +109,10 @@
 #define NOTICE_COUNT_MAX              8192              /* of `on:` of all commands together */
 #define NOTICE_LIST_MAX               8                 /* for one event of a command */
 #define NOTICE_THRESHOLD_MAX          1000
-#define CALLBACKS_PER_TARGET          8   /* attempts under way: a slow target leaves room for others */
-#define CALLBACK_BREAKER_FAILURES     5   /* in a row; then one attempt at a time is made */
-#define LIST_CALLBACKS_MAX            100 /* of one page; their attempts come with them */
+#define CALLBACK_TAIL_MAX_BYTES       (16 * 1024) /* of a job's output in what a callback is told */
+#define CALLBACKS_PER_TARGET          8           /* attempts under way: a slow target leaves room for others */
+#define CALLBACK_BREAKER_FAILURES     5           /* in a row; then one attempt at a time is made */
+#define LIST_CALLBACKS_MAX            100         /* of one page; their attempts come with them */
 #define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
 #define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
 #define RETRY_AFTER_MAX_S             86400  /* a receiver that asks for more waits that long */

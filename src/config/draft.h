@@ -66,7 +66,7 @@ struct notice_draft {
     uint8_t event;       /* enum callback_event */
     uint32_t index;      /* in its list */
     const char *callback;
-    uint64_t threshold, cool_down_ms;
+    uint64_t threshold, cool_down_ms, tail_bytes;
 };
 
 struct rule_draft {

@@ -170,7 +170,10 @@ static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NU
       .help = "It is told from the so-manieth such end in a row on." },                                                \
     { prefix ".on.*.*.cool_down", KEY_DURATION, NUMBER_AT(struct notice_draft, cool_down_ms),                          \
       .most = 31 * 24 * 3600 * SECOND_MS, .fallback = "0s",                                                            \
-      .help = "After it was told, it is not told again for so long." }
+      .help = "After it was told, it is not told again for so long." },                                                \
+    { prefix ".on.*.*.output", KEY_SIZE, NUMBER_AT(struct notice_draft, tail_bytes),                                   \
+      .most = CALLBACK_TAIL_MAX_BYTES, .fallback = "0B",                                                               \
+      .help = "So much of the end of the job's output is told, too, as `data.output.tail`." }
 /* clang-format on */
 
 #define OURS(text)      text

@@ -7,6 +7,13 @@
 struct error;
 struct keeper;
 
+/* Who is told of what, beyond the job itself. */
+struct telling {
+    enum callback_event event;
+    const char *callback, *url; /* url: "" for the callback's own */
+    uint32_t tail_bytes;        /* of the output; 0: it has no part in it */
+};
+
 /* One row. Its body is made here, so that every attempt sends the same. Needs an open transaction. */
-int outbox_add(struct keeper *keeper, const struct job_record *record, enum callback_event event, const char *callback,
+int outbox_add(struct keeper *keeper, const struct job_record *record, const struct telling *telling,
                struct error *err);

@@ -95,7 +95,7 @@ static const struct field callback_fields[] = {
 static const struct field notice_fields[] = {
     TEXT(struct setting_notice, command),     U8(struct setting_notice, event, CALLBACK_EVENT_COUNT - 1),
     TEXT(struct setting_notice, callback),    U32(struct setting_notice, threshold, NOTICE_THRESHOLD_MAX),
-    U64(struct setting_notice, cool_down_ms),
+    U64(struct setting_notice, cool_down_ms), U32(struct setting_notice, tail_bytes, CALLBACK_TAIL_MAX_BYTES),
 };
 
 static const struct field notifier_fields[] = {

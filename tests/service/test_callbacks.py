@@ -20,6 +20,7 @@ COMMANDS = {
     "hello": {"exec": ["/usr/bin/echo", "hello"]},
     "fails": {"exec": ["/usr/bin/false"]},
     "either": {"exec": ["/usr/bin/test", "{outcome}", "=", "good"], "params": {"outcome": {"type": "string", "required": True}}},
+    "bytes": {"exec": ["/usr/bin/printf", r"0123\377\376z"]},
     "says": {"exec": ["/usr/bin/echo", "{text}"], "params": {"text": {"type": "string", "required": True}}},
 }
 
@@ -123,6 +124,28 @@ class TheWord(CallbacksTest):
         bodies = self.bodies(receiver, 2)
         self.assertEqual(sorted(body["type"] for body in bodies), ["job.failed", "job.succeeded"])
 
+    def told_tail(self, command, params=None, **notice):
+        receiver, url = self.receiver()
+        self.start({"chat": {"url": url}}, {"succeeded": [{"callback": "chat", **notice}]})
+        job = self.instance.run(command, params).job
+        body, = self.bodies(receiver, 1)
+        output = body["data"].pop("output")
+        self.assertEqual({name: output[name] for name in job["output"]}, job["output"])
+        return output, self.instance.request("GET", job["output"]["url"]).body
+
+    def test_the_end_of_the_output_is_told_whole(self):
+        text = "größe \U0001f600 €" * 60
+        output, log = self.told_tail("says", {"text": text}, output="700B")
+        self.assertEqual(log.decode(), text + "\n")
+        self.assertEqual(output["tail"].encode(), log[output["tail_offset"]:])
+        self.assertEqual((len(log), output["tail_offset"]), (961, 262), "the cut would be within the second byte of a letter")
+        self.assertNotIn("tail_b64", output)
+
+    def test_output_that_is_no_text_is_told_in_base64(self):
+        output, log = self.told_tail("bytes", output="4B")
+        self.assertEqual(log, b"0123\377\376z")
+        self.assertEqual((base64.b64decode(output["tail_b64"]), output["tail_offset"]), (log[-4:], len(log) - 4))
+        self.assertNotIn("tail", output)
 
     def test_the_documented_receiver_believes_nothing_that_was_changed(self):
         receiver, url = self.receiver()

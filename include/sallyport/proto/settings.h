@@ -145,6 +145,7 @@ struct setting_notice {
     char callback[NAME_MAX_BYTES]; /* that has a URL of its own */
     uint32_t threshold;            /* so many such ends in a row, at least */
     uint64_t cool_down_ms;         /* after one that was told of */
+    uint32_t tail_bytes;           /* of the job's output that are told, too, at most */
 };
 
 /* What the system knows of names and certificates: its files as they stand, for who cannot open them. */

@@ -286,8 +286,8 @@ Test(config_callbacks, stand_in_one_file)
 
 Test(config_callbacks, are_told_what_on_says)
 {
-    struct config *config = take(
-        TOLD "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m}], lost: [{callback: chat}]}\n");
+    struct config *config = take(TOLD "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m, "
+                                      "output: 4KiB}], lost: [{callback: chat}]}\n");
     cr_assert_eq(config->notice_count, 2);
     const struct setting_notice *failed = &config->notices[0].setting, *lost = &config->notices[1].setting;
     cr_expect_str_eq(failed->command, "");
@@ -295,7 +295,8 @@ Test(config_callbacks, are_told_what_on_says)
     cr_expect_eq(failed->event, CALLBACK_FAILED);
     cr_expect_eq(failed->threshold, 3);
     cr_expect_eq(failed->cool_down_ms, 600000);
-    cr_expect(lost->event == CALLBACK_LOST && lost->threshold == 1 && lost->cool_down_ms == 0);
+    cr_expect_eq(failed->tail_bytes, 4096);
+    cr_expect(lost->event == CALLBACK_LOST && lost->threshold == 1 && lost->cool_down_ms == 0 && lost->tail_bytes == 0);
     config_free(config);
 }
 
@@ -308,5 +309,17 @@ Test(config_callbacks, must_be_there_to_be_told)
     expect_fault(TOLD "defaults: {on: {failed: [{threshold: 2}]}}\n", "'callback' is missing");
     expect_fault(TOLD "defaults: {on: {recovered: [{callback: chat, threshold: 2}]}}\n", "counts ends in a row");
     expect_fault(TOLD "defaults: {on: {failed: [{callback: chat, threshold: 0}]}}\n", "must be between 1 and 1000");
+    expect_fault(TOLD "defaults: {on: {failed: [{callback: chat, output: 17KiB}]}}\n", "must be between 0B and 16KiB");
+    expect_fault(TOLD "defaults: {on: {started: [{callback: chat, output: 1KiB}]}}\n", "'started' is told before");
     expect_fault(TOLD "defaults: {on: {failed: {callback: chat}}}\n", "must be a list of maps");
+}
+
+Test(config_callbacks, are_told_no_output_that_is_not_kept)
+{
+    cr_assert_eq(mkdir("conf.d", 0755), 0);
+    write_file(
+        "conf.d/a.yaml",
+        "commands: {y: {exec: [/bin/true], record: metadata-only, on: {lost: [{callback: chat, output: 1B}]}}}\n",
+        0600);
+    expect_fault(TOLD, "commands.y.on.lost[0].output: is not kept, for the command says 'record: metadata-only'");
 }

@@ -30,6 +30,8 @@ static void edit(struct rules *rules)
     add_notice(rules, CALLBACK_FAILED, 2, 0);
     add_notice(rules, CALLBACK_RECOVERED, 1, 0);
     add_notice(rules, CALLBACK_CANCELLED, 1, 3600000);
+    add_notice(rules, CALLBACK_TIMED_OUT, 1, 0);
+    rules->notices[rules->notice_count - 1].tail_bytes = 8;
 }
 
 static void set_up(void)
@@ -186,4 +188,30 @@ Test(outbox, is_silent_while_it_cools_down)
         cr_assert(rig_wait(&launcher, MSG_EXITED_SEEN));
     }
     cr_expect_eq(count("event = 5"), 1);
+}
+
+static struct job_id time_out(const char *output, size_t size)
+{
+    int fds[2];
+    struct job_id id = rig_running("echo", fds);
+    cr_assert_eq(write(fds[1], output, size), (ssize_t)size);
+    rig_end(&id, fds, JOB_REASON_TIMED_OUT, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    return id;
+}
+
+Test(outbox, tells_the_end_of_the_output_where_that_is_wished)
+{
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    time_out("0123456789", 10);
+    cr_expect(body_says("\"tail\":\"23456789\",\"tail_offset\":2}"));
+    time_out("01234\xf0\x9f\x98\x80wxyz+", 14); /* the cut is inside */
+    cr_expect(body_says("\"tail\":\"wxyz+\",\"tail_offset\":9}"));
+    time_out("0123\0\n\"\\789\xff", 12);
+    cr_expect(body_says("\"tail_b64\":\"AAoiXDc4Of8=\",\"tail_offset\":4}"));
+    time_out("0123\0\n\"\\", 8);
+    cr_expect(body_says("\"tail\":\"0123\\u0000\\n\\\"\\\\\",\"tail_offset\":0}"));
+    run(JOB_REASON_EXITED, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    cr_expect(!body_says("tail"));
 }
