@@ -109,6 +109,7 @@
 #define NOTICE_COUNT_MAX              8192              /* of `on:` of all commands together */
 #define NOTICE_LIST_MAX               8                 /* for one event of a command */
 #define NOTICE_THRESHOLD_MAX          1000
+#define CALLBACKS_OF_JOB_MAX          16          /* that requests have named: the first, and those that joined it */
 #define CALLBACK_TAIL_MAX_BYTES       (16 * 1024) /* of a job's output in what a callback is told */
 #define CALLBACKS_PER_TARGET          8           /* attempts under way: a slow target leaves room for others */
 #define CALLBACK_BREAKER_FAILURES     5           /* in a row; then one attempt at a time is made */

@@ -17,7 +17,7 @@ struct submit_options {
     struct words labels;
     bool is_detached;
     uint64_t wait_ms, timeout_ms, reconnect_ms;
-    const char *reason, *key, *on_interrupt, *priority;
+    const char *reason, *key, *on_interrupt, *priority, *callback;
 };
 
 /* Their rows, for a struct of options that has them as its member `submit`. */
@@ -37,6 +37,10 @@ struct submit_options {
         { '\0',       OPTION_TEXT,                                                                                     \
           "priority", offsetof(type, submit.priority),                                                                 \
           "N",        "0 to 9, which starts first; the command's own is the most",                                     \
+          NULL },                                                                                                      \
+        { '\0',         OPTION_TEXT,                                                                                   \
+          "callback",   offsetof(type, submit.callback),                                                               \
+          "NAME[=URL]", "a callback that is told of the job's end; the URL for one that has none",                     \
           NULL },                                                                                                      \
         { '\0', OPTION_TEXT, "reason", offsetof(type, submit.reason), "TEXT", "why; kept with the job", NULL },        \
         { '\0',         OPTION_TEXTS,                                                                                  \

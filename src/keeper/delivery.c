@@ -6,6 +6,7 @@
 
 #include "attempt.h"
 #include "keeper.h"
+#include "request_callback.h"
 #include "timer.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -119,6 +120,22 @@ static void give_up_all(struct keeper *keeper, const char *callback, const char 
         log_warn("what callback '%s' should have been told is given up: %s", callback, why);
 }
 
+/* Where a request wanted it is not allowed any more, or never was by these rules. */
+static void give_up(struct keeper *keeper, struct delivery *delivery, const char *why)
+{
+    struct error err = { 0 };
+    int done = turn_write(keeper, &err);
+    delivery->state = DELIVERY_FAILED;
+    delivery->ended_unix_ms = clock_unix_ms();
+    text_copy(delivery->detail, sizeof delivery->detail, why);
+    if (done == 0)
+        done = store_delivery_update(keeper->store, delivery, &err);
+    if (done < 0)
+        turn_spoil(keeper, &err);
+    else
+        log_warn("callback '%s' is not told of a job of '%s': %s", delivery->callback, delivery->command, why);
+}
+
 static bool begin(struct keeper *keeper, struct target *target, const struct setting_callback *callback,
                   const struct delivery *delivery)
 {
@@ -144,6 +161,7 @@ static bool begin(struct keeper *keeper, struct target *target, const struct set
 static uint64_t send_some(struct keeper *keeper, struct target *target, const struct setting_callback *callback)
 {
     struct delivery waiting[2 * CALLBACKS_PER_TARGET];
+    char url[URL_MAX_BYTES], why[REASON_MAX_BYTES];
     struct error err = { 0 };
     uint64_t now_unix_ms = clock_unix_ms(), now_ms = clock_monotonic_ms();
     uint64_t wait_ms = target_wait_ms(target, now_ms);
@@ -157,6 +175,10 @@ static uint64_t send_some(struct keeper *keeper, struct target *target, const st
     for (int i = 0; i < count; i++) {
         if (find_under_way(keeper, &waiting[i].id) != NULL)
             continue;
+        if (!request_callback_is_good(callback, waiting[i].url, url, why)) {
+            give_up(keeper, &waiting[i], why);
+            continue;
+        }
         if (waiting[i].due_unix_ms > now_unix_ms)
             return waiting[i].due_unix_ms - now_unix_ms;
         if (target_room(target, now_ms) == 0)
@@ -282,6 +304,9 @@ bool delivery_answered(struct keeper *keeper, const struct msg_delivered *answer
     if (under_way == NULL)
         return false;
     enum attempt_result result = delivery_judge(answer);
+    const struct setting_callback *callback = rules_find_callback(&keeper->rules, under_way->target->name);
+    if (result == ATTEMPT_GONE && callback != NULL && callback->is_prefix)
+        result = ATTEMPT_REFUSED; /* one URL of many: it says nothing of the others */
     if (note(keeper, under_way, answer, result, &err) < 0) {
         log_error("how an attempt at a callback went cannot be stored: %s; it is sent again", err.text);
         turn_spoil(keeper, &err);

@@ -85,6 +85,8 @@ static const struct field submit_fields[] = {
     BOOL(struct msg_submit, has_priority),
     U8(struct msg_submit, priority, PRIORITY_MAX),
     BOOL(struct msg_submit, has_stdin),
+    TEXT(struct msg_submit, callback),
+    TEXT(struct msg_submit, callback_url),
 };
 
 static const struct field read_job_fields[] = {

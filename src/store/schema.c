@@ -130,6 +130,9 @@ static const struct migration {
       "CREATE INDEX streaks_by_age ON streaks (unix_ms);"
       "CREATE TABLE told (command TEXT NOT NULL, event INTEGER NOT NULL, callback TEXT NOT NULL,"
       "  unix_ms INTEGER NOT NULL, PRIMARY KEY (command, event, callback)) STRICT, WITHOUT ROWID;" },
+    { "callbacks of requests",
+      "CREATE TABLE job_callbacks (job_id BLOB NOT NULL, number INTEGER NOT NULL, callback TEXT NOT NULL,"
+      "  url TEXT NOT NULL, PRIMARY KEY (job_id, number)) STRICT, WITHOUT ROWID;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -160,6 +160,73 @@ class TheWord(CallbacksTest):
         self.assertFalse(check(b"x" * 32, head, request.body))
 
 
+class OfRequests(CallbacksTest):
+    def start_both(self, **more):
+        self.chat, chat_url = self.receiver()
+        self.reply, reply_url = self.receiver()
+        self.start({"chat": {"url": chat_url}, "reply": {"allow_url": reply_url}}, {}, **more)
+        return reply_url
+
+    def post(self, body, command="hello", path=None, **more):
+        return self.instance.request("POST", path or f"/v1/commands/{command}/jobs", body, **more)
+
+    def test_a_callback_that_is_named_hears_of_the_end(self):
+        reply_url = self.start_both()
+        job = self.post({"callback": "chat"}).json()
+        body, = self.bodies(self.chat, 1)
+        self.assertEqual((body["type"], body["data"]), ("job.succeeded", self.instance.job(job["id"])))
+        self.post({"callback": {"name": "reply", "url": reply_url + "/T0/secret"}}, "fails")
+        body, = self.bodies(self.reply, 1)
+        self.assertEqual((self.reply.requests[0].target, body["type"]), ("/next/T0/secret", "job.failed"))
+        self.assertEqual(len(self.chat.requests), 1)
+        self.assertNotIn("T0", self.instance.log(), "who knows the URL may post there")
+        self.assertNotIn(b"T0", self.instance.request("GET", "/v1/callbacks").body)
+
+    def test_a_url_that_is_not_allowed_is_refused(self):
+        reply_url = self.start_both()
+        for callback in ("nobody", "reply", {"name": "chat", "url": reply_url}, {"name": "reply", "url": reply_url + "-other/x"},
+                         {"name": "reply", "url": reply_url.replace("127.0.0.1", "127.0.0.2")}, {"name": "reply", "url": reply_url + "/../x"},
+                         {"name": "reply", "url": reply_url.replace("http://", "http://me@")}, {"name": "reply", "key": 1}):
+            answer = self.post({"callback": callback})
+            self.assertEqual((answer.status, answer.json()["code"]), (422, "params-invalid"), callback)
+            self.assertTrue(answer.json()["errors"][0]["pointer"].startswith("/callback"), answer.body)
+        self.assertEqual(self.instance.request("GET", "/v1/jobs").json()["items"], [])
+
+    def test_it_is_a_part_of_the_request_that_a_key_stands_for(self):
+        self.start_both()
+        key = {"Idempotency-Key": "k1"}
+        first = self.post({"callback": "chat"}, headers=key)
+        again = self.post({"callback": "chat"}, headers=key)
+        self.assertEqual((first.json()["id"], again.headers["Idempotency-Replayed"]), (again.json()["id"], "true"))
+        self.assertEqual(self.post({}, headers=key).json()["code"], "idempotency-mismatch")
+        self.bodies(self.chat, 1)
+
+    def test_a_sequence_has_one_and_its_steps_do_not(self):
+        self.start_both()
+        sequence = self.post({"steps": [{"command": "hello"}, {"command": "fails"}], "callback": "chat"}, path="/v1/jobs").json()
+        self.instance.wait(sequence["id"])
+        again = self.post({"callback": "chat"}, path=f"/v1/jobs/{sequence['id']}/rerun").json()
+        bodies = self.bodies(self.chat, 2)
+        self.assertEqual([(body["type"], body["data"]["id"]) for body in bodies], [("job.failed", sequence["id"]), ("job.failed", again["id"])])
+
+    def test_the_command_line_names_one(self):
+        reply_url = self.start_both()
+        self.assertEqual(self.instance.cli("run", "hello", "--callback", f"reply={reply_url}/x").returncode, 0)
+        self.bodies(self.reply, 1)
+        refused = self.instance.cli("run", "hello", "--callback", "nobody")
+        self.assertEqual(refused.returncode, 125)
+        self.assertIn(b"there is no such callback", refused.stderr)
+
+    def test_it_is_told_whoever_is_killed_before_the_end(self):
+        self.start_both(hello={"exec": ["/usr/bin/sleep", "2"]})
+        job = self.post({"callback": "chat"}).json()
+        for process in self.instance.processes():
+            if process.name() in ("keeper", "notifier"):
+                os.kill(process.pid, signal.SIGKILL)
+        body = self.bodies(self.chat, 1)[0]
+        self.assertEqual((body["type"], body["data"]["id"]), ("job.succeeded", job["id"]))
+
+
 class Trouble(CallbacksTest):
     def retried(self, *statuses):
         receiver, url = self.receiver(*statuses)

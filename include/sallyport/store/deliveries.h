@@ -30,6 +30,24 @@ struct delivery {
     char detail[REASON_MAX_BYTES];         /* why it is as it is, for people */
 };
 
+/* A callback that a request has named: it is told of the end of that job. */
+struct job_callback {
+    uint32_t number; /* of this job's, from 1 on */
+    char callback[NAME_MAX_BYTES];
+    char url[URL_MAX_BYTES]; /* "": the callback's own */
+};
+
+/* Needs an open transaction. What is noted already is not noted twice. `number` is not looked at. */
+int store_job_callback_add(struct store *store, const struct job_id *job_id, const struct job_callback *callback,
+                           struct error *err);
+
+/* The one behind `after`, 0 for the first: 1, or 0 when there is none. */
+int store_job_callback_next(struct store *store, const struct job_id *job_id, uint32_t after,
+                            struct job_callback *ret_callback, struct error *err);
+
+/* When they were told. Needs an open transaction. */
+int store_job_callbacks_remove(struct store *store, const struct job_id *job_id, struct error *err);
+
 /* Writes need an open transaction. The body is the same at every attempt. */
 int store_delivery_add(struct store *store, const struct delivery *delivery, struct span body, struct error *err);
 
