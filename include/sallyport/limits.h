@@ -101,6 +101,7 @@
 #define CALLBACK_BODY_MAX_BYTES       (1024 * 1024)
 #define CALLBACK_SECRET_MIN_BYTES     24 /* Standard Webhooks: 192 bits */
 #define CALLBACK_SECRET_MAX_BYTES     256
+#define CALLBACK_SECRETS_MAX          2     /* while one is replaced by another */
 #define CALLBACKS_AT_ONCE             64    /* attempts under way; what comes beyond is told so */
 #define CALLBACK_CONNECT_DEFAULT_MS   5000  /* until a connection stands, TLS with it */
 #define CALLBACK_TIMEOUT_MAX_MS       60000 /* of one attempt, the look-up of its name with it */

@@ -26,7 +26,7 @@ static void callbacks_free(struct config *config)
 {
     for (uint32_t i = 0; i < config->callback_count; i++) {
         free(config->callbacks[i].fields);
-        explicit_bzero(config->callbacks[i].secret, sizeof config->callbacks[i].secret);
+        explicit_bzero(config->callbacks[i].secrets, sizeof config->callbacks[i].secrets);
     }
     free(config->callbacks);
 }
@@ -98,7 +98,8 @@ static int finish(struct config *config, struct error *err)
             config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];
-        callback->setting.secret = (struct span){ callback->secret, callback->secret_bytes };
+        callback->setting.secret = (struct span){ callback->secrets[0], callback->secret_bytes[0] };
+        callback->setting.old_secret = (struct span){ callback->secrets[1], callback->secret_bytes[1] };
         callback->setting.allow_net =
             (struct span){ callback->networks, NETWORK_PACKED_BYTES * callback->network_count };
         callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };

@@ -53,7 +53,8 @@ struct identity_draft {
 };
 
 struct callback_draft {
-    const char *url, *allow_url, *secret;
+    const char *url, *allow_url;
+    const json_t *secrets;   /* texts: where each is, the newest first */
     const json_t *allow_net; /* texts */
     const json_t *headers;   /* name: text */
     uint64_t timeout_ms, max_attempts;

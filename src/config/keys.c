@@ -456,11 +456,12 @@ const struct key keys[] = {
       .most = URL_MAX_BYTES - 1,
       .help = "For URLs that come with a request: they must have this scheme, host and port, and this path or one that "
               "goes on behind it." },
-    { "callbacks.*.secret", KEY_TEXT, TEXT_AT(struct callback_draft, secret), .least = 1, .most = PATH_MAX_BYTES,
-      .is_required = true, .hint = "\"file:/etc/sallyport/chat\"",
-      .help = "`file:PATH` of a file with the key of the signature, which its owner alone can read: `whsec_` and "
-              "base64, or "
-              "the key itself; 24 to 256 bytes." },
+    { "callbacks.*.secret", KEY_TEXT_OR_TEXTS, NODE_AT(struct callback_draft, secrets), .least = 1,
+      .most = CALLBACK_SECRETS_MAX, .is_required = true, .hint = "\"file:/etc/sallyport/chat\"",
+      .help =
+          "`file:PATH` of a file with the key of the signature, which its owner alone can read: `whsec_` and "
+          "base64, or the key itself; 24 to 256 bytes. While one replaces another a list of both, the newest first: "
+          "each request is then signed with both." },
     { "callbacks.*.allow_net", KEY_TEXTS, NODE_AT(struct callback_draft, allow_net), .least = 1,
       .most = CALLBACK_NETWORKS_MAX, .hint = "[10.0.0.0/8]",
       .help = "The networks that its host's addresses must be in, and the only ones; each connection is checked. When "

@@ -6,7 +6,9 @@ import hmac
 import json
 import os
 import random
+import secrets
 import signal
+import tempfile
 import threading
 import time
 import unittest
@@ -64,13 +66,14 @@ class CallbacksTest(unittest.TestCase):
 
     def verify(self, request, key=None):
         """A receiver's own check, as Standard Webhooks has it. Returns the body."""
+        key = key or self.instance.callback_key.encode()
         name, timestamp, signatures = (request.field("webhook-" + word) for word in ("id", "timestamp", "signature"))
         content = f"{name[0]}.{timestamp[0]}.".encode() + request.body
-        wanted = base64.b64encode(hmac.new((key or self.instance.callback_key).encode(), content, hashlib.sha256).digest()).decode()
+        wanted = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
         self.assertIn(f"v1,{wanted}", signatures[0].split(" "))
         self.assertLess(abs(time.time() - int(timestamp[0])), 60)
         self.assertEqual(request.field("content-type"), ["application/json"])
-        self.assertTrue(documented_check()((key or self.instance.callback_key).encode(), {name.lower(): value for name, value in request.fields}, request.body))
+        self.assertTrue(documented_check()(key, {name.lower(): value for name, value in request.fields}, request.body))
         return json.loads(request.body)
 
     def bodies(self, receiver, count):
@@ -146,6 +149,29 @@ class TheWord(CallbacksTest):
         self.assertEqual(log, b"0123\377\376z")
         self.assertEqual((base64.b64decode(output["tail_b64"]), output["tail_offset"]), (log[-4:], len(log) - 4))
         self.assertNotIn("tail", output)
+
+    def test_two_keys_sign_while_one_replaces_the_other(self):
+        receiver, url = self.receiver()
+        old, new = secrets.token_hex(20), base64.b64encode(os.urandom(32)).decode()
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [os.path.join(directory, name) for name in ("new", "old")]
+            for path, text in zip(paths, ("whsec_" + new, old)):
+                with open(path, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                    file.write(text + "\n")
+            self.start({"chat": {"url": url, "secret": [f"file:{path}" for path in paths]}}, {"succeeded": [{"callback": "chat"}]})
+            self.instance.run("hello")
+            receiver.wait_for_requests(1)
+            self.verify(receiver.requests[0], old.encode())
+            self.verify(receiver.requests[0], base64.b64decode(new))
+            self.assertEqual(len(receiver.requests[0].field("webhook-signature")[0].split(" ")), 2)
+            self.instance.config["callbacks"]["chat"]["secret"] = f"file:{paths[0]}"
+            self.instance.reload()
+            self.assertTrue(wait_until(lambda: "generation 2 of the configuration is in effect" in self.instance.log(), 20))
+            self.instance.run("hello")
+            receiver.wait_for_requests(2)
+            self.verify(receiver.requests[1], base64.b64decode(new))
+            with self.assertRaises(AssertionError):
+                self.verify(receiver.requests[1], old.encode())
 
     def test_the_documented_receiver_believes_nothing_that_was_changed(self):
         receiver, url = self.receiver()

@@ -42,9 +42,9 @@ struct config_schedule {
 };
 
 struct config_callback {
-    struct setting_callback setting; /* its spans point to what follows */
-    uint8_t secret[CALLBACK_SECRET_MAX_BYTES];
-    uint32_t secret_bytes;
+    struct setting_callback setting;                                  /* its spans point to what follows */
+    uint8_t secrets[CALLBACK_SECRETS_MAX][CALLBACK_SECRET_MAX_BYTES]; /* the newest first */
+    uint32_t secret_bytes[CALLBACK_SECRETS_MAX];
     uint8_t networks[CALLBACK_NETWORKS_MAX * NETWORK_PACKED_BYTES];
     uint32_t network_count;
     uint8_t *fields;

@@ -133,9 +133,10 @@ struct setting_callback {
     char url[URL_MAX_BYTES]; /* base/url.h takes it */
     bool is_prefix;          /* a request names the URL, which must lie below this one; else it is the URL */
     bool allows_plain;
-    struct span secret;    /* the key of the signature, decoded */
-    struct span allow_net; /* packed networks (base/network.h); none: what is public */
-    struct span fields;    /* entries of ENTRY_FIELD that every request has */
+    struct span secret;     /* the key of the signature, decoded */
+    struct span old_secret; /* the one before it, whose signature is sent, too; or empty */
+    struct span allow_net;  /* packed networks (base/network.h); none: what is public */
+    struct span fields;     /* entries of ENTRY_FIELD that every request has */
     uint32_t timeout_ms, max_attempts;
 };
 

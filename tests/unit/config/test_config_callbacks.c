@@ -212,6 +212,30 @@ Test(config_callbacks, keep_their_key_in_a_file_that_others_cannot_read)
     expect_fault(chat, "key': No such file or directory");
 }
 
+Test(config_callbacks, have_two_keys_while_one_replaces_the_other)
+{
+    char text[512];
+    write_file("old", "an-old-key-of-24-letters\n", 0600);
+    snprintf(text, sizeof text, "  chat: {url: \"https://chat.example/\", secret: [\"$KEY\", \"file:%s/old\"]}\n",
+             directory);
+    struct config *config = take(text);
+    const struct setting_callback *chat = &config->callbacks[0].setting;
+    cr_expect(chat->secret.size == 24 && memcmp(chat->secret.data, KEY, 24) == 0);
+    cr_expect(chat->old_secret.size == 24 && memcmp(chat->old_secret.data, "an-old-key-of-24-letters", 24) == 0);
+    config_free(config);
+    config = take("  chat: {url: \"https://chat.example/\", secret: [\"$KEY\"]}\n");
+    cr_expect_eq(config->callbacks[0].setting.old_secret.size, 0);
+    config_free(config);
+    write_file("old", "too-short\n", 0600);
+    expect_fault(text, "old has a secret that is too short");
+    write_file("old", "an-old-key-of-24-letters\n", 0644);
+    expect_fault(text, "old is a secret that others can read: chmod 600 ");
+    expect_fault("  chat: {url: \"https://chat.example/\", secret: [\"$KEY\", \"$KEY\"]}\n", "the same key twice");
+    expect_fault("  chat: {url: \"https://chat.example/\", secret: [\"$KEY\", \"$KEY\", \"$KEY\"]}\n",
+                 "callbacks.chat.secret: ");
+    expect_fault("  chat: {url: \"https://chat.example/\", secret: []}\n", "callbacks.chat.secret: ");
+}
+
 Test(config_callbacks, never_have_their_key_in_the_configuration)
 {
     static const char *const written[] = { "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u", KEY, "credential:chat" };
