@@ -115,6 +115,10 @@
 #define CALLBACKS_PER_TARGET          8           /* attempts under way: a slow target leaves room for others */
 #define CALLBACK_BREAKER_FAILURES     5           /* in a row; then one attempt at a time is made */
 #define LIST_CALLBACKS_MAX            100         /* of one page; their attempts come with them */
+#define CALLBACK_WAITING_ROWS         10000       /* what may wait for one target, while it is down */
+#define CALLBACK_WAITING_BYTES        (64ull * 1024 * 1024)
+#define CALLBACKS_WAITING_ROWS        50000 /* and for all together: more is not kept for anybody */
+#define CALLBACKS_WAITING_BYTES       (256ull * 1024 * 1024)
 #define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
 #define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
 #define RETRY_AFTER_MAX_S             86400  /* a receiver that asks for more waits that long */

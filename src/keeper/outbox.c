@@ -1,6 +1,7 @@
 #include "outbox.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,41 @@ static char *body_text(struct keeper *keeper, const struct job_record *record, c
     return text;
 }
 
+int outbox_is_full(struct keeper *keeper, const char *callback, uint64_t bytes, char ret_why[REASON_MAX_BYTES],
+                   struct error *err)
+{
+    const struct {
+        const char *callback, *whose;
+        uint64_t rows, bytes;
+    } bounds[] = { { callback, "this callback", CALLBACK_WAITING_ROWS, CALLBACK_WAITING_BYTES },
+                   { "", "all callbacks", CALLBACKS_WAITING_ROWS, CALLBACKS_WAITING_BYTES } };
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        struct waiting_total total = { 0 };
+        int done = store_deliveries_total(keeper->store, bounds[i].callback, &total, err);
+        if (done < 0)
+            return done;
+        if (total.rows < bounds[i].rows && total.bytes + bytes <= bounds[i].bytes)
+            continue;
+        snprintf(ret_why, REASON_MAX_BYTES, "given up at once: %" PRIu64 " deliveries (%" PRIu64 " KiB) wait for %s",
+                 total.rows, total.bytes / 1024, bounds[i].whose);
+        return 1;
+    }
+    return 0;
+}
+
+static int find_room(struct keeper *keeper, struct delivery *delivery, uint64_t bytes, struct error *err)
+{
+    int full = outbox_is_full(keeper, delivery->callback, bytes, delivery->detail, err);
+    if (full < 0)
+        return full;
+    if (full > 0) {
+        delivery->state = DELIVERY_FAILED;
+        delivery->ended_unix_ms = delivery->created_unix_ms;
+    }
+    deliveries_note_room(keeper, delivery, full > 0);
+    return 0;
+}
+
 int outbox_add(struct keeper *keeper, const struct job_record *record, const struct telling *telling, struct error *err)
 {
     struct msg_job report;
@@ -79,5 +115,6 @@ int outbox_add(struct keeper *keeper, const struct job_record *record, const str
         return fail(err, ENOMEM, "write what a callback says");
     keeper->deliveries.is_due = true;
     const struct span span = { (const uint8_t *)body, (uint32_t)strlen(body) };
-    return store_delivery_add(keeper->store, &delivery, span, err);
+    done = find_room(keeper, &delivery, span.size, err);
+    return done < 0 ? done : store_delivery_add(keeper->store, &delivery, span, err);
 }

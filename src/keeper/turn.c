@@ -274,6 +274,7 @@ static void turn_failed(struct keeper *keeper, const struct error *err)
     turn->failure = *err;
     store_rollback(keeper->store);
     retention_undone(keeper);
+    deliveries_undone(keeper);
     if (err->code == EBADMSG) {
         log_error("what this turn brought could not be stored (%s); ending%s", err->text, records_advice(err->code));
         keeper_stop(keeper, EXIT_RECORDS);

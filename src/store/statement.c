@@ -106,7 +106,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         "SELECT callback FROM deliveries WHERE state = 1 AND callback > ?1 ORDER BY callback LIMIT 1",
     [STATEMENT_DELIVERIES_FAIL] =
         "UPDATE deliveries SET state = 3, ended_unix_ms = ?2, detail = ?3 WHERE state = 1 AND callback = ?1",
-    [STATEMENT_DELIVERIES_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 1",
+    [STATEMENT_DELIVERIES_TOTAL] = "SELECT coalesce(sum(waiting), 0), coalesce(sum(bytes), 0) FROM delivery_totals "
+                                   "WHERE ?1 = '' OR callback = ?1",
     [STATEMENT_DELIVERIES_EXPIRE] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "
                                     "AND ended_unix_ms < ?1 ORDER BY ended_unix_ms LIMIT ?2)",
     [STATEMENT_DELIVERIES_CUT] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "

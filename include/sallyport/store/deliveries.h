@@ -72,7 +72,12 @@ int store_delivery_callback_next(struct store *store, const char *after, char re
 int store_deliveries_fail(struct store *store, const char *callback, uint64_t now_unix_ms, const char *detail,
                           struct error *err);
 
-int store_deliveries_count_waiting(struct store *store, uint64_t *ret_count, struct error *err);
+/* What waits for a callback, or for all of them (""): rows, and bytes of their bodies. Kept by the database itself. */
+struct waiting_total {
+    uint64_t rows, bytes;
+};
+int store_deliveries_total(struct store *store, const char *callback, struct waiting_total *ret_total,
+                           struct error *err);
 
 /* Removes up to `most` that ended before this time, and of what is beyond DELIVERY_LOG_ROWS the oldest. */
 int store_deliveries_expire(struct store *store, uint64_t before_unix_ms, unsigned most, struct error *err);
