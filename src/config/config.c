@@ -19,6 +19,7 @@
 #include "reading.h"
 #include "sources.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 
@@ -73,6 +74,8 @@ static void take_server(struct reading *reading)
 #if SALLYPORT_TEST_SWITCHES
     config->test_clock_speed = (uint32_t)draft->test_clock_speed;
     config->test_retry_speed = (uint32_t)draft->test_retry_speed;
+    if (draft->test_name_server != NULL)
+        text_copy(config->test_name_server, sizeof config->test_name_server, draft->test_name_server);
     if (draft->test_clock != NULL && !date_unix_ms(draft->test_clock, &config->test_clock_unix_ms))
         fault_below(reading, "server", -1, "test_clock is no time");
 #endif

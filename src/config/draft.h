@@ -39,7 +39,7 @@ struct server_draft {
     struct quota_draft quota; /* of all callers together */
     struct limits_draft limits;
 #if SALLYPORT_TEST_SWITCHES
-    const char *test_clock;
+    const char *test_clock, *test_name_server;
     uint64_t test_clock_speed, test_retry_speed;
 #endif
 };

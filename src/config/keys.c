@@ -208,6 +208,8 @@ const struct key keys[] = {
       .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
     { "server.test_retry_speed", KEY_INT, NUMBER_AT(struct server_draft, test_retry_speed), .least = 1,
       .most = TEST_CLOCK_SPEED_MAX, .fallback = "1", .help = NULL },
+    { "server.test_name_server", KEY_TEXT, TEXT_AT(struct server_draft, test_name_server), .least = 1, .most = 63,
+      .help = NULL },
 #endif
 
     { "store", KEY_GROUP, .hint = "{sync: full}", .help = "Where jobs are recorded." },

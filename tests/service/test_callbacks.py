@@ -1,6 +1,7 @@
 """Callbacks of a real instance, with receivers that behave well or badly: what arrives, how often, and what is given up."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import json
@@ -15,7 +16,7 @@ import unittest
 
 import harness
 from harness import Instance, wait_until
-from receivers import Receiver
+from receivers import NameServer, Receiver
 
 RETRY_SPEED = 100       # pauses of 50 ms, 300 ms, 1.2 s, 6 s, ...
 COMMANDS = {
@@ -50,12 +51,13 @@ def documented_check():
 
 
 class CallbacksTest(unittest.TestCase):
-    def start(self, callbacks, on, tokens=None, **commands):
+    def start(self, callbacks, on, tokens=None, name_server=None, **commands):
         harness.needs_program(self, "sallyportd")
         self.instance = Instance(
             {name: {**keys, **commands.get(name, {})} for name, keys in COMMANDS.items()},
             callbacks={name: {"allow_net": ["127.0.0.0/8"], "allow_plain": True, **keys} for name, keys in callbacks.items()},
-            defaults={"on": on}, tokens=tokens, server={"test_retry_speed": RETRY_SPEED}).start()
+            defaults={"on": on}, tokens=tokens,
+            server={"test_retry_speed": RETRY_SPEED, **({"test_name_server": f"127.0.0.1:{name_server.port}"} if name_server else {})}).start()
         self.addCleanup(self.instance.kill)
         return self.instance
 
@@ -309,6 +311,90 @@ class Trouble(CallbacksTest):
         self.assertTrue(wait_until(lambda: "could not be told" in self.instance.log(), 20), self.instance.log())
         self.assertIn("no network that the callback may reach", self.instance.log())
         self.assertEqual(receiver.connections, 0)
+
+    def items(self, query=""):
+        return self.instance.request("GET", f"/v1/callbacks{query}").json()["items"]
+
+    def ended(self, state):
+        self.assertTrue(wait_until(lambda: self.items(f"?state={state}"), 30), self.instance.log())
+        return self.items(f"?state={state}")
+
+    def test_a_receiver_that_was_down_hears_of_it_when_it_is_there(self):
+        port = harness.free_port()
+        self.start({"chat": {"url": f"http://127.0.0.1:{port}/status/200"}}, {"succeeded": [{"callback": "chat"}]})
+        job_id = self.instance.run("hello").job["id"]
+        self.assertTrue(wait_until(lambda: self.items()[0]["attempt_count"] >= 2, 30), self.instance.log())
+        receiver = Receiver(port=port)
+        self.addCleanup(receiver.close)
+        self.assertEqual([body["data"]["id"] for body in self.bodies(receiver, 1)], [job_id])
+        item, = self.ended("delivered")
+        outcomes = [attempt["outcome"] for attempt in item["attempts"]]
+        self.assertEqual((set(outcomes[:-1]), outcomes[-1]), ({"connect"}, "answered"))
+
+    def test_who_does_not_answer_in_time_is_asked_again(self):
+        slow, _ = self.receiver()
+        self.start({"chat": {"url": f"http://127.0.0.1:{slow.port}/slow-head", "timeout": "1s", "max_attempts": 2}},
+                   {"succeeded": [{"callback": "chat"}]})
+        self.instance.run("hello")
+        item, = self.ended("failed")
+        self.assertEqual([attempt["outcome"] for attempt in item["attempts"]], ["timeout"] * 2)
+        self.assertEqual(len(slow.requests), 2)
+
+    def test_who_asks_for_time_gets_it(self):
+        receiver, _ = self.receiver()
+        self.start({"chat": {"url": f"http://127.0.0.1:{receiver.port}/retry/86400"}}, {"succeeded": [{"callback": "chat"}]})
+        self.instance.run("hello")
+        self.assertTrue(wait_until(lambda: self.items()[0]["attempts"], 30), self.instance.log())
+        item, = self.items("?state=waiting")
+        attempt, = item["attempts"]
+        self.assertEqual((attempt["status"], item["detail"]), (429, "answered with 429"))
+        at, due = (datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (attempt["at"], item["due_at"]))
+        self.assertGreaterEqual((due - at).total_seconds(), 86400 / RETRY_SPEED, "a day, as fast as this test's clock runs")
+
+    def test_where_a_redirect_leads_nothing_is_sent(self):
+        receiver, _ = self.receiver()
+        other, _ = self.receiver()
+        self.start({"chat": {"url": f"http://127.0.0.1:{receiver.port}/redirect/{other.port}"}}, {"succeeded": [{"callback": "chat"}]})
+        self.instance.run("hello")
+        item, = self.ended("failed")
+        self.assertEqual((item["detail"], len(receiver.requests), other.connections), ("answered with 307", 1, 0))
+
+    def test_a_name_that_moves_to_a_forbidden_address_is_not_followed(self):
+        """DNS rebinding: good for the first attempt, and then the address of somebody who must not be reached."""
+        names = NameServer({"turns.example": [["127.0.0.2"], ["127.0.0.1"]]})
+        self.addCleanup(names.close)
+        allowed = Receiver("127.0.0.2")
+        forbidden = Receiver("127.0.0.1", allowed.port)
+        for receiver in (allowed, forbidden):
+            self.addCleanup(receiver.close)
+        self.start({"chat": {"url": f"http://turns.example:{allowed.port}/status/503", "allow_net": ["127.0.0.2/32"], "max_attempts": 3}},
+                   {"succeeded": [{"callback": "chat"}]}, name_server=names)
+        self.instance.run("hello")
+        item, = self.ended("failed")
+        self.assertEqual([attempt["outcome"] for attempt in item["attempts"]], ["answered", "network_refused", "network_refused"])
+        self.assertEqual((len(allowed.requests), forbidden.connections), (1, 0))
+
+    def test_a_name_that_is_not_known_is_asked_for_again(self):
+        names = NameServer()
+        self.addCleanup(names.close)
+        receiver, url = self.receiver()
+        self.start({"chat": {"url": url.replace("127.0.0.1", "late.example")}}, {"succeeded": [{"callback": "chat"}]}, name_server=names)
+        self.instance.run("hello")
+        self.assertTrue(wait_until(lambda: self.items()[0]["attempts"], 30), self.instance.log())
+        names.names["late.example"] = ["127.0.0.1"]
+        self.bodies(receiver, 1)
+        item, = self.ended("delivered")
+        self.assertEqual((item["attempts"][0]["outcome"], item["attempts"][-1]["outcome"]), ("dns", "answered"))
+
+    def test_410_outlives_the_keeper_that_heard_it(self):
+        receiver = self.given_up(410)
+        keeper = next(process for process in self.instance.processes() if process.name() == "keeper")
+        os.kill(keeper.pid, signal.SIGKILL)
+        self.assertTrue(wait_until(lambda: {process.pid for process in self.instance.processes() if process.name() == "keeper"} - {keeper.pid}, 30))
+        self.assertTrue(wait_until(lambda: self.instance.request("GET", "/v1/jobs").status == 200, 30))
+        self.instance.run("hello")
+        self.assertTrue(wait_until(lambda: "its receiver is gone (410)" in self.instance.log(), 20), self.instance.log())
+        self.assertEqual(len(receiver.requests), 1)
 
     def test_who_is_slow_holds_up_nobody_else(self):
         slow, _ = self.receiver()

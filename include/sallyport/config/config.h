@@ -74,6 +74,7 @@ struct config {
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms;
     uint32_t test_clock_speed, test_retry_speed;
+    char test_name_server[64]; /* in place of those of /etc/resolv.conf; "" for none */
 #endif
     struct config_callback *callbacks;
     uint32_t callback_count;
