@@ -113,7 +113,7 @@ static const char *read_secret(const char *text, uint8_t secret[CALLBACK_SECRET_
         if (!text_unbase64(text + sizeof prefix - 1, secret, CALLBACK_SECRET_MAX_BYTES, &size))
             return "has no base64 behind 'whsec_', or more than 256 bytes of it";
     } else if (length <= CALLBACK_SECRET_MAX_BYTES) {
-        memcpy(secret, text, length);
+        memcpy(secret, text, length); /* NOLINT(bugprone-not-null-terminated-result): a key is bytes */
         size = length;
     } else {
         return "has a secret that is too long: at most 256 bytes";
