@@ -105,6 +105,7 @@
 #define CALLBACK_BODY_MAX_BYTES       (1024 * 1024)
 #define CALLBACK_SECRET_MIN_BYTES     24 /* Standard Webhooks: 192 bits */
 #define CALLBACK_SECRET_MAX_BYTES     256
+#define CALLBACK_SECRETS_MAX          2     /* while one is replaced by another */
 #define CALLBACKS_AT_ONCE             64    /* attempts under way; what comes beyond is told so */
 #define CALLBACK_CONNECT_DEFAULT_MS   5000  /* until a connection stands, TLS with it */
 #define CALLBACK_TIMEOUT_MAX_MS       60000 /* of one attempt, the look-up of its name with it */
@@ -113,9 +114,15 @@
 #define NOTICE_COUNT_MAX              8192              /* of `on:` of all commands together */
 #define NOTICE_LIST_MAX               8                 /* for one event of a command */
 #define NOTICE_THRESHOLD_MAX          1000
-#define CALLBACKS_PER_TARGET          8   /* attempts under way: a slow target leaves room for others */
-#define CALLBACK_BREAKER_FAILURES     5   /* in a row; then one attempt at a time is made */
-#define LIST_CALLBACKS_MAX            100 /* of one page; their attempts come with them */
+#define CALLBACKS_OF_JOB_MAX          16          /* that requests have named: the first, and those that joined it */
+#define CALLBACK_TAIL_MAX_BYTES       (16 * 1024) /* of a job's output in what a callback is told */
+#define CALLBACKS_PER_TARGET          8           /* attempts under way: a slow target leaves room for others */
+#define CALLBACK_BREAKER_FAILURES     5           /* in a row; then one attempt at a time is made */
+#define LIST_CALLBACKS_MAX            100         /* of one page; their attempts come with them */
+#define CALLBACK_WAITING_ROWS         10000       /* what may wait for one target, while it is down */
+#define CALLBACK_WAITING_BYTES        (64ull * 1024 * 1024)
+#define CALLBACKS_WAITING_ROWS        50000 /* and for all together: more is not kept for anybody */
+#define CALLBACKS_WAITING_BYTES       (256ull * 1024 * 1024)
 #define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
 #define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
 #define RETRY_AFTER_MAX_S             86400  /* a receiver that asks for more waits that long */

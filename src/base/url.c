@@ -1,6 +1,7 @@
 #include "sallyport/base/url.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sallyport/base/text.h"
@@ -166,4 +167,16 @@ bool url_is_below(const struct url *url, const struct url *prefix)
     if (strncmp(candidate, path, length) != 0)
         return false;
     return path[length - 1] == '/' || candidate[length] == '\0' || candidate[length] == '/' || candidate[length] == '?';
+}
+
+bool url_write(const struct url *url, char ret_text[URL_MAX_BYTES])
+{
+    bool is_bracketed = strchr(url->host, ':') != NULL;
+    char port[8] = "";
+    if (url->port != (url->is_plain ? 80 : 443))
+        snprintf(port, sizeof port, ":%u", url->port);
+    int length = snprintf(ret_text, URL_MAX_BYTES, "%s%s%s%s%s%s%s", url->is_plain ? "http://" : "https://",
+                          is_bracketed ? "[" : "", url->host, is_bracketed ? "]" : "", port,
+                          url->path[0] == '/' ? "" : "/", url->path);
+    return length > 0 && length < URL_MAX_BYTES;
 }

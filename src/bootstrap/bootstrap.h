@@ -144,7 +144,7 @@ bool parts_differ(const struct bootstrap *bootstrap, const struct config *config
 int parts_renew_launcher(struct bootstrap *bootstrap, struct error *err); /* for its next incarnation */
 
 /* notifier_part.c: the system's files about names and certificates, for who cannot open them. Not looked at. */
-int notifier_part_write(struct record_file *file, struct error *err);
+int notifier_part_write(const struct config *config, struct record_file *file, struct error *err);
 
 /* spawn.c */
 struct spawn {

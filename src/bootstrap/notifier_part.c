@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "bootstrap.h"
@@ -32,7 +34,15 @@ static struct span read_or_empty(const char *path, uint8_t **ret_data)
     return (struct span){ *ret_data, (uint32_t)size };
 }
 
-int notifier_part_write(struct record_file *file, struct error *err)
+#if SALLYPORT_TEST_SWITCHES
+static struct span test_resolv_conf(const struct config *config, char ret_text[128])
+{
+    snprintf(ret_text, 128, "nameserver %s\n", config->test_name_server);
+    return (struct span){ (const uint8_t *)ret_text, (uint32_t)strlen(ret_text) };
+}
+#endif
+
+int notifier_part_write(const struct config *config, struct record_file *file, struct error *err)
 {
     auto_free uint8_t *resolv_conf = NULL;
     auto_free uint8_t *hosts = NULL;
@@ -42,5 +52,11 @@ int notifier_part_write(struct record_file *file, struct error *err)
         .hosts = read_or_empty("/etc/hosts", &hosts),
         .certificates = read_or_empty("/etc/ssl/certs/ca-certificates.crt", &certificates),
     };
+#if SALLYPORT_TEST_SWITCHES
+    char text[128];
+    if (config->test_name_server[0] != '\0')
+        notifier.resolv_conf = test_resolv_conf(config, text);
+#endif
+    (void)config;
     return record_file_add(file, setting_defs, SETTING_COUNT, SETTING_NOTIFIER, &notifier, err);
 }

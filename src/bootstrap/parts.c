@@ -147,8 +147,7 @@ static int write_notifier(const struct bootstrap *bootstrap, const struct config
                           struct error *err)
 {
     (void)bootstrap;
-    (void)config;
-    return notifier_part_write(file, err);
+    return notifier_part_write(config, file, err);
 }
 
 typedef int part_writer(const struct bootstrap *, const struct config *, struct record_file *, struct error *);

@@ -61,10 +61,24 @@ static int gather_priority(const struct submit_options *options, json_t *body, s
     return json_object_set_new(body, "priority", json_integer((json_int_t)priority));
 }
 
+/* NAME, or NAME=URL. */
+static int gather_callback(const struct submit_options *options, json_t *body, struct error *err)
+{
+    const char *word = options->callback, *equals = word == NULL ? NULL : strchr(word, '=');
+    if (word == NULL)
+        return 0;
+    json_t *name = json_stringn(word, equals == NULL ? strlen(word) : (size_t)(equals - word));
+    json_t *callback = equals == NULL ? name : json_pack("{s:o, s:s}", "name", name, "url", equals + 1);
+    if (callback == NULL || json_object_set_new(body, "callback", callback) < 0)
+        return fail_plain(err, EINVAL, "--callback takes NAME or NAME=URL in UTF-8");
+    return 0;
+}
+
 int submit_body(const struct submit_options *options, json_t *body, struct error *err)
 {
     char text[32];
-    if (gather_labels(options, body, err) < 0 || gather_priority(options, body, err) < 0)
+    if (gather_labels(options, body, err) < 0 || gather_priority(options, body, err) < 0 ||
+        gather_callback(options, body, err) < 0)
         return -err->code;
     if (options->reason != NULL && json_object_set_new(body, "reason", json_string(options->reason)) < 0)
         return fail_plain(err, EINVAL, "--reason takes text in UTF-8");

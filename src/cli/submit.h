@@ -18,7 +18,7 @@ struct submit_options {
     bool is_detached;
     bool feeds_stdin; /* the job is given our stdin while it runs */
     uint64_t wait_ms, timeout_ms, reconnect_ms;
-    const char *reason, *key, *on_interrupt, *priority;
+    const char *reason, *key, *on_interrupt, *priority, *callback;
     const struct form *form; /* no option: what goes with the body, or NULL */
 };
 
@@ -39,6 +39,10 @@ struct submit_options {
         { '\0',       OPTION_TEXT,                                                                                     \
           "priority", offsetof(type, submit.priority),                                                                 \
           "N",        "0 to 9, which starts first; the command's own is the most",                                     \
+          NULL },                                                                                                      \
+        { '\0',         OPTION_TEXT,                                                                                   \
+          "callback",   offsetof(type, submit.callback),                                                               \
+          "NAME[=URL]", "a callback that is told of the job's end; the URL for one that has none",                     \
           NULL },                                                                                                      \
         { '\0', OPTION_TEXT, "reason", offsetof(type, submit.reason), "TEXT", "why; kept with the job", NULL },        \
         { '\0',         OPTION_TEXTS,                                                                                  \

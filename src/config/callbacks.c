@@ -105,15 +105,15 @@ static void take_urls(struct reading *reading, struct config_callback *callback)
         take_url(reading, callback, "allow_url", draft->allow_url);
 }
 
-static const char *read_secret(const char *text, struct config_callback *callback)
+static const char *read_secret(const char *text, uint8_t secret[CALLBACK_SECRET_MAX_BYTES], uint32_t *ret_bytes)
 {
     static const char prefix[] = "whsec_";
     size_t length = strlen(text), size = 0;
     if (strncmp(text, prefix, sizeof prefix - 1) == 0) {
-        if (!text_unbase64(text + sizeof prefix - 1, callback->secret, sizeof callback->secret, &size))
+        if (!text_unbase64(text + sizeof prefix - 1, secret, CALLBACK_SECRET_MAX_BYTES, &size))
             return "has no base64 behind 'whsec_', or more than 256 bytes of it";
-    } else if (length <= sizeof callback->secret) {
-        memcpy(callback->secret, text, length);
+    } else if (length <= CALLBACK_SECRET_MAX_BYTES) {
+        memcpy(secret, text, length); /* NOLINT(bugprone-not-null-terminated-result): a key is bytes */
         size = length;
     } else {
         return "has a secret that is too long: at most 256 bytes";
@@ -121,18 +121,15 @@ static const char *read_secret(const char *text, struct config_callback *callbac
     if (size < CALLBACK_SECRET_MIN_BYTES)
         return "has a secret that is too short: at least 24 bytes, such as whsec_ and what `openssl rand -base64 32` "
                "prints";
-    callback->secret_bytes = (uint32_t)size;
+    *ret_bytes = (uint32_t)size;
     return NULL;
 }
 
 /* Never repeats what stands there: it may be the secret itself. */
-static void take_secret(struct reading *reading, struct config_callback *callback)
+static void take_secret(struct reading *reading, struct config_callback *callback, const char *text, int at)
 {
     static const struct line_file file = { "secret", "whsec_ and base64, or at least 24 characters", true };
-    const char *text = reading->callback.secret;
     char line[512];
-    if (text == NULL)
-        return;
     if (strncmp(text, "file:", 5) != 0) {
         fault_below(reading, "secret", -1,
                     "must be file:PATH of a file with the secret, which must not be written down here");
@@ -140,10 +137,20 @@ static void take_secret(struct reading *reading, struct config_callback *callbac
     }
     if (!line_file_read(reading, &file, text + 5, line, sizeof line))
         return;
-    const char *why = read_secret(line, callback);
+    const char *why = read_secret(line, callback->secrets[at], &callback->secret_bytes[at]);
     explicit_bzero(line, sizeof line);
     if (why != NULL)
         fault_below(reading, "secret", -1, "%s %s", text + 5, why);
+}
+
+static void take_secrets(struct reading *reading, struct config_callback *callback)
+{
+    const json_t *list = reading->callback.secrets;
+    const uint32_t *bytes = callback->secret_bytes;
+    for (size_t i = 0; i < json_array_size(list) && i < CALLBACK_SECRETS_MAX; i++)
+        take_secret(reading, callback, text_item(list, i), (int)i);
+    if (bytes[1] > 0 && bytes[0] == bytes[1] && memcmp(callback->secrets[0], callback->secrets[1], bytes[0]) == 0)
+        fault_below(reading, "secret", -1, "names the same key twice");
 }
 
 static void take_fields(struct reading *reading, struct config_callback *callback)
@@ -182,6 +189,6 @@ void callback_close(struct reading *reading)
     callback->setting.allows_plain = draft->allows_plain;
     take_networks(reading, callback);
     take_urls(reading, callback);
-    take_secret(reading, callback);
+    take_secrets(reading, callback);
     take_fields(reading, callback);
 }

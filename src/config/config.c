@@ -19,6 +19,7 @@
 #include "reading.h"
 #include "sources.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 
@@ -26,7 +27,7 @@ static void callbacks_free(struct config *config)
 {
     for (uint32_t i = 0; i < config->callback_count; i++) {
         free(config->callbacks[i].fields);
-        explicit_bzero(config->callbacks[i].secret, sizeof config->callbacks[i].secret);
+        explicit_bzero(config->callbacks[i].secrets, sizeof config->callbacks[i].secrets);
     }
     free(config->callbacks);
 }
@@ -73,6 +74,8 @@ static void take_server(struct reading *reading)
 #if SALLYPORT_TEST_SWITCHES
     config->test_clock_speed = (uint32_t)draft->test_clock_speed;
     config->test_retry_speed = (uint32_t)draft->test_retry_speed;
+    if (draft->test_name_server != NULL)
+        text_copy(config->test_name_server, sizeof config->test_name_server, draft->test_name_server);
     if (draft->test_clock != NULL && !date_unix_ms(draft->test_clock, &config->test_clock_unix_ms))
         fault_below(reading, "server", -1, "test_clock is no time");
 #endif
@@ -98,7 +101,8 @@ static int finish(struct config *config, struct error *err)
             config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];
-        callback->setting.secret = (struct span){ callback->secret, callback->secret_bytes };
+        callback->setting.secret = (struct span){ callback->secrets[0], callback->secret_bytes[0] };
+        callback->setting.old_secret = (struct span){ callback->secrets[1], callback->secret_bytes[1] };
         callback->setting.allow_net =
             (struct span){ callback->networks, NETWORK_PACKED_BYTES * callback->network_count };
         callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };

@@ -39,7 +39,7 @@ struct server_draft {
     struct quota_draft quota; /* of all callers together */
     struct limits_draft limits;
 #if SALLYPORT_TEST_SWITCHES
-    const char *test_clock;
+    const char *test_clock, *test_name_server;
     uint64_t test_clock_speed, test_retry_speed;
 #endif
 };
@@ -53,7 +53,8 @@ struct identity_draft {
 };
 
 struct callback_draft {
-    const char *url, *allow_url, *secret;
+    const char *url, *allow_url;
+    const json_t *secrets;   /* texts: where each is, the newest first */
     const json_t *allow_net; /* texts */
     const json_t *headers;   /* name: text */
     uint64_t timeout_ms, max_attempts;
@@ -66,7 +67,7 @@ struct notice_draft {
     uint8_t event;       /* enum callback_event */
     uint32_t index;      /* in its list */
     const char *callback;
-    uint64_t threshold, cool_down_ms;
+    uint64_t threshold, cool_down_ms, tail_bytes;
 };
 
 struct rule_draft {

@@ -71,6 +71,11 @@ static void check(struct reading *reading, const struct notice_draft *draft)
     if ((draft->event == CALLBACK_RECOVERED || draft->event == CALLBACK_STARTED) && draft->threshold > 1)
         fault_below(reading, "threshold", -1, "counts ends in a row, and '%s' is none",
                     callback_event_text(draft->event));
+    if (draft->event == CALLBACK_STARTED && draft->tail_bytes > 0)
+        fault_below(reading, "output", -1, "is there at a job's end, and 'started' is told before");
+    int command = policy_find_command(reading->config->policy, draft->command);
+    if (command >= 0 && reading->config->policy->commands[command].keeps_metadata_only && draft->tail_bytes > 0)
+        fault_below(reading, "output", -1, "is not kept, for the command says 'record: metadata-only'");
 }
 
 static void take(struct reading *reading, const struct notice_draft *draft)
@@ -91,7 +96,8 @@ static void take(struct reading *reading, const struct notice_draft *draft)
     notice->index = draft->index;
     notice->setting = (struct setting_notice){ .event = draft->event,
                                                .threshold = (uint32_t)draft->threshold,
-                                               .cool_down_ms = draft->cool_down_ms };
+                                               .cool_down_ms = draft->cool_down_ms,
+                                               .tail_bytes = (uint32_t)draft->tail_bytes };
     text_copy(notice->setting.command, sizeof notice->setting.command, draft->command);
     text_copy(notice->setting.callback, sizeof notice->setting.callback, draft->callback);
 }

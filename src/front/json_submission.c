@@ -144,6 +144,29 @@ static void take_priority(json_t *value, void *target, struct problem *problem)
         json_fault(problem, "/priority", NULL, "type", "must be a whole number from 0 to 9");
 }
 
+/* "NAME", or {"name": NAME, "url": URL}. Which there are, and what they take, the keeper knows. */
+static void take_callback(json_t *value, void *target, struct problem *problem)
+{
+    struct msg_submit *submit = &((struct submission *)target)->submit;
+    json_t *name = json_is_object(value) ? json_object_get(value, "name") : value;
+    json_t *url = json_is_object(value) ? json_object_get(value, "url") : NULL;
+    const char *key;
+    json_t *member;
+    if (!json_is_string(name) || !text_is_name(json_string_value(name)))
+        json_fault(problem, "/callback", NULL, "type",
+                   "must be the name of a callback, or an object such as {\"name\": NAME, \"url\": URL}");
+    else
+        text_copy(submit->callback, sizeof submit->callback, json_string_value(name));
+    if (url != NULL && (!json_is_string(url) || json_string_length(url) == 0 ||
+                        !text_copy(submit->callback_url, sizeof submit->callback_url, json_string_value(url))))
+        json_fault(problem, "/callback", NULL, "type", "has a 'url' that is no text of 1 to 2047 bytes");
+    json_object_foreach(value, key, member)
+    {
+        if (member != name && member != url)
+            json_fault(problem, "/callback", key, "unknown-member", "is not known");
+    }
+}
+
 static int parse_submission(const void *body, size_t size, const struct json_member *members, size_t member_count,
                             struct submission *ret_submission, struct problem *problem)
 {
@@ -162,7 +185,7 @@ int json_in_submit(const void *body, size_t size, struct submission *ret_submiss
         { "params", take_params },   { "stdin", take_stdin },
         { "labels", take_labels },   { "reason", take_submit_reason },
         { "timeout", take_timeout }, { "priority", take_priority },
-        { "target", NULL },          { "callback", NULL },
+        { "target", NULL },          { "callback", take_callback },
     };
     return parse_submission(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
 }
@@ -170,10 +193,8 @@ int json_in_submit(const void *body, size_t size, struct submission *ret_submiss
 int json_in_rerun(const void *body, size_t size, struct submission *ret_submission, struct problem *problem)
 {
     static const struct json_member members[] = {
-        { "labels", take_labels },
-        { "reason", take_submit_reason },
-        { "timeout", take_timeout },
-        { "priority", take_priority },
+        { "labels", take_labels },     { "reason", take_submit_reason }, { "timeout", take_timeout },
+        { "priority", take_priority }, { "callback", take_callback },
     };
     return parse_submission(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
 }
@@ -268,9 +289,10 @@ static void take_parallel(json_t *value, void *target, struct problem *problem)
 
 int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem)
 {
-    static const struct json_member members[] = { { "steps", take_steps },     { "parallel", take_parallel },
-                                                  { "labels", take_labels },   { "reason", take_submit_reason },
-                                                  { "timeout", take_timeout }, { "priority", take_priority } };
+    static const struct json_member members[] = { { "steps", take_steps },      { "parallel", take_parallel },
+                                                  { "labels", take_labels },    { "reason", take_submit_reason },
+                                                  { "timeout", take_timeout },  { "priority", take_priority },
+                                                  { "callback", take_callback } };
     int done = parse_submission(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
     if (done == 0 && ret_submission->submit.steps.size == 0) {
         problem_init(problem, "params-invalid", "The body must list steps.");

@@ -146,6 +146,11 @@ static void write_callbacks(const struct keeper_metrics *metrics, struct evbuffe
             exposition_number(text, name,
                               LABELS({ "target", metrics->callbacks[i].target }, { "result", results[result] }),
                               metrics->callbacks[i].attempts[result]);
+    exposition_family(text, "sallyport_callback_overflows_total", "counter",
+                      "What callbacks were not to be told any more, for too much waited.");
+    for (uint32_t i = 0; i < metrics->callback_count; i++)
+        exposition_number(text, "sallyport_callback_overflows_total",
+                          LABELS({ "target", metrics->callbacks[i].target }), metrics->callbacks[i].overflows);
 }
 
 static void write_build(const struct front *front, struct evbuffer *text)

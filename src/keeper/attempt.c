@@ -24,7 +24,8 @@ static int write_fields(const struct setting_callback *callback, const char *id,
 {
     char signature[SIGNATURE_BYTES], timestamp[24];
     uint64_t now_s = clock_unix_ms() / 1000;
-    int done = signature_make(callback->secret, id, now_s, body, signature, err);
+    const struct span keys[CALLBACK_SECRETS_MAX] = { callback->secret, callback->old_secret };
+    int done = signature_make(keys, id, now_s, body, signature, err);
     if (done < 0)
         return done;
     snprintf(timestamp, sizeof timestamp, "%" PRIu64, now_s);

@@ -48,7 +48,10 @@ static int tell(struct keeper *keeper, const struct setting_notice *notice, cons
     int cooling = is_cooling(keeper, notice, record->command, now_unix_ms, err);
     if (cooling != 0)
         return cooling < 0 ? cooling : 0;
-    int done = outbox_add(keeper, record, notice->event, notice->callback, err);
+    const struct telling telling = {
+        .event = notice->event, .callback = notice->callback, .url = "", .tail_bytes = notice->tail_bytes
+    };
+    int done = outbox_add(keeper, record, &telling, err);
     if (done == 0 && notice->cool_down_ms > 0)
         done = store_told_set(keeper->store, record->command, notice->event, notice->callback, now_unix_ms, err);
     return done;

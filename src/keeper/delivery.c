@@ -1,11 +1,13 @@
 #include "delivery.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attempt.h"
 #include "keeper.h"
+#include "request_callback.h"
 #include "timer.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
@@ -67,16 +69,60 @@ void deliveries_wake(struct keeper *keeper)
     timer_start(keeper->deliveries.timer, 0);
 }
 
+void deliveries_undone(struct keeper *keeper)
+{
+    struct target *target;
+    LIST_FOREACH(target, &keeper->deliveries.targets, in_list)
+    target->overflows_due = 0;
+}
+
 void deliveries_stored(struct keeper *keeper)
 {
+    struct target *target;
+    LIST_FOREACH(target, &keeper->deliveries.targets, in_list)
+    {
+        target->overflows += target->overflows_due;
+        target->overflows_due = 0;
+    }
     if (keeper->deliveries.is_due)
         deliveries_wake(keeper);
     keeper->deliveries.is_due = false;
 }
 
+/* "gone/NAME": the number of the start of the service in which its receiver said so; nothing of another start. */
+static void gone_mark(const char *name, char ret_mark[NAME_MAX_BYTES + 8])
+{
+    snprintf(ret_mark, NAME_MAX_BYTES + 8, "gone/%s", name);
+}
+
+static bool was_gone(struct keeper *keeper, const char *name)
+{
+    char mark[NAME_MAX_BYTES + 8];
+    struct error err = { 0 };
+    uint64_t service = 0;
+    gone_mark(name, mark);
+    if (store_mark_read(keeper->store, mark, &service, &err) < 0)
+        log_warn("whether the receiver of callback '%s' is gone cannot be read: %s; it is asked", name, err.text);
+    return service != 0 && service == keeper->rules.settings.service;
+}
+
+static int set_gone(struct keeper *keeper, const char *name, bool is_gone, struct error *err)
+{
+    char mark[NAME_MAX_BYTES + 8];
+    gone_mark(name, mark);
+    int done = turn_write(keeper, err);
+    return done < 0 ? done : store_mark_set(keeper->store, mark, is_gone ? keeper->rules.settings.service : 0, err);
+}
+
 void deliveries_renew(struct keeper *keeper)
 {
     struct target *target;
+    struct error err = { 0 };
+    for (uint32_t i = 0; i < keeper->rules.callback_count; i++) {
+        const char *name = keeper->rules.callbacks[i].name;
+        if (was_gone(keeper, name) && set_gone(keeper, name, false, &err) < 0)
+            turn_spoil(keeper, &err);
+    }
     LIST_FOREACH(target, &keeper->deliveries.targets, in_list)
     target_renew(target);
     deliveries_wake(keeper);
@@ -92,8 +138,21 @@ static struct target *find_target(struct keeper *keeper, const char *name)
     if (target == NULL)
         return NULL;
     text_copy(target->name, sizeof target->name, name);
+    target->is_gone = was_gone(keeper, name);
     LIST_INSERT_HEAD(&keeper->deliveries.targets, target, in_list);
     return target;
+}
+
+void deliveries_note_room(struct keeper *keeper, const struct delivery *delivery, bool is_full)
+{
+    struct target *target = find_target(keeper, delivery->callback);
+    if (target == NULL)
+        return; /* a number is missing then, and no row */
+    target->overflows_due += is_full;
+    if (is_full && !target->is_full)
+        log_warn("callback '%s' is not told of a job of '%s', nor of others before there is room again: %s",
+                 delivery->callback, delivery->command, delivery->detail);
+    target->is_full = is_full;
 }
 
 static struct under_way *find_under_way(struct keeper *keeper, const struct job_id *id)
@@ -117,6 +176,22 @@ static void give_up_all(struct keeper *keeper, const char *callback, const char 
         turn_spoil(keeper, &err);
     else
         log_warn("what callback '%s' should have been told is given up: %s", callback, why);
+}
+
+/* Where a request wanted it is not allowed any more, or never was by these rules. */
+static void give_up(struct keeper *keeper, struct delivery *delivery, const char *why)
+{
+    struct error err = { 0 };
+    int done = turn_write(keeper, &err);
+    delivery->state = DELIVERY_FAILED;
+    delivery->ended_unix_ms = clock_unix_ms();
+    text_copy(delivery->detail, sizeof delivery->detail, why);
+    if (done == 0)
+        done = store_delivery_update(keeper->store, delivery, &err);
+    if (done < 0)
+        turn_spoil(keeper, &err);
+    else
+        log_warn("callback '%s' is not told of a job of '%s': %s", delivery->callback, delivery->command, why);
 }
 
 static bool begin(struct keeper *keeper, struct target *target, const struct setting_callback *callback,
@@ -144,6 +219,7 @@ static bool begin(struct keeper *keeper, struct target *target, const struct set
 static uint64_t send_some(struct keeper *keeper, struct target *target, const struct setting_callback *callback)
 {
     struct delivery waiting[2 * CALLBACKS_PER_TARGET];
+    char url[URL_MAX_BYTES], why[REASON_MAX_BYTES];
     struct error err = { 0 };
     uint64_t now_unix_ms = clock_unix_ms(), now_ms = clock_monotonic_ms();
     uint64_t wait_ms = target_wait_ms(target, now_ms);
@@ -157,6 +233,10 @@ static uint64_t send_some(struct keeper *keeper, struct target *target, const st
     for (int i = 0; i < count; i++) {
         if (find_under_way(keeper, &waiting[i].id) != NULL)
             continue;
+        if (!request_callback_is_good(callback, waiting[i].url, url, why)) {
+            give_up(keeper, &waiting[i], why);
+            continue;
+        }
         if (waiting[i].due_unix_ms > now_unix_ms)
             return waiting[i].due_unix_ms - now_unix_ms;
         if (target_room(target, now_ms) == 0)
@@ -226,7 +306,8 @@ static int note_gone(struct keeper *keeper, const struct delivery *delivery, str
                                  .count = 1 };
     log_warn("callback '%s' was answered with 410: it is left alone until the configuration is reloaded",
              delivery->callback);
-    return audit_record(keeper->store, &entry, err);
+    int done = set_gone(keeper, delivery->callback, true, err);
+    return done < 0 ? done : audit_record(keeper->store, &entry, err);
 }
 
 /* What the delivery is after this attempt. */
@@ -282,6 +363,9 @@ bool delivery_answered(struct keeper *keeper, const struct msg_delivered *answer
     if (under_way == NULL)
         return false;
     enum attempt_result result = delivery_judge(answer);
+    const struct setting_callback *callback = rules_find_callback(&keeper->rules, under_way->target->name);
+    if (result == ATTEMPT_GONE && callback != NULL && callback->is_prefix)
+        result = ATTEMPT_REFUSED; /* one URL of many: it says nothing of the others */
     if (note(keeper, under_way, answer, result, &err) < 0) {
         log_error("how an attempt at a callback went cannot be stored: %s; it is sent again", err.text);
         turn_spoil(keeper, &err);
@@ -302,13 +386,13 @@ bool delivery_answered(struct keeper *keeper, const struct msg_delivered *answer
 uint64_t deliveries_backlog(const struct keeper *keeper)
 {
     struct error err = { 0 };
-    uint64_t count = 0;
-    if (store_deliveries_count_waiting(keeper->store, &count, &err) < 0)
+    struct waiting_total total = { 0 };
+    if (store_deliveries_total(keeper->store, "", &total, &err) < 0)
         log_warn("callbacks that wait cannot be counted: %s", err.text);
-    return count;
+    return total.rows;
 }
 
-void deliveries_count(const struct keeper *keeper, const char *name, uint64_t ret_attempts[CALLBACK_RESULT_COUNT])
+void deliveries_count(const struct keeper *keeper, struct metric_callback *callback)
 {
     static const enum attempt_result results[CALLBACK_RESULT_COUNT] = {
         [CALLBACK_DELIVERED] = ATTEMPT_DELIVERED,
@@ -318,7 +402,11 @@ void deliveries_count(const struct keeper *keeper, const char *name, uint64_t re
     };
     const struct target *target;
     LIST_FOREACH(target, &keeper->deliveries.targets, in_list)
-    if (strcmp(target->name, name) == 0)
+    {
+        if (strcmp(target->name, callback->target) != 0)
+            continue;
         for (unsigned i = 0; i < CALLBACK_RESULT_COUNT; i++)
-            ret_attempts[i] = target->results[results[i]];
+            callback->attempts[i] = target->results[results[i]];
+        callback->overflows = target->overflows;
+    }
 }

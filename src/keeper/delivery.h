@@ -14,6 +14,7 @@
 #include "sallyport/proto/deliveries.h"
 #include "sallyport/proto/metrics.h"
 
+struct delivery;
 struct error;
 struct keeper;
 
@@ -38,8 +39,12 @@ void deliveries_done(struct keeper *keeper);
 /* Soon, when nothing is half written. */
 void deliveries_wake(struct keeper *keeper);
 
-/* After each commit. */
+/* After each commit, and when it did not come about. */
 void deliveries_stored(struct keeper *keeper);
+void deliveries_undone(struct keeper *keeper);
+
+/* Whether a row that is stored in this turn found room among those that wait. */
+void deliveries_note_room(struct keeper *keeper, const struct delivery *delivery, bool is_full);
 
 /* New rules. */
 void deliveries_renew(struct keeper *keeper);
@@ -53,6 +58,6 @@ void deliveries_tick(struct keeper *keeper);
 /* False when nobody ordered it. */
 bool delivery_answered(struct keeper *keeper, const struct msg_delivered *answer);
 
-/* How many wait, and how attempts at a target went since our start. */
+/* How many wait; and how attempts at a target went since our start, and how much of its was given up at once. */
 uint64_t deliveries_backlog(const struct keeper *keeper);
-void deliveries_count(const struct keeper *keeper, const char *name, uint64_t ret_attempts[CALLBACK_RESULT_COUNT]);
+void deliveries_count(const struct keeper *keeper, struct metric_callback *callback);

@@ -4,6 +4,7 @@
 #include "authorize.h"
 #include "keeper.h"
 #include "keeper_answer.h"
+#include "outbox.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
@@ -104,7 +105,15 @@ void answer_redeliver(struct keeper *keeper, const struct request *request, cons
                        "there is no such delivery, or its record is too old");
         return;
     }
-    if (found < 0 || store_redelivery(keeper, request, &delivery, &err) < 0) {
+    char why[REASON_MAX_BYTES];
+    int full =
+        found > 0 && delivery.state != DELIVERY_WAITING ? outbox_is_full(keeper, delivery.callback, 0, why, &err) : 0;
+    if (full > 0) {
+        request_refuse(keeper, request, &(struct refusal){ .status = 503, .code = "queue-full", .retry_after_s = 60 },
+                       "%s", why);
+        return;
+    }
+    if (found < 0 || full < 0 || store_redelivery(keeper, request, &delivery, &err) < 0) {
         request_fail(keeper, request, &err);
         return;
     }

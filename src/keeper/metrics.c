@@ -176,7 +176,7 @@ static int write_callbacks(const struct keeper *keeper, struct record_file *file
     for (uint32_t i = 0; i < keeper->rules.callback_count && done == 0; i++) {
         struct metric_callback callback = { 0 };
         text_copy(callback.target, sizeof callback.target, keeper->rules.callbacks[i].name);
-        deliveries_count(keeper, callback.target, callback.attempts);
+        deliveries_count(keeper, &callback);
         done = add(file, METRIC_CALLBACK, &callback, err);
     }
     return done;

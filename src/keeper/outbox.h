@@ -7,6 +7,20 @@
 struct error;
 struct keeper;
 
+/* Who is told of what, beyond the job itself. */
+struct telling {
+    enum callback_event event;
+    const char *callback, *url; /* url: "" for the callback's own */
+    uint32_t tail_bytes;        /* of the output; 0: it has no part in it */
+};
+
+/*
+ * Whether so much more may wait for a callback; 1: no, and ret_why says why for people. What a receiver that is down leaves
+ * behind is bounded, and what comes beyond is given up at once, in the log like all else.
+ */
+int outbox_is_full(struct keeper *keeper, const char *callback, uint64_t bytes, char ret_why[REASON_MAX_BYTES],
+                   struct error *err);
+
 /* One row. Its body is made here, so that every attempt sends the same. Needs an open transaction. */
-int outbox_add(struct keeper *keeper, const struct job_record *record, enum callback_event event, const char *callback,
+int outbox_add(struct keeper *keeper, const struct job_record *record, const struct telling *telling,
                struct error *err);

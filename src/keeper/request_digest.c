@@ -96,6 +96,11 @@ int request_digest(const struct msg_submit *submit, struct span params, const ui
         add_part(hash, &submit->priority, sizeof submit->priority);
     if (stdin_sha256 != NULL)
         add_part(hash, stdin_sha256, HASH_BYTES);
+    if (submit->callback[0] != '\0') {
+        add_text(hash, "callback");
+        add_text(hash, submit->callback);
+        add_text(hash, submit->callback_url);
+    }
     if (done == 0)
         hash_result(hash, ret_digest);
     hash_free(hash);

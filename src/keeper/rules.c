@@ -75,6 +75,7 @@ static int add_callback(struct rules *draft, const struct setting_callback *sett
     if (draft->callback_count >= CALLBACK_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d callbacks", CALLBACK_COUNT_MAX);
     if (url_parse(setting->url, &url) != NULL || setting->secret.size < CALLBACK_SECRET_MIN_BYTES ||
+        (setting->old_secret.size > 0 && setting->old_secret.size < CALLBACK_SECRET_MIN_BYTES) ||
         setting->timeout_ms == 0 || setting->max_attempts == 0)
         return fail_plain(err, EBADMSG, "callback '%s' is none", setting->name);
     struct setting_callback *larger = realloc(draft->callbacks, (draft->callback_count + 1) * sizeof *larger);

@@ -14,6 +14,7 @@
 #include "keeper.h"
 #include "own_submit.h"
 #include "output_files.h"
+#include "request_callback.h"
 #include "replacement.h"
 #include "stdin_file.h"
 #include "steps.h"
@@ -163,6 +164,8 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
     if (done == 0 && submit->step_count > 0)
         done = steps_store(keeper, submit, &record->id, err);
     if (done == 0)
+        done = request_callback_store(keeper, submit, &record->id, err);
+    if (done == 0)
         done = record_submit(keeper, submit, &record->id, record->why, err);
     if (done == 0)
         done = note_rules(keeper, submit, record, err);
@@ -235,6 +238,8 @@ static int join(struct keeper *keeper, const struct submit *submit, const struct
                              how == JOINED_COALESCED ? "coalesced: the job waits already"
                                                      : "deduplicated: the job was accepted a moment ago",
                              err);
+    if (done == 0)
+        done = request_callback_join(keeper, submit, job_id, err);
     if (done < 0) {
         turn_spoil(keeper, err);
         free(accepted);
@@ -253,6 +258,8 @@ void submit_join(struct keeper *keeper, const struct submit *submit, const struc
                        "%s, and a step needs a job of its own",
                        how == JOINED_COALESCED ? "a job with its key waits already"
                                                : "the same was accepted a moment ago");
+    else if (!request_callback_has_room(keeper, submit, job_id))
+        return;
     else if (submit->request->is_trial)
         trial_join(keeper, submit, job_id);
     else if (join(keeper, submit, job_id, how, &err) < 0)

@@ -6,6 +6,7 @@
 #include "intake.h"
 #include "keeper.h"
 #include "own_submit.h"
+#include "request_callback.h"
 #include "request_digest.h"
 #include "steps.h"
 #include "submit.h"
@@ -128,6 +129,7 @@ static int check_values(struct keeper *keeper, struct submit *submit, struct wri
     if (!text_is_utf8(asked->reason, strlen(asked->reason)))
         add_error(errors, "/reason", "utf8", "the reason is not UTF-8");
     check_labels(submit, errors);
+    request_callback_check(keeper, submit, errors);
     if (submit->is_ad_hoc)
         return steps_check(keeper, submit, errors, err);
     int done = matcher_check(keeper->rules.matcher, submit->command_index, submit->given, errors, err);

@@ -1,6 +1,7 @@
 /*
  * A callback as something that answers or does not: how many attempts are under way, how many failed in a row, and whether its
- * receiver said that it is gone. In memory alone: a new keeper finds it out anew.
+ * receiver said that it is gone. In memory, where a new keeper finds it out anew; but that it is gone is a mark in the store,
+ * too, for this start of the service.
  */
 #pragma once
 
@@ -28,6 +29,9 @@ struct target {
     uint64_t probe_ms; /* clock_monotonic_ms(): no attempt before, while it fails */
     bool is_gone;      /* until the next reload */
     uint64_t results[ATTEMPT_RESULT_COUNT];
+    uint64_t overflows;     /* what was given up at once, for too much waited */
+    uint64_t overflows_due; /* of those, the ones that this turn stores */
+    bool is_full;           /* the log says so */
 };
 
 /* How many more attempts may begin now. */

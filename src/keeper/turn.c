@@ -10,6 +10,7 @@
 #include "launcher_answer.h"
 #include "records.h"
 #include "request.h"
+#include "request_callback.h"
 #include "sequence.h"
 #include "timer.h"
 #include "turn_item.h"
@@ -160,7 +161,9 @@ static int tell_end(struct keeper *keeper, const struct job *job, struct error *
 {
     struct job_record record = job->record;
     int done = job->is_replaced ? store_job_read(keeper->store, &record.id, &record, err) : 0;
-    return done < 0 ? done : callback_events_note(keeper, &record, callback_event_of(record.state), err);
+    if (done >= 0)
+        done = callback_events_note(keeper, &record, callback_event_of(record.state), err);
+    return done < 0 ? done : request_callbacks_tell(keeper, &record, err);
 }
 
 static int tell_callbacks(struct keeper *keeper, const struct job *job, struct error *err)
@@ -271,6 +274,7 @@ static void turn_failed(struct keeper *keeper, const struct error *err)
     turn->failure = *err;
     store_rollback(keeper->store);
     retention_undone(keeper);
+    deliveries_undone(keeper);
     if (err->code == EBADMSG) {
         log_error("what this turn brought could not be stored (%s); ending%s", err->text, records_advice(err->code));
         keeper_stop(keeper, EXIT_RECORDS);

@@ -1,5 +1,6 @@
 /*
- * The whole protocol on one page. A new message is a struct in messages.h, a table here, and a row at the end.
+ * The whole protocol on one page. A new message is a struct in messages.h, a table here, and a row at the
+ * end; message_fds.c has how many descriptors come with it.
  */
 #include "sallyport/proto/messages.h"
 
@@ -86,6 +87,8 @@ static const struct field submit_fields[] = {
     U8(struct msg_submit, priority, PRIORITY_MAX),
     BOOL(struct msg_submit, has_stdin),
     BOOL(struct msg_submit, has_files),
+    TEXT(struct msg_submit, callback),
+    TEXT(struct msg_submit, callback_url),
 };
 
 static const struct field read_job_fields[] = {
@@ -489,20 +492,4 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_ATTEMPT] = RECORD("attempt", struct msg_attempt, attempt_fields),
     [MSG_DELIVER] = RECORD("deliver", struct msg_deliver, deliver_fields),
     [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
-};
-
-/* A row that is missing takes none. */
-const struct fd_range message_fds[MSG_COUNT] = {
-    [MSG_STATE_DIR] = { 1, 1 }, [MSG_DOORBELL] = { 1, 1 },       [MSG_LISTENER] = { 1, 1 },
-    [MSG_CGROUP] = { 1, 1 },    [MSG_START_RECORD] = { 1, 1 },   [MSG_SLOT] = { 1, 1 },
-    [MSG_SLOT_ROOT] = { 1, 1 }, [MSG_SETTINGS] = { 1, 1 },       [MSG_POLICY] = { 1, 1 },
-    [MSG_PEER] = { 1, 1 },      [MSG_WHOAMI] = { 0, 1 },         [MSG_LIST_COMMANDS] = { 0, 1 },
-    [MSG_SUBMIT] = { 0, 3 },    [MSG_READ_JOB] = { 0, 1 },       [MSG_READ_OUTPUT] = { 0, 1 },
-    [MSG_LIST_JOBS] = { 0, 1 }, [MSG_LIST_STEPS] = { 0, 1 },     [MSG_LIST_SCHEDULES] = { 0, 1 },
-    [MSG_CANCEL] = { 0, 1 },    [MSG_SIGNAL] = { 0, 1 },         [MSG_OUTPUT] = { 2, 2 },
-    [MSG_LAUNCH] = { 0, 2 },    [MSG_LAUNCHED] = { 2, 5 },       [MSG_READ_METRICS] = { 0, 1 },
-    [MSG_METRICS] = { 1, 1 },   [MSG_FOLLOW] = { 0, 1 },         [MSG_RELOAD] = { 0, 1 },
-    [MSG_DRAIN] = { 0, 1 },     [MSG_READ_DRAIN] = { 0, 1 },     [MSG_PAUSE] = { 0, 1 },
-    [MSG_DELIVER] = { 1, 1 },   [MSG_LIST_CALLBACKS] = { 0, 1 }, [MSG_REDELIVER] = { 0, 1 },
-    [MSG_STDIN] = { 0, 2 },     [MSG_READ_ARTIFACTS] = { 0, 1 }, [MSG_ARTIFACTS] = { 0, 2 },
 };

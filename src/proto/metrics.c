@@ -54,7 +54,7 @@ static_assert(CALLBACK_RESULT_COUNT == 4, "callback_fields lists each");
 static const struct field callback_fields[] = {
     TEXT(struct metric_callback, target),     U64(struct metric_callback, attempts[0]),
     U64(struct metric_callback, attempts[1]), U64(struct metric_callback, attempts[2]),
-    U64(struct metric_callback, attempts[3]),
+    U64(struct metric_callback, attempts[3]), U64(struct metric_callback, overflows),
 };
 
 const struct record_def metric_defs[METRIC_COUNT] = {

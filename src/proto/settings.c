@@ -86,6 +86,7 @@ static const struct field callback_fields[] = {
     BOOL(struct setting_callback, is_prefix),
     BOOL(struct setting_callback, allows_plain),
     BYTES(struct setting_callback, secret, CALLBACK_SECRET_MAX_BYTES),
+    BYTES(struct setting_callback, old_secret, CALLBACK_SECRET_MAX_BYTES),
     BYTES(struct setting_callback, allow_net, CALLBACK_NETWORKS_MAX *NETWORK_PACKED_BYTES),
     BYTES(struct setting_callback, fields, CALLBACK_OWN_FIELDS_MAX_BYTES),
     U32(struct setting_callback, timeout_ms, CALLBACK_TIMEOUT_MAX_MS),
@@ -95,7 +96,7 @@ static const struct field callback_fields[] = {
 static const struct field notice_fields[] = {
     TEXT(struct setting_notice, command),     U8(struct setting_notice, event, CALLBACK_EVENT_COUNT - 1),
     TEXT(struct setting_notice, callback),    U32(struct setting_notice, threshold, NOTICE_THRESHOLD_MAX),
-    U64(struct setting_notice, cool_down_ms),
+    U64(struct setting_notice, cool_down_ms), U32(struct setting_notice, tail_bytes, CALLBACK_TAIL_MAX_BYTES),
 };
 
 static const struct field notifier_fields[] = {

@@ -133,12 +133,14 @@ int store_deliveries_fail(struct store *store, const char *callback, uint64_t no
     return statement_run(store, statement, err, "give callbacks up");
 }
 
-int store_deliveries_count_waiting(struct store *store, uint64_t *ret_count, struct error *err)
+int store_deliveries_total(struct store *store, const char *callback, struct waiting_total *ret_total,
+                           struct error *err)
 {
-    sqlite3_stmt *statement = statement_take(store, STATEMENT_DELIVERIES_COUNT);
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_DELIVERIES_TOTAL);
+    bind_text(statement, 1, callback);
     int found = statement_step(store, statement, err, "count callbacks that wait");
     if (found > 0)
-        *ret_count = column_u64(statement, 0);
+        *ret_total = (struct waiting_total){ column_u64(statement, 0), column_u64(statement, 1) };
     sqlite3_reset(statement);
     return found < 0 ? found : 0;
 }

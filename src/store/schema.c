@@ -135,6 +135,27 @@ static const struct migration {
                                    "ALTER TABLE jobs ADD COLUMN stdin_bytes INTEGER NOT NULL DEFAULT 0;" },
     { "uploads", "ALTER TABLE jobs ADD COLUMN has_files INTEGER NOT NULL DEFAULT 0;" },
     { "artefacts", "ALTER TABLE jobs ADD COLUMN artifacts_stored_bytes INTEGER NOT NULL DEFAULT 0;" },
+    { "callbacks of requests, and how much waits for each callback",
+      "CREATE TABLE job_callbacks (job_id BLOB NOT NULL, number INTEGER NOT NULL, callback TEXT NOT NULL,"
+      "  url TEXT NOT NULL, PRIMARY KEY (job_id, number)) STRICT, WITHOUT ROWID;"
+      "CREATE TABLE delivery_totals (callback TEXT PRIMARY KEY, waiting INTEGER NOT NULL, bytes INTEGER NOT NULL)"
+      "  STRICT, WITHOUT ROWID;"
+      "INSERT INTO delivery_totals SELECT callback, count(*), sum(length(body)) FROM deliveries WHERE state = 1"
+      "  GROUP BY callback;"
+      "CREATE TRIGGER delivery_waits AFTER INSERT ON deliveries WHEN new.state = 1 BEGIN"
+      "  INSERT INTO delivery_totals VALUES (new.callback, 1, length(new.body)) ON CONFLICT (callback) DO UPDATE"
+      "  SET waiting = waiting + 1, bytes = bytes + excluded.bytes; END;"
+      "CREATE TRIGGER delivery_waits_again AFTER UPDATE OF state ON deliveries WHEN new.state = 1 AND old.state <> 1"
+      "  BEGIN INSERT INTO delivery_totals VALUES (new.callback, 1, length(new.body)) ON CONFLICT (callback) DO UPDATE"
+      "  SET waiting = waiting + 1, bytes = bytes + excluded.bytes; END;"
+      "CREATE TRIGGER delivery_has_ended AFTER UPDATE OF state ON deliveries WHEN old.state = 1 AND new.state <> 1"
+      "  BEGIN UPDATE delivery_totals SET waiting = waiting - 1, bytes = bytes - length(old.body)"
+      "  WHERE callback = old.callback;"
+      "  DELETE FROM delivery_totals WHERE callback = old.callback AND waiting = 0; END;"
+      "CREATE TRIGGER delivery_is_removed AFTER DELETE ON deliveries WHEN old.state = 1"
+      "  BEGIN UPDATE delivery_totals SET waiting = waiting - 1, bytes = bytes - length(old.body)"
+      "  WHERE callback = old.callback;"
+      "  DELETE FROM delivery_totals WHERE callback = old.callback AND waiting = 0; END;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

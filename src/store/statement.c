@@ -82,6 +82,13 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                         "VALUES (?1, ?2, ?3, ?4, ?5)",
     [STATEMENT_RESUME] = "DELETE FROM paused_commands WHERE command = ?1",
     [STATEMENT_PAUSED] = "SELECT command, refuses, reason, actor, since_unix_ms FROM paused_commands ORDER BY command",
+    [STATEMENT_JOB_CALLBACK_ADD] =
+        "INSERT INTO job_callbacks (job_id, number, callback, url) SELECT ?1, "
+        "(SELECT coalesce(max(number), 0) + 1 FROM job_callbacks WHERE job_id = ?1), ?2, ?3 WHERE NOT EXISTS "
+        "(SELECT 1 FROM job_callbacks WHERE job_id = ?1 AND callback = ?2 AND url = ?3)",
+    [STATEMENT_JOB_CALLBACK_NEXT] = "SELECT number, callback, url FROM job_callbacks WHERE job_id = ?1 AND number > ?2 "
+                                    "ORDER BY number LIMIT 1",
+    [STATEMENT_JOB_CALLBACKS_REMOVE] = "DELETE FROM job_callbacks WHERE job_id = ?1",
     [STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries (" DELIVERY_COLUMNS ", body) "
                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [STATEMENT_DELIVERY_UPDATE] = "UPDATE deliveries SET state = ?2, attempts = ?3, due_unix_ms = ?4, "
@@ -100,7 +107,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         "SELECT callback FROM deliveries WHERE state = 1 AND callback > ?1 ORDER BY callback LIMIT 1",
     [STATEMENT_DELIVERIES_FAIL] =
         "UPDATE deliveries SET state = 3, ended_unix_ms = ?2, detail = ?3 WHERE state = 1 AND callback = ?1",
-    [STATEMENT_DELIVERIES_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 1",
+    [STATEMENT_DELIVERIES_TOTAL] = "SELECT coalesce(sum(waiting), 0), coalesce(sum(bytes), 0) FROM delivery_totals "
+                                   "WHERE ?1 = '' OR callback = ?1",
     [STATEMENT_DELIVERIES_EXPIRE] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "
                                     "AND ended_unix_ms < ?1 ORDER BY ended_unix_ms LIMIT ?2)",
     [STATEMENT_DELIVERIES_CUT] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "

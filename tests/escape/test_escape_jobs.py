@@ -420,6 +420,8 @@ class Start(unittest.TestCase):
 class Release(unittest.TestCase):
     """The switches of these tests are in no release."""
 
+    switches = (b"test_layers_off", b"test_clock", b"test_retry_speed", b"test_name_server")
+
     def test_a_release_does_not_know_the_test_switches(self):
         directory = os.environ.get("SALLYPORT_RELEASE_BIN") or os.path.join(harness.SOURCE, "build", "release", "bin")
         programs = [os.path.join(directory, name) for name in ("sallyportd", "launcher", "keeper", "front", "cell", "sallyport")]
@@ -427,10 +429,13 @@ class Release(unittest.TestCase):
             skip(self, f"needs the release programs in {directory}")
         for path in programs:
             with open(path, "rb") as file:
-                self.assertNotIn(b"test_layers_off", file.read(), path)
-        for name in ("sallyportd",):
-            with open(os.path.join(BIN, name), "rb") as file:
-                self.assertIn(b"test_layers_off", file.read(), "the control: a dev build knows them")
+                text = file.read()
+            for switch in self.switches:
+                self.assertNotIn(switch, text, path)
+        with open(os.path.join(BIN, "sallyportd"), "rb") as file:
+            text = file.read()
+        for switch in self.switches:
+            self.assertIn(switch, text, "the control: a dev build knows them")
 
 
 if __name__ == "__main__":

@@ -175,6 +175,12 @@ class Submitting(CliTest):
         self.assertEqual(self.body(), {"params": {"env": "a", "count": 3, "hosts": ["x", "y"], "dry": True}, "labels": {"pr": "812"},
                                        "reason": "because", "timeout": "30000ms"})
 
+    def test_a_callback_is_named_with_or_without_a_url(self):
+        for word, callback in (("chat", "chat"), ("reply=https://a.example/b?c=d", {"name": "reply", "url": "https://a.example/b?c=d"})):
+            code, _, err = self.run_cli("run", "demo", "-p", "env=a", "--callback", word)
+            self.assertEqual(code, 0, err)
+            self.assertEqual(self.body(), {"params": {"env": "a"}, "callback": callback})
+
     def test_a_file_gives_parameters_and_words_win(self):
         path = os.path.join(self.home, "p.json")
         with open(path, "w", encoding="utf8") as file:

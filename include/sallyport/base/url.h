@@ -24,6 +24,12 @@ struct url {
 const char *url_parse(const char *text, struct url *ret_url);
 
 /*
+ * The one spelling of what was parsed: the host in lower case, no port that the scheme implies, "/" where there is no path.
+ * False when it does not fit.
+ */
+bool url_write(const struct url *url, char ret_text[URL_MAX_BYTES]);
+
+/*
  * Whether `url` lies below `prefix`: the same scheme, host and port, and the path is that of the prefix or goes on behind
  * it, at a "/" or a "?". The prefix has no query.
  */

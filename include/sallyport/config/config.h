@@ -42,9 +42,9 @@ struct config_schedule {
 };
 
 struct config_callback {
-    struct setting_callback setting; /* its spans point to what follows */
-    uint8_t secret[CALLBACK_SECRET_MAX_BYTES];
-    uint32_t secret_bytes;
+    struct setting_callback setting;                                  /* its spans point to what follows */
+    uint8_t secrets[CALLBACK_SECRETS_MAX][CALLBACK_SECRET_MAX_BYTES]; /* the newest first */
+    uint32_t secret_bytes[CALLBACK_SECRETS_MAX];
     uint8_t networks[CALLBACK_NETWORKS_MAX * NETWORK_PACKED_BYTES];
     uint32_t network_count;
     uint8_t *fields;
@@ -74,6 +74,7 @@ struct config {
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms;
     uint32_t test_clock_speed, test_retry_speed;
+    char test_name_server[64]; /* in place of those of /etc/resolv.conf; "" for none */
 #endif
     struct config_callback *callbacks;
     uint32_t callback_count;

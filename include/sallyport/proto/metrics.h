@@ -74,6 +74,7 @@ enum callback_result { CALLBACK_DELIVERED, CALLBACK_RETRIED, CALLBACK_REFUSED, C
 struct metric_callback {
     char target[NAME_MAX_BYTES];
     uint64_t attempts[CALLBACK_RESULT_COUNT];
+    uint64_t overflows; /* what had no room among those that wait */
 };
 
 union any_metric {

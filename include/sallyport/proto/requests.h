@@ -47,9 +47,11 @@ struct
     char idempotency_key[IDEMPOTENCY_KEY_MAX_BYTES + 1];
     uint32_t timeout_ms; /* 0: the command's own; may only shorten it */
     bool has_priority;
-    uint8_t priority; /* may only be less than the command's own */
-    bool has_stdin;   /* a sealed memory file is handed over */
-    bool has_files;   /* another one: a bundle (base/file_bundle.h) of uploads, which are parameters too */
+    uint8_t priority;              /* may only be less than the command's own */
+    bool has_stdin;                /* a sealed memory file is handed over */
+    bool has_files;                /* another one: a bundle (base/file_bundle.h) of uploads, which are parameters too */
+    char callback[NAME_MAX_BYTES]; /* is told of its end; "": none */
+    char callback_url[URL_MAX_BYTES]; /* where, for a callback that leaves it to requests; else "" */
 };
 
 struct msg_read_job { /* also MSG_READ_OUTPUT, MSG_LIST_STEPS */

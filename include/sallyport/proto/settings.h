@@ -133,9 +133,10 @@ struct setting_callback {
     char url[URL_MAX_BYTES]; /* base/url.h takes it */
     bool is_prefix;          /* a request names the URL, which must lie below this one; else it is the URL */
     bool allows_plain;
-    struct span secret;    /* the key of the signature, decoded */
-    struct span allow_net; /* packed networks (base/network.h); none: what is public */
-    struct span fields;    /* entries of ENTRY_FIELD that every request has */
+    struct span secret;     /* the key of the signature, decoded */
+    struct span old_secret; /* the one before it, whose signature is sent, too; or empty */
+    struct span allow_net;  /* packed networks (base/network.h); none: what is public */
+    struct span fields;     /* entries of ENTRY_FIELD that every request has */
     uint32_t timeout_ms, max_attempts;
 };
 
@@ -145,6 +146,7 @@ struct setting_notice {
     char callback[NAME_MAX_BYTES]; /* that has a URL of its own */
     uint32_t threshold;            /* so many such ends in a row, at least */
     uint64_t cool_down_ms;         /* after one that was told of */
+    uint32_t tail_bytes;           /* of the job's output that are told, too, at most */
 };
 
 /* What the system knows of names and certificates: its files as they stand, for who cannot open them. */

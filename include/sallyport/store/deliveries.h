@@ -30,6 +30,24 @@ struct delivery {
     char detail[REASON_MAX_BYTES];         /* why it is as it is, for people */
 };
 
+/* A callback that a request has named: it is told of the end of that job. */
+struct job_callback {
+    uint32_t number; /* of this job's, from 1 on */
+    char callback[NAME_MAX_BYTES];
+    char url[URL_MAX_BYTES]; /* "": the callback's own */
+};
+
+/* Needs an open transaction. What is noted already is not noted twice. `number` is not looked at. */
+int store_job_callback_add(struct store *store, const struct job_id *job_id, const struct job_callback *callback,
+                           struct error *err);
+
+/* The one behind `after`, 0 for the first: 1, or 0 when there is none. */
+int store_job_callback_next(struct store *store, const struct job_id *job_id, uint32_t after,
+                            struct job_callback *ret_callback, struct error *err);
+
+/* When they were told. Needs an open transaction. */
+int store_job_callbacks_remove(struct store *store, const struct job_id *job_id, struct error *err);
+
 /* Writes need an open transaction. The body is the same at every attempt. */
 int store_delivery_add(struct store *store, const struct delivery *delivery, struct span body, struct error *err);
 
@@ -54,7 +72,12 @@ int store_delivery_callback_next(struct store *store, const char *after, char re
 int store_deliveries_fail(struct store *store, const char *callback, uint64_t now_unix_ms, const char *detail,
                           struct error *err);
 
-int store_deliveries_count_waiting(struct store *store, uint64_t *ret_count, struct error *err);
+/* What waits for a callback, or for all of them (""): rows, and bytes of their bodies. Kept by the database itself. */
+struct waiting_total {
+    uint64_t rows, bytes;
+};
+int store_deliveries_total(struct store *store, const char *callback, struct waiting_total *ret_total,
+                           struct error *err);
 
 /* Removes up to `most` that ended before this time, and of what is beyond DELIVERY_LOG_ROWS the oldest. */
 int store_deliveries_expire(struct store *store, uint64_t before_unix_ms, unsigned most, struct error *err);

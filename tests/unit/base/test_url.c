@@ -156,6 +156,38 @@ Test(url, lies_below_a_prefix_of_the_same_scheme_host_and_port)
     }
 }
 
+Test(url, is_written_in_one_way)
+{
+    static const char *const cases[][2] = {
+        { "https://a.example", "https://a.example/" },
+        { "https://A.Example:443/Hooks/x%2D?y=Z", "https://a.example/Hooks/x%2D?y=Z" },
+        { "http://a.example:80?q", "http://a.example/?q" },
+        { "http://a.example:443/", "http://a.example:443/" },
+        { "https://[FD00::1]:8443/a", "https://[fd00::1]:8443/a" },
+        { "https://10.0.0.1/", "https://10.0.0.1/" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[URL_MAX_BYTES], again[URL_MAX_BYTES];
+        struct url url;
+        cr_assert_null(url_parse(cases[i][0], &url), "%s", cases[i][0]);
+        cr_expect(url_write(&url, text));
+        cr_expect_str_eq(text, cases[i][1]);
+        cr_assert_null(url_parse(text, &url), "%s", text);
+        cr_expect(url_write(&url, again));
+        cr_expect_str_eq(again, text);
+    }
+}
+
+Test(url, that_would_be_too_long_is_not_written)
+{
+    char text[URL_MAX_BYTES] = "https://a.example?", written[URL_MAX_BYTES];
+    struct url url;
+    memset(text + strlen(text), 'x', sizeof text - 1 - strlen(text));
+    text[sizeof text - 1] = '\0';
+    cr_assert_null(url_parse(text, &url));
+    cr_expect(!url_write(&url, written), "the '/' has no room");
+}
+
 static bool name_is_good(const char *text)
 {
     return http_field_name_is_good(text, strlen(text));

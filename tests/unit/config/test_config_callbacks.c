@@ -212,6 +212,30 @@ Test(config_callbacks, keep_their_key_in_a_file_that_others_cannot_read)
     expect_fault(chat, "key': No such file or directory");
 }
 
+Test(config_callbacks, have_two_keys_while_one_replaces_the_other)
+{
+    char text[512];
+    write_file("old", "an-old-key-of-24-letters\n", 0600);
+    snprintf(text, sizeof text, "  chat: {url: \"https://chat.example/\", secret: [\"$KEY\", \"file:%s/old\"]}\n",
+             directory);
+    struct config *config = take(text);
+    const struct setting_callback *chat = &config->callbacks[0].setting;
+    cr_expect(chat->secret.size == 24 && memcmp(chat->secret.data, KEY, 24) == 0);
+    cr_expect(chat->old_secret.size == 24 && memcmp(chat->old_secret.data, "an-old-key-of-24-letters", 24) == 0);
+    config_free(config);
+    config = take("  chat: {url: \"https://chat.example/\", secret: [\"$KEY\"]}\n");
+    cr_expect_eq(config->callbacks[0].setting.old_secret.size, 0);
+    config_free(config);
+    write_file("old", "too-short\n", 0600);
+    expect_fault(text, "old has a secret that is too short");
+    write_file("old", "an-old-key-of-24-letters\n", 0644);
+    expect_fault(text, "old is a secret that others can read: chmod 600 ");
+    expect_fault("  chat: {url: \"https://chat.example/\", secret: [\"$KEY\", \"$KEY\"]}\n", "the same key twice");
+    expect_fault("  chat: {url: \"https://chat.example/\", secret: [\"$KEY\", \"$KEY\", \"$KEY\"]}\n",
+                 "callbacks.chat.secret: ");
+    expect_fault("  chat: {url: \"https://chat.example/\", secret: []}\n", "callbacks.chat.secret: ");
+}
+
 Test(config_callbacks, never_have_their_key_in_the_configuration)
 {
     static const char *const written[] = { "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u", KEY, "credential:chat" };
@@ -286,8 +310,8 @@ Test(config_callbacks, stand_in_one_file)
 
 Test(config_callbacks, are_told_what_on_says)
 {
-    struct config *config = take(
-        TOLD "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m}], lost: [{callback: chat}]}\n");
+    struct config *config = take(TOLD "defaults:\n  on: {failed: [{callback: chat, threshold: 3, cool_down: 10m, "
+                                      "output: 4KiB}], lost: [{callback: chat}]}\n");
     cr_assert_eq(config->notice_count, 2);
     const struct setting_notice *failed = &config->notices[0].setting, *lost = &config->notices[1].setting;
     cr_expect_str_eq(failed->command, "");
@@ -295,7 +319,8 @@ Test(config_callbacks, are_told_what_on_says)
     cr_expect_eq(failed->event, CALLBACK_FAILED);
     cr_expect_eq(failed->threshold, 3);
     cr_expect_eq(failed->cool_down_ms, 600000);
-    cr_expect(lost->event == CALLBACK_LOST && lost->threshold == 1 && lost->cool_down_ms == 0);
+    cr_expect_eq(failed->tail_bytes, 4096);
+    cr_expect(lost->event == CALLBACK_LOST && lost->threshold == 1 && lost->cool_down_ms == 0 && lost->tail_bytes == 0);
     config_free(config);
 }
 
@@ -308,5 +333,17 @@ Test(config_callbacks, must_be_there_to_be_told)
     expect_fault(TOLD "defaults: {on: {failed: [{threshold: 2}]}}\n", "'callback' is missing");
     expect_fault(TOLD "defaults: {on: {recovered: [{callback: chat, threshold: 2}]}}\n", "counts ends in a row");
     expect_fault(TOLD "defaults: {on: {failed: [{callback: chat, threshold: 0}]}}\n", "must be between 1 and 1000");
+    expect_fault(TOLD "defaults: {on: {failed: [{callback: chat, output: 17KiB}]}}\n", "must be between 0B and 16KiB");
+    expect_fault(TOLD "defaults: {on: {started: [{callback: chat, output: 1KiB}]}}\n", "'started' is told before");
     expect_fault(TOLD "defaults: {on: {failed: {callback: chat}}}\n", "must be a list of maps");
+}
+
+Test(config_callbacks, are_told_no_output_that_is_not_kept)
+{
+    cr_assert_eq(mkdir("conf.d", 0755), 0);
+    write_file(
+        "conf.d/a.yaml",
+        "commands: {y: {exec: [/bin/true], record: metadata-only, on: {lost: [{callback: chat, output: 1B}]}}}\n",
+        0600);
+    expect_fault(TOLD, "commands.y.on.lost[0].output: is not kept, for the command says 'record: metadata-only'");
 }

@@ -104,16 +104,32 @@ Test(delivery, asks_nothing_of_who_is_gone_until_a_reload)
     cr_expect_eq(target_room(&target, 0), CALLBACKS_PER_TARGET);
 }
 
-/* The example of the Standard Webhooks specification's own libraries. */
+/* The example of the Standard Webhooks specification's own libraries, and the same with a second key. */
 Test(delivery, is_signed_as_others_expect)
 {
     static const char body[] = "{\"test\": 2432232314}";
+    static const char published[] = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+    static const char other[] = "v1,GeTMeTeFP8JrGpDzN9HSPLOBhIa2Pv5QkXhDxqUzDt0=";
     uint8_t key[64];
     size_t size = 0;
-    char signature[SIGNATURE_BYTES];
+    char signature[SIGNATURE_BYTES], both[SIGNATURE_BYTES + 1];
     cr_assert(text_unbase64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", key, sizeof key, &size));
-    cr_assert_eq(signature_make((struct span){ key, (uint32_t)size }, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
-                                text_span(body), signature, &err),
-                 0);
-    cr_expect_str_eq(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    struct span known = { key, (uint32_t)size }, none = { 0 }, second = text_span("0123456789abcdefghijklmn");
+    const struct {
+        struct span keys[CALLBACK_SECRETS_MAX];
+        const char *signatures[CALLBACK_SECRETS_MAX];
+    } rows[] = {
+        { { known, none }, { published, NULL } },
+        { { second, none }, { other, NULL } },
+        { { known, second }, { published, other } },
+        { { second, known }, { other, published } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cr_assert_eq(
+            signature_make(rows[i].keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, text_span(body), signature, &err),
+            0);
+        snprintf(both, sizeof both, "%s%s%s", rows[i].signatures[0], rows[i].signatures[1] != NULL ? " " : "",
+                 rows[i].signatures[1] != NULL ? rows[i].signatures[1] : "");
+        cr_expect_str_eq(signature, both, "row %zu", i);
+    }
 }

@@ -30,6 +30,8 @@ static void edit(struct rules *rules)
     add_notice(rules, CALLBACK_FAILED, 2, 0);
     add_notice(rules, CALLBACK_RECOVERED, 1, 0);
     add_notice(rules, CALLBACK_CANCELLED, 1, 3600000);
+    add_notice(rules, CALLBACK_TIMED_OUT, 1, 0);
+    rules->notices[rules->notice_count - 1].tail_bytes = 8;
 }
 
 static void set_up(void)
@@ -186,4 +188,148 @@ Test(outbox, is_silent_while_it_cools_down)
         cr_assert(rig_wait(&launcher, MSG_EXITED_SEEN));
     }
     cr_expect_eq(count("event = 5"), 1);
+}
+
+static struct job_id time_out(const char *output, size_t size)
+{
+    int fds[2];
+    struct job_id id = rig_running("echo", fds);
+    cr_assert_eq(write(fds[1], output, size), (ssize_t)size);
+    rig_end(&id, fds, JOB_REASON_TIMED_OUT, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    return id;
+}
+
+Test(outbox, tells_the_end_of_the_output_where_that_is_wished)
+{
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    time_out("0123456789", 10);
+    cr_expect(body_says("\"tail\":\"23456789\",\"tail_offset\":2}"));
+    time_out("01234\xf0\x9f\x98\x80wxyz+", 14); /* the cut is inside */
+    cr_expect(body_says("\"tail\":\"wxyz+\",\"tail_offset\":9}"));
+    time_out("0123\0\n\"\\789\xff", 12);
+    cr_expect(body_says("\"tail_b64\":\"AAoiXDc4Of8=\",\"tail_offset\":4}"));
+    time_out("0123\0\n\"\\", 8);
+    cr_expect(body_says("\"tail\":\"0123\\u0000\\n\\\"\\\\\",\"tail_offset\":0}"));
+    run(JOB_REASON_EXITED, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    cr_expect(!body_says("tail"));
+}
+
+/* Rows that wait for a callback, not due before long. */
+static void fill(const char *callback, unsigned rows, unsigned bytes)
+{
+    char sql[512];
+    sqlite3 *db;
+    snprintf(
+        sql, sizeof sql,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %u) INSERT INTO deliveries "
+        "(id, job_id, command, event, callback, url, state, attempts, created_unix_ms, due_unix_ms, ended_unix_ms, "
+        "detail, body) SELECT randomblob(16), randomblob(16), 'echo', 2, '%s', '', 1, 0, 1, 9000000000000, 0, '', "
+        "zeroblob(%u) FROM n",
+        rows, callback, bytes);
+    cr_assert_eq(sqlite3_open(rig_database, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static uint64_t overflows(void)
+{
+    struct metric_callback callback = { .target = "chat" };
+    deliveries_count(keeper, &callback);
+    return callback.overflows;
+}
+
+Test(outbox, gives_up_at_once_what_is_beyond_the_bound_of_rows)
+{
+    fill("chat", CALLBACK_WAITING_ROWS - 1, 10);
+    run(JOB_REASON_EXITED, 0);
+    cr_expect_eq(count("state = 1"), CALLBACK_WAITING_ROWS, "the last that has room");
+    cr_expect_eq(overflows(), 0);
+    run(JOB_REASON_EXITED, 0);
+    cr_expect_eq(count("state = 1"), CALLBACK_WAITING_ROWS);
+    cr_expect_eq(count("state = 3 AND ended_unix_ms > 0 AND attempts = 0 AND length(body) > 100 AND detail LIKE "
+                       "'given up at once: 10000 deliveries (%KiB) wait for this callback'"),
+                 1);
+    cr_expect_eq(overflows(), 1);
+    cr_expect_eq(deliveries_backlog(keeper), CALLBACK_WAITING_ROWS);
+}
+
+Test(outbox, is_bounded_for_all_callbacks_together)
+{
+    fill("other", CALLBACKS_WAITING_ROWS, 10);
+    run(JOB_REASON_EXITED, 0);
+    cr_expect_eq(count("state = 3 AND callback = 'chat' AND detail LIKE '%wait for all callbacks'"), 1);
+    cr_expect_eq(overflows(), 1);
+}
+
+Test(outbox, is_bounded_in_bytes)
+{
+    fill("chat", 64, 1024 * 1024 - 4);
+    run(JOB_REASON_EXITED, 0);
+    cr_expect_eq(count("state = 3 AND callback = 'chat' AND detail LIKE '%wait for this callback'"), 1);
+}
+
+Test(outbox, that_is_full_takes_nothing_that_is_to_be_sent_again)
+{
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    run(JOB_REASON_EXITED, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    struct msg_delivered bad = answer(404);
+    rig_say(&notifier, MSG_DELIVERED, &bad);
+    rig_turn();
+    cr_expect_eq(count("state = 3"), 1);
+    fill("chat", CALLBACK_WAITING_ROWS, 10);
+    struct msg_redeliver again = { .evidence = rig_token(OPS_TOKEN), .delivery_id = bad.delivery_id };
+    rig_expect_refusal(rig_say(&front, MSG_REDELIVER, &again), 503, "queue-full");
+    cr_expect_eq(count("state = 3"), 1);
+}
+
+Test(outbox, counts_what_has_no_room_once_however_often_it_is_written)
+{
+    int fds[2];
+    fill("chat", CALLBACK_WAITING_ROWS, 10);
+    struct job_id id = rig_running("echo", fds);
+    rig_disk_is_full();
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    rig_exited(&id, JOB_REASON_EXITED, 0);
+    rig_run(50);
+    cr_expect_eq(overflows(), 0);
+    rig_disk_has_room();
+    cr_assert(rig_wait(&launcher, MSG_EXITED_SEEN));
+    cr_expect_eq(overflows(), 1);
+    cr_expect_eq(count("state = 3"), 1);
+}
+
+Test(outbox, does_not_forget_a_receiver_that_is_gone_with_its_keeper)
+{
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    run(JOB_REASON_EXITED, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    struct msg_delivered gone = answer(410);
+    rig_say(&notifier, MSG_DELIVERED, &gone);
+    rig_turn();
+    rig_restart();
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    rig_hello(8, 0);
+    run(JOB_REASON_EXITED, 0);
+    cr_expect(!rig_next(&notifier, 100), "it is not asked again");
+    cr_expect_eq(count("state = 3 AND attempts = 0 AND detail LIKE '%is gone (410)%'"), 1);
+    deliveries_renew(keeper); /* as a reload does */
+    rig_turn();
+    rig_restart();
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    rig_hello(9, 0);
+    run(JOB_REASON_EXITED, 0);
+    cr_assert(rig_wait(&notifier, MSG_DELIVER));
+    gone = answer(410);
+    rig_say(&notifier, MSG_DELIVERED, &gone);
+    rig_turn();
+    rig_service++; /* the service was started anew */
+    rig_restart();
+    rig_pair(PROCESS_NOTIFIER, &notifier);
+    rig_hello(10, 0);
+    run(JOB_REASON_EXITED, 0);
+    cr_expect(rig_wait(&notifier, MSG_DELIVER));
 }

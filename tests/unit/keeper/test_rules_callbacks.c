@@ -40,6 +40,7 @@ Test(rules_callbacks, keep_callbacks_with_what_belongs_to_them)
     struct setting_callback first = chat(), second = chat();
     strcpy(second.name, "other");
     second.secret = text_span("nmlkjihgfedcba9876543210");
+    second.old_secret = text_span("before-nmlkjihgfedcba987");
     start_file();
     add(SETTING_CALLBACK, &first);
     add(SETTING_CALLBACK, &second);
@@ -49,16 +50,19 @@ Test(rules_callbacks, keep_callbacks_with_what_belongs_to_them)
     cr_expect_str_eq(rules.callbacks[1].name, "other");
     cr_expect(span_is(rules.callbacks[0].secret, "0123456789abcdefghijklmn"), "it outlives the file");
     cr_expect(span_is(rules.callbacks[1].secret, "nmlkjihgfedcba9876543210"));
+    cr_expect_eq(rules.callbacks[0].old_secret.size, 0);
+    cr_expect(span_is(rules.callbacks[1].old_secret, "before-nmlkjihgfedcba987"));
     rules_free(&rules);
 }
 
 Test(rules_callbacks, refuse_callbacks_that_are_none)
 {
-    struct setting_callback bad[] = { chat(), chat(), chat(), chat() };
+    struct setting_callback bad[] = { chat(), chat(), chat(), chat(), chat() };
     strcpy(bad[0].url, "chat.example");
     bad[1].secret.size = 23;
     bad[2].timeout_ms = 0;
     bad[3].max_attempts = 0;
+    bad[4].old_secret = text_span("too-short");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct rules rules;
         start_file();

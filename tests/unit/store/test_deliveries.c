@@ -63,13 +63,13 @@ Test(deliveries, wait_in_the_order_in_which_they_are_due)
 
 Test(deliveries, are_undone_with_their_transaction)
 {
-    uint64_t waiting = 7;
+    struct waiting_total total = { 7, 7 };
     begin();
     struct delivery delivery = add("chat", 1000);
     store_rollback(store);
     cr_expect_eq(store_delivery_read(store, &delivery.id, &delivery, &err), 0);
-    cr_assert_eq(store_deliveries_count_waiting(store, &waiting, &err), 0);
-    cr_expect_eq(waiting, 0);
+    cr_assert_eq(store_deliveries_total(store, "", &total, &err), 0);
+    cr_expect(total.rows == 0 && total.bytes == 0);
 }
 
 Test(deliveries, that_have_ended_go_when_they_are_old)
@@ -122,4 +122,67 @@ Test(deliveries, remember_rows_of_ends_and_who_was_told)
     cr_assert_eq(store_told_read(store, "deploy", CALLBACK_FAILED, "chat", &unix_ms, &err), 1);
     cr_expect_eq(unix_ms, 4000);
     cr_expect_eq(store_told_read(store, "deploy", CALLBACK_LOST, "chat", &unix_ms, &err), 0);
+}
+
+static void expect_total(const char *callback, uint64_t rows)
+{
+    struct waiting_total total = { 0 };
+    cr_assert_eq(store_deliveries_total(store, callback, &total, &err), 0, "%s", err.text);
+    cr_expect_eq(total.rows, rows, "%s: %llu", callback, (unsigned long long)total.rows);
+    cr_expect_eq(total.bytes, rows * strlen("{\"type\":\"job.failed\"}"));
+}
+
+Test(deliveries, are_counted_while_they_wait)
+{
+    begin();
+    struct delivery first = add("chat", 1000), second = add("chat", 1000), other = add("other", 1000);
+    expect_total("chat", 2);
+    end(&first, DELIVERY_FAILED, 2000);
+    expect_total("chat", 1);
+    end(&first, DELIVERY_DELIVERED, 2000); /* it had ended */
+    expect_total("chat", 1);
+    end(&first, DELIVERY_WAITING, 0); /* sent again by hand */
+    end(&first, DELIVERY_WAITING, 0); /* after an attempt */
+    expect_total("chat", 2);
+    expect_total("", 3);
+    commit();
+    begin();
+    cr_assert_eq(store_deliveries_fail(store, "chat", 3000, "why", &err), 0);
+    expect_total("chat", 0);
+    store_rollback(store);
+    expect_total("chat", 2);
+    store_close(store);
+    open_store();
+    expect_total("chat", 2);
+    begin();
+    cr_assert_eq(store_deliveries_fail(store, "chat", 3000, "why", &err), 0);
+    cr_assert_eq(store_deliveries_expire(store, 4000, 100, &err), 0);
+    end(&other, DELIVERY_DELIVERED, 2000);
+    commit();
+    expect_total("", 0);
+    cr_expect_eq(store_delivery_read(store, &second.id, &second, &err), 0);
+}
+
+Test(deliveries, of_requests_are_noted_once_and_read_in_order)
+{
+    const struct job_id id = job_id_new(), other_id = job_id_new();
+    struct job_callback chat = { .callback = "chat" }, reply = { .callback = "reply", .url = "https://a.example/" },
+                        found;
+    begin();
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(store_job_callback_add(store, &id, &chat, &err), 0, "%s", err.text);
+        cr_assert_eq(store_job_callback_add(store, &id, &reply, &err), 0, "%s", err.text);
+    }
+    cr_assert_eq(store_job_callback_add(store, &other_id, &chat, &err), 0, "%s", err.text);
+    commit();
+    cr_assert_eq(store_job_callback_next(store, &id, 0, &found, &err), 1);
+    cr_expect_str_eq(found.callback, "chat");
+    cr_assert_eq(store_job_callback_next(store, &id, found.number, &found, &err), 1);
+    cr_expect_str_eq(found.url, "https://a.example/");
+    cr_expect_eq(store_job_callback_next(store, &id, found.number, &found, &err), 0);
+    begin();
+    cr_assert_eq(store_job_callbacks_remove(store, &id, &err), 0);
+    commit();
+    cr_expect_eq(store_job_callback_next(store, &id, 0, &found, &err), 0);
+    cr_expect_eq(store_job_callback_next(store, &other_id, 0, &found, &err), 1);
 }
