@@ -123,7 +123,12 @@ const struct subcommand cmd_run = {
                "--on-interrupt=detach lets the first Ctrl-C detach, =cancel lets TERM and HUP\n"
                "cancel too, =signal:INT sends the job a signal instead of cancelling it.\n"
                "\n"
-               "After a lost connection the job is followed from the next byte on.\n",
+               "After a lost connection the job is followed from the next byte on.\n"
+               "\n"
+               "Of a sequence the output of its steps is shown, in the order of their numbers,\n"
+               "with a line on stderr where each begins (not with -q). Steps that run at once are\n"
+               "shown one after another, each whole: what a later one wrote meanwhile comes when\n"
+               "those before it have ended.\n",
     .options = rows,
     .option_count = sizeof rows / sizeof rows[0],
     .option_bytes = sizeof(struct run_options),

@@ -103,7 +103,7 @@ static int on_bytes(void *arg, const char *data, size_t size)
 static void next_request(const struct following *following, char *path, size_t room, struct request *ret_request)
 {
     const struct follow_options *options = following->options;
-    int used = snprintf(path, room, "/v1/jobs/%s/output?", following->id);
+    int used = snprintf(path, room, "/v1/jobs/%s/output?", follow_streamed_id(following));
     if (!options->once)
         used += snprintf(path + used, room - (size_t)used, "follow=1&");
     if (following->has_offset || options->tail == 0)
@@ -113,11 +113,8 @@ static void next_request(const struct following *following, char *path, size_t r
     *ret_request = (struct request){ .method = "GET", .path = path, .accept = "application/x-ndjson" };
 }
 
-/*
- * Waits before the next try, longer each time; tells once. Nonzero when the time is up, or a signal came.
- * A connection that just fell silent is not worth a word: the next one shows whether anything is wrong.
- */
-static int wait_to_reconnect(struct following *following, unsigned tries, int wake_fd, const struct error *err)
+/* A connection that just fell silent is not worth a word: the next one shows whether anything is wrong. */
+int follow_wait_to_retry(struct following *following, unsigned tries, const struct error *err)
 {
     static const unsigned delays_ms[] = { 50, 200, 500, 1000, 2000, 5000 };
     uint64_t now_ms = clock_monotonic_ms(), limit_ms = following->options->reconnect_ms;
@@ -135,13 +132,12 @@ static int wait_to_reconnect(struct following *following, unsigned tries, int wa
         say_dim("%s; trying again for up to %llu s", err->text, (unsigned long long)(limit_ms / 1000));
         following->has_told_loss = true;
     }
-    struct pollfd wake = { .fd = wake_fd, .events = POLLIN };
+    struct pollfd wake = { .fd = following->wake_fd, .events = POLLIN };
     poll(&wake, 1, (int)delays_ms[tries < last ? tries : last]);
     return follow_woken(following);
 }
 
-/* Answers after which the same request may succeed. */
-static bool is_passing(long status)
+bool follow_is_passing(long status)
 {
     return status == 0 || status == 200 || status == 202 || status == 408 || status == 429 || status == 502 ||
            status == 503 || status == 504;
@@ -168,7 +164,7 @@ static enum outcome judge(struct following *following, enum exchange exchange, c
     if (is_answered && status == 204)
         return OUTCOME_END; /* it had ended, and there is nothing more to tell */
     /* A submit that is refused for now is not tried again: whoever ran us decides whether to wait. */
-    if (is_answered && (!is_passing(status) || (is_submit && status != 200 && status != 202))) {
+    if (is_answered && (!follow_is_passing(status) || (is_submit && status != 200 && status != 202))) {
         explain_refusal(following, response);
         return OUTCOME_TROUBLE;
     }
@@ -202,19 +198,18 @@ static enum outcome connect_once(struct following *following, const struct reque
     if (following->id[0] == '\0')
         memcpy(following->id, response.job_id, sizeof following->id);
     enum outcome outcome = OUTCOME_END;
-    if (following->stop_code == 0 && !following->has_end)
+    if (following->stop_code == 0 && !following->has_end && !following->leaves_for_steps)
         outcome = judge(following, exchange, &response, &request, err);
     response_done(&response);
     return outcome;
 }
 
-/* Connects, and again, until the end record or a reason to stop. 0 or the exit code. */
-static int follow_connections(struct following *following, const struct request *submit, int wake_fd)
+int follow_connections(struct following *following, const struct request *submit)
 {
     const struct sink sink = {
         .on_bytes = on_bytes,
         .on_wake = follow_woken,
-        .wake_fd = wake_fd,
+        .wake_fd = following->wake_fd,
         .deadline_ms = following->options->give_up_ms,
         .arg = following,
     };
@@ -227,7 +222,7 @@ static int follow_connections(struct following *following, const struct request 
             return CODE_TROUBLE;
         if (following->lost_since_ms == 0)
             tries = 0;
-        if (wait_to_reconnect(following, tries, wake_fd, &err) != 0)
+        if (follow_wait_to_retry(following, tries, &err) != 0)
             return following->stop_code != 0 ? following->stop_code : CODE_TROUBLE;
     }
 }
@@ -255,17 +250,21 @@ int follow_job(struct cli *cli, const struct follow_options *options, const char
 {
     struct following following = { .cli = cli, .client = cli->client, .options = options };
     struct error err;
-    int wake_fd, code;
+    int code;
     if (id != NULL)
         snprintf(following.id, sizeof following.id, "%s", id);
-    if (interrupt_open(&wake_fd, &err) < 0) {
+    if (interrupt_open(&following.wake_fd, &err) < 0) {
         say("%s", err.text);
         return CODE_TROUBLE;
     }
-    code = follow_connections(&following, submit, wake_fd);
+    code = follow_connections(&following, submit);
+    bool is_sequence = following.leaves_for_steps;
+    if (code == 0 && is_sequence)
+        code = follow_steps(&following);
     interrupt_close();
     lines_done(&following.lines);
-    if (code == 0 && !report_has_ended(&following.report) && !(options->once && !following.has_end))
+    bool goes_on = options->once && !following.has_end;
+    if (code == 0 && !goes_on && (is_sequence || !report_has_ended(&following.report)))
         code = ask_report(&following, &following.report);
     if (code == 0)
         *ret_report = following.report;

@@ -12,9 +12,11 @@ struct following {
     struct cli *cli;
     struct client *client;
     const struct follow_options *options;
+    int wake_fd;
     struct lines lines;
     struct ansi plain[2]; /* of stdout and stderr, for --plain */
     char id[32];          /* "" until the server told it */
+    char step_id[32];     /* "" unless the stream is that of a step of it */
     bool has_offset;      /* next_offset is known: something came already */
     uint64_t next_offset;
     bool has_end;
@@ -22,9 +24,32 @@ struct following {
     bool was_announced, has_told_queue;
     uint64_t lost_since_ms; /* monotonic; 0 while connected */
     bool has_told_loss;
-    unsigned interrupts; /* how many signals came */
-    int stop_code;       /* nonzero: leave off, with this exit code */
+    unsigned interrupts;   /* how many signals came */
+    int stop_code;         /* nonzero: leave off, with this exit code */
+    json_int_t step_count; /* of the job whose stream it is; 0 for one that is no sequence */
+    bool leaves_for_steps; /* there is more to see in the streams of its steps */
 };
+
+/* Whose stream it is: the job's, or that of its step. */
+static inline const char *follow_streamed_id(const struct following *following)
+{
+    return following->step_id[0] != '\0' ? following->step_id : following->id;
+}
+
+/* Connects, and again, until the stream's end or a reason to stop. 0 or the exit code. submit: NULL once the id is known. */
+int follow_connections(struct following *following, const struct request *submit);
+
+/*
+ * Waits before the next try, longer each time; tells once that `err` is why. Nonzero when the time is up, which has been
+ * said, or a signal came.
+ */
+int follow_wait_to_retry(struct following *following, unsigned tries, const struct error *err);
+
+/* Whether the same request may succeed after this answer; 0: there was none. */
+bool follow_is_passing(long status);
+
+/* Shows the streams of a sequence's steps, one behind the other, until the sequence has ended. 0 or the exit code. */
+int follow_steps(struct following *following);
 
 /* One line of the stream; nonzero ends the connection. */
 int follow_line(void *arg, char *line, size_t length);

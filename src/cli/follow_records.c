@@ -77,8 +77,8 @@ static void tell_queue(struct following *following, const json_t *job)
         position == 0)
         return;
     following->has_told_queue = true;
-    say_dim("job %s waits at place %lld%s%s", following->id, (long long)position, why == NULL ? "" : ": ",
-            why == NULL ? "" : why);
+    say_dim("job %s waits at place %lld%s%s", follow_streamed_id(following), (long long)position,
+            why == NULL ? "" : ": ", why == NULL ? "" : why);
 }
 
 static void take_job(struct following *following, const json_t *job)
@@ -95,6 +95,17 @@ static void take_job(struct following *following, const json_t *job)
         say("job %s", following->id);
     following->was_announced = true;
     tell_queue(following, job);
+    if (json_is_integer(json_object_get(job, "step_count"))) /* the first record alone has it */
+        following->step_count = json_integer_value(json_object_get(job, "step_count"));
+}
+
+/* A sequence has no output of its own: once it runs, what there is to see is in the streams of its steps. */
+static bool is_to_be_left(struct following *following)
+{
+    enum job_state state = following->report.state;
+    following->leaves_for_steps =
+        following->step_count > 0 && (state == JOB_RUNNING || state == JOB_STOPPING || job_has_ended(state));
+    return following->leaves_for_steps;
 }
 
 static int take_gap(struct following *following, const json_t *record)
@@ -125,13 +136,14 @@ static int take_end(struct following *following, const json_t *record)
 {
     take_job(following, record);
     following->has_end = true;
+    (void)is_to_be_left(following);
     return 1;
 }
 
 static int take_news(struct following *following, const json_t *record)
 {
     take_job(following, record);
-    return 0;
+    return is_to_be_left(following);
 }
 
 static int take_other(struct following *following, const json_t *record)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -36,6 +37,12 @@ COMMANDS = {
                "then": [{"command": "say", "params": {"text": "never"}}]},
     "long-hooked": {"exec": ["/usr/bin/sleep", "30"], "then": [{"command": "say"}], "on_failure": [{"command": "say"}],
                     "always": [{"command": "say", "params": {"text": "tidy"}}]},
+    "talk": {"exec": ["/usr/bin/sh", "-c", 'sleep "$1"; echo "out $1"; echo "err $1" >&2', "sh", "{seconds}"],
+             "params": {"seconds": {"type": "number", "default": "0"}}},
+    "talks": {"steps": [{"command": "talk"}, {"command": "fail", "continue": True}, {"command": "talk", "params": {"seconds": 0.1}}]},
+    "talks-at-once": {"parallel": 3, "steps": [{"command": "talk", "params": {"seconds": seconds}} for seconds in (0.3, 0.2, 0.1)]},
+    "talks-within": {"steps": [{"command": "talk"}, {"command": "talks"}, {"command": "say", "params": {"text": "last"}}]},
+    "talks-long": {"steps": [{"command": "talk"}, {"command": "nap", "params": {"seconds": 60}}, {"command": "talk"}]},
     "fan": echo(then=[{"command": "nap", "params": {"seconds": 0.05}}] * 200),
 }
 for name, seconds in (("link", "0.05"), ("slow", "2")):     # the slow one is there to be cancelled
@@ -216,6 +223,53 @@ class Sequences(unittest.TestCase):
         shown = self.instance.cli("show", job["id"]).stdout
         for words in ("skipped", "fail", "say"):
             self.assertIn(words, shown if isinstance(shown, str) else shown.decode())
+
+    def test_is_shown_by_the_cli_as_its_steps_run(self):
+        for words in (["run", "talks"], ["run", "-q", "talks"]):
+            ran = self.instance.cli(*words)
+            self.assertEqual((ran.returncode, ran.stdout), (0, b"out 0\nout 0.1\n"), ran)
+        self.assertEqual(ran.stderr, b"err 0\nerr 0.1\n")
+
+    def test_is_announced_by_the_cli_step_by_step(self):
+        lines = self.instance.cli("run", "talks").stderr.decode().splitlines()
+        self.assertEqual([line.split(" (job")[0] for line in lines[1:]],
+                         ["sallyport: step 1 of 3: talk", "err 0", "sallyport: step 2 of 3: fail",
+                          next(line.split(" (job")[0] for line in lines if "the sequence goes on" in line),
+                          "sallyport: step 3 of 3: talk", "err 0.1"], lines)
+
+    def test_of_steps_at_once_is_shown_by_the_cli_in_their_order(self):
+        ran = self.instance.cli("run", "-q", "talks-at-once")
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr),
+                         (0, b"out 0.3\nout 0.2\nout 0.1\n", b"err 0.3\nerr 0.2\nerr 0.1\n"))
+
+    def test_within_a_sequence_is_shown_by_the_cli_too(self):
+        ran = self.instance.cli("run", "-q", "talks-within")
+        self.assertEqual((ran.returncode, ran.stdout), (0, b"out 0\nout 0\nout 0.1\nlast\n"), ran)
+
+    def test_that_failed_gives_the_cli_its_exit_code(self):
+        ran = self.instance.cli("run", "stops")
+        self.assertEqual((ran.returncode, ran.stdout), (1, b"none\n"), ran)
+        self.assertIn(b"step 2 of 3 (fail)", ran.stderr.splitlines()[-1])
+
+    def test_that_has_ended_is_shown_again_by_attach_and_logs(self):
+        job = self.instance.wait(self.instance.submit("talks")["id"])
+        for words in (["attach", "-q", job["id"]], ["logs", "-q", job["id"]], ["logs", "-q", "-f", job["id"]]):
+            ran = self.instance.cli(*words)
+            self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, b"out 0\nout 0.1\n", b"err 0\nerr 0.1\n"), words)
+
+    def test_is_cancelled_as_a_whole_by_ctrl_c_in_the_middle(self):
+        with subprocess.Popen([os.path.join(self.instance.bin, "sallyport"), "run", "talks-long"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=self.instance.cli_environment()) as process:
+            lines = [process.stderr.readline()]
+            while b"step 2 of 3" not in lines[-1]:
+                self.assertNotEqual(lines[-1], b"", lines)
+                lines.append(process.stderr.readline())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(60), 130)
+            self.assertEqual(process.stdout.read(), b"out 0\n")
+        job = self.instance.job(lines[0].split()[-1].decode())
+        self.assertEqual((job["state"], job["end"]["stopped_by"]), ("cancelled", "tester"))
+        self.assertEqual([step["state"] for step in self.steps(job["id"])], ["succeeded", "cancelled", "skipped"])
 
     def test_metrics_tell_steps_and_chains_apart_from_requests(self):
         self.instance.wait(self.instance.submit("stops")["id"])
