@@ -35,6 +35,8 @@
 struct reading {
     struct profile *profile;
     json_t *optional;
+    const char *text;
+    size_t size;
     struct place place;
 };
 
@@ -240,8 +242,8 @@ static int add_name(struct reading *reading, json_t *name, struct rule *rule, st
 
 static int read_entry(struct reading *reading, json_t *entry, struct error *err)
 {
-    struct rule rule = { 0 };
     struct place *place = &reading->place;
+    struct rule rule = { .line = place_line(place, reading->text, reading->size) };
     int done = check_object(entry, entry_keys, &place->list, err);
     if (done < 0)
         return done;
@@ -328,6 +330,8 @@ static int read_root(const char *name, const char *text, size_t size, json_t *ro
                      struct error *err)
 {
     struct reading reading = { .profile = profile_new(name, SECCOMP_RET_KILL_PROCESS),
+                               .text = text,
+                               .size = size,
                                .place = { .entry = SIZE_MAX, .item = SIZE_MAX } };
     if (reading.profile == NULL)
         return fail(err, ENOMEM, "profile '%s'", name);

@@ -52,7 +52,7 @@ const char *syscall_nearest(const char *name)
 {
     static char nearest[SYSCALL_TEXT_BYTES];
     char text[SYSCALL_TEXT_BYTES];
-    unsigned least = 1 + (unsigned)strlen(name) / 3;
+    unsigned least = 1 + (unsigned)strlen(name) / 2;
     nearest[0] = '\0';
     for (uint32_t number = 0; number < SYSCALL_NUMBERS; number++) {
         if (syscall_name(number, text) == NULL || text_distance(name, text) >= least)
