@@ -186,6 +186,62 @@ class Policy(unittest.TestCase):
             self.assertEqual((refused.returncode, refused.stdout), (125, ""))
             self.assertIn(words, refused.stderr)
 
+    # --- test ---
+
+    def trial(self, profile, *command, **more):
+        ran = policy("test", profile, "--", *command, **more)
+        return ran.returncode, ran.stdout, ran.stderr.splitlines()
+
+    def test_test_gives_the_program_s_output_and_exit_code(self):
+        code, out, lines = self.trial("base", "/usr/bin/sh", "-c", 'read line; echo "$line" "$@"; echo err >&2; exit 3', "sh", "-q", "--",
+                                      input="in\n")
+        self.assertEqual((code, out), (3, "in -q --\n"))
+        self.assertEqual(lines, ["err", "sallyport: the profile refused nothing; /usr/bin/sh ended with 3"])
+
+    def test_test_tells_what_was_refused_with_arguments_and_line(self):
+        script = ("import socket\nfor i in range(3):\n try: socket.socket(socket.AF_INET)\n"
+                  " except OSError as error: print(error.errno)\n")
+        code, out, lines = self.trial("base", "/usr/bin/python3", "-c", script)
+        self.assertEqual((code, out), (0, "97\n" * 3))
+        self.assertRegex(lines[0], r"^sallyport: refused with EAFNOSUPPORT, 3 times: socket\(0x2, 0x80001, 0, .*\) \(line \d+\)$")
+        self.assertEqual(lines[1:], ["sallyport: the profile refused 1 different call; /usr/bin/python3 ended with 0"])
+
+    def test_test_tells_which_file_a_refused_call_was_about(self):
+        path = os.path.join(self.directory.name, "made")
+        code, _, lines = self.trial("strict", "/usr/bin/sh", "-c", 'echo x > "$1"', "sh", path)
+        self.assertNotEqual(code, 0)
+        self.assertTrue(any(f"refused with EACCES: openat(" in line and f" of '{path}' (line " in line for line in lines), lines)
+        self.assertFalse(os.path.exists(path))
+
+    def test_test_says_that_the_profile_ended_the_program_and_for_which_call(self):
+        code, out, lines = self.trial("base", "/usr/bin/sh", "-c", "exec /usr/bin/unshare -U /usr/bin/echo out")
+        self.assertEqual((code, out), (159, ""))
+        self.assertRegex(lines[0], r"^sallyport: ended: unshare\(0x10000000, .*\) \(line \d+\)$")
+        self.assertEqual(lines[1], "sallyport: /usr/bin/sh was ended by the profile")
+
+    def test_test_follows_children_and_leaves_none(self):
+        code, out, lines = self.trial("base", "/usr/bin/sh", "-c", "/usr/bin/unshare -U true; sleep 1000 & echo $!")
+        self.assertEqual(code, 0)
+        self.assertTrue(lines[-2].startswith("sallyport: ended: unshare("), lines)
+        self.assertFalse(os.path.exists(f"/proc/{int(out.split()[-1])}"))
+
+    def test_test_answers_as_the_filter_alone_does(self):
+        script = ("import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+                  "for number in (435, 425, 323, 161, 600): print(errno.errorcode[(libc.syscall(number, 0, 0, 0), ctypes.get_errno())[1]])\n")
+        _, out, _ = self.trial("base", "/usr/bin/python3", "-c", script)
+        self.assertEqual(out.split(), ["ENOSYS", "ENOSYS", "ENOSYS", "EPERM", "ENOSYS"])
+
+    def test_test_runs_scripts_and_says_what_cannot_be_run(self):
+        script = self.file("script", "#!/usr/bin/sh\necho ran\n")
+        os.chmod(script, 0o755)
+        self.assertEqual(self.trial("base", script)[:2], (0, "ran\n"))
+        self.assertEqual(self.trial("base", "no-such-program")[0], 125)
+        self.assertIn("run 'no-such-program'", self.trial("base", "no-such-program")[2][0])
+        data = self.file("data", "neither")
+        os.chmod(data, 0o755)
+        code, _, lines = self.trial("base", data)
+        self.assertEqual((code, lines), (125, ["sallyport: run the program: Exec format error"]))
+
 
 if __name__ == "__main__":
     unittest.main()
