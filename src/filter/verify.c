@@ -11,7 +11,6 @@
 #include "interpret.h"
 #include "profile.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
 
 #define NUMBERS          1024  /* Linux has fewer than 500 */
 #define CHOICES_MAX      128   /* values that the rules of one call name for one argument */
@@ -267,19 +266,24 @@ static int check_loads(const struct check *check)
     return 0;
 }
 
+static int check_all(struct check *check)
+{
+    collect_constants(check);
+    int done = check_loads(check);
+    if (done == 0)
+        done = check_numbers(check);
+    if (done == 0)
+        done = check_rules(check);
+    if (done == 0)
+        done = check_neighbours(check);
+    return done < 0 ? done : check_foreign(check);
+}
+
 int filter_verify(const struct profile *profile, const struct sock_filter *program, uint32_t count, struct error *err)
 {
-    auto_free uint32_t *constants = calloc(count > 0 ? count : 1, sizeof *constants);
+    uint32_t *constants = calloc(count > 0 ? count : 1, sizeof *constants);
     struct check check = { .profile = profile, .program = program, .count = count, .constants = constants, .err = err };
-    if (constants == NULL)
-        return fail(err, ENOMEM, "profile '%s'", profile->name);
-    collect_constants(&check);
-    int done = check_loads(&check);
-    if (done == 0)
-        done = check_numbers(&check);
-    if (done == 0)
-        done = check_rules(&check);
-    if (done == 0)
-        done = check_neighbours(&check);
-    return done < 0 ? done : check_foreign(&check);
+    int done = constants != NULL ? check_all(&check) : fail(err, ENOMEM, "profile '%s'", profile->name);
+    free(constants);
+    return done;
 }
