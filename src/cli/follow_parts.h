@@ -12,21 +12,20 @@ struct following {
     struct cli *cli;
     struct client *client;
     const struct follow_options *options;
-    int wake_fd;
     struct lines lines;
     struct ansi plain[2]; /* of stdout and stderr, for --plain */
     char id[32];          /* "" until the server told it */
     char step_id[32];     /* "" unless the stream is that of a step of it */
-    bool has_offset;      /* next_offset is known: something came already */
     uint64_t next_offset;
-    bool has_end;
     struct report report;
-    bool was_announced, has_told_queue;
     uint64_t lost_since_ms; /* monotonic; 0 while connected */
-    bool has_told_loss;
-    unsigned interrupts;   /* how many signals came */
-    int stop_code;         /* nonzero: leave off, with this exit code */
-    json_int_t step_count; /* of the job whose stream it is; 0 for one that is no sequence */
+    json_int_t step_count;  /* of the job whose stream it is; 0 for one that is no sequence */
+    int wake_fd;
+    unsigned interrupts; /* how many signals came */
+    int stop_code;       /* nonzero: leave off, with this exit code */
+    bool has_offset;     /* next_offset is known: something came already */
+    bool has_end;
+    bool was_announced, has_told_queue, has_told_loss;
     bool leaves_for_steps; /* there is more to see in the streams of its steps */
 };
 

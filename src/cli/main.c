@@ -31,7 +31,9 @@ static const struct {
     { "administer",
       { &cmd_pause, &cmd_resume, &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload,
         &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_callback_ls, &cmd_callback_redeliver, &cmd_audit_ls,
-        &cmd_audit_verify, &cmd_audit_export, &cmd_backup, &cmd_doctor } },
+        &cmd_audit_verify, &cmd_audit_export, &cmd_audit_policy, &cmd_backup, &cmd_doctor } },
+    { "seccomp profiles",
+      { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

@@ -1,7 +1,7 @@
 /*
  * A profile's JSON, read strictly. The form is the OCI runtime specification's `linux.seccomp` (config-linux.md, "Seccomp"), so
  * that existing profiles can be pasted; but those were written for readers that skip what they do not know, and a rule
- * that is skipped in silence is a hole. Refused, each with the place and the reason:
+ * that is skipped in silence is a hole. Refused, each with its line, the place and the reason:
  *
  *   - unknown or repeated keys, and Docker's includes, excludes and archMap, whose meaning depends on the container;
  *   - a default action other than SCMP_ACT_ERRNO or SCMP_ACT_KILL_PROCESS: what is not listed is not allowed;
@@ -11,6 +11,7 @@
  *   - comparisons other than SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ: the kernel reads most arguments as 32 bits, seccomp sees 64,
  *     so "greater" or "not equal" is passed with bit 32 set, and libseccomp 2.5.4 merges such rules wrongly;
  *   - SCMP_CMP_EQ in a rule that denies, for the same reason: MASKED_EQ with a mask of 32 bits looks at what the kernel does;
+ *   - values above 32 bits for an argument of 32 bits (widths.c): the kernel would read another value than stands there;
  *   - one argument compared twice in a rule, which runtimes read as "or";
  *   - names that are no system call, unless `optional` (an addition of ours, a list of names) has them;
  *   - rules that contradict each other (profile.c), and what is below the hard floor (floor.c).
@@ -20,13 +21,24 @@
 #include <string.h>
 
 #include "floor.h"
+#include "place.h"
 #include "profile.h"
 #include "syscalls.h"
+#include "widths.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
 
 #define ERRNO_MAX         4095 /* the kernel's own limit for SECCOMP_RET_ERRNO */
 #define PROFILE_MAX_BYTES (256 * 1024)
+
+/* What is being read, and where it stands: the place is that of the fault when something is refused. */
+struct reading {
+    struct profile *profile;
+    json_t *optional;
+    const char *text;
+    size_t size;
+    struct place place;
+};
 
 struct key {
     const char *name;
@@ -59,8 +71,8 @@ static const struct key *find_key(const struct key *keys, const char *name)
     return NULL;
 }
 
-/* An object with exactly the keys that it may have. */
-static int check_object(json_t *object, const struct key *keys, struct error *err)
+/* An object with exactly the keys that it may have. ret_key: the one that is wrong. */
+static int check_object(json_t *object, const struct key *keys, const char **ret_key, struct error *err)
 {
     if (!json_is_object(object))
         return fail_plain(err, EINVAL, "must be an object");
@@ -69,6 +81,7 @@ static int check_object(json_t *object, const struct key *keys, struct error *er
     json_object_foreach(object, name, value)
     {
         const struct key *key = find_key(keys, name);
+        *ret_key = name;
         char quoted[NAME_MAX_BYTES];
         text_quote_json(name, strlen(name), quoted, sizeof quoted);
         if (key == NULL)
@@ -76,6 +89,7 @@ static int check_object(json_t *object, const struct key *keys, struct error *er
         if (json_typeof(value) != key->type)
             return fail_plain(err, EINVAL, "'%s' has the wrong type", quoted);
     }
+    *ret_key = NULL;
     for (; keys->name != NULL; keys++)
         if (keys->is_required && json_object_get(object, keys->name) == NULL)
             return fail_plain(err, EINVAL, "'%s' is missing", keys->name);
@@ -107,9 +121,10 @@ static int read_action(const json_t *action, const json_t *number, bool is_defau
     return 0;
 }
 
-static int read_comparison(json_t *arg, bool is_allow, struct comparison *ret_comparison, struct error *err)
+static int read_comparison(json_t *arg, bool is_allow, struct place *place, struct comparison *ret_comparison,
+                           struct error *err)
 {
-    int done = check_object(arg, arg_keys, err);
+    int done = check_object(arg, arg_keys, &place->key, err);
     if (done < 0)
         return done;
     json_int_t index = json_integer_value(json_object_get(arg, "index"));
@@ -118,12 +133,15 @@ static int read_comparison(json_t *arg, bool is_allow, struct comparison *ret_co
     const char *op = json_string_value(json_object_get(arg, "op"));
     bool is_masked = strcmp(op, "SCMP_CMP_MASKED_EQ") == 0;
 
+    place->key = "op";
     if (!is_masked && strcmp(op, "SCMP_CMP_EQ") != 0)
         return fail_plain(err, EINVAL, "op is SCMP_CMP_EQ or SCMP_CMP_MASKED_EQ; others are passed by setting bit 32");
+    place->key = index < 0 || index >= PROFILE_ARGS ? "index" : value < 0 ? "value" : "valueTwo";
     if (index < 0 || index >= PROFILE_ARGS || value < 0 || value_two < 0)
         return fail_plain(err, EINVAL, "index is 0 to %d, and values are not negative", PROFILE_ARGS - 1);
     if (!is_masked && value_two != 0)
         return fail_plain(err, EINVAL, "valueTwo belongs to SCMP_CMP_MASKED_EQ only");
+    place->key = "value";
 
     /* In OCI's form a masked comparison has the mask in `value` and what must be left in `valueTwo`. */
     struct comparison comparison = { (uint8_t)index, FILTER_ALL_BITS, (uint64_t)value };
@@ -135,20 +153,23 @@ static int read_comparison(json_t *arg, bool is_allow, struct comparison *ret_co
         return fail_plain(err, EINVAL,
                           "a rule that denies compares by SCMP_CMP_MASKED_EQ with a mask of at most 0xffffffff "
                           "(4294967295): with bit 32 set it would be passed");
+    place->key = NULL;
     *ret_comparison = comparison;
     return 0;
 }
 
-static int read_comparisons(json_t *args, struct rule *rule, struct error *err)
+static int read_comparisons(struct reading *reading, json_t *args, struct rule *rule, struct error *err)
 {
     size_t at;
     json_t *arg;
+    reading->place.list = "args";
     json_array_foreach(args, at, arg)
     {
+        reading->place.item = at;
         if (rule->comparison_count == PROFILE_ARGS)
             return fail_plain(err, EINVAL, "args: more than %d", PROFILE_ARGS);
         struct comparison *comparison = &rule->comparisons[rule->comparison_count];
-        int done = read_comparison(arg, rule->verdict == SECCOMP_RET_ALLOW, comparison, err);
+        int done = read_comparison(arg, rule->verdict == SECCOMP_RET_ALLOW, &reading->place, comparison, err);
         if (done < 0) {
             fail_in(err, "args[%zu]", at);
             return done;
@@ -159,6 +180,7 @@ static int read_comparisons(json_t *args, struct rule *rule, struct error *err)
                                   comparison->index);
         rule->comparison_count++;
     }
+    reading->place.list = NULL;
     return 0;
 }
 
@@ -170,7 +192,32 @@ static bool is_listed(json_t *list, const char *name)
     return false;
 }
 
-static int add_name(struct profile *profile, json_t *name, json_t *optional, struct rule *rule, struct error *err)
+/* The kernel would compare another value than the one that stands there: for an int, 4294967334 is 38. */
+static int check_widths(const struct rule *rule, struct error *err)
+{
+    for (uint32_t i = 0; i < rule->comparison_count; i++) {
+        const struct comparison *comparison = &rule->comparisons[i];
+        if (comparison->value > UINT32_MAX && !argument_is_wide(rule->name, comparison->index))
+            return fail_plain(err, EINVAL,
+                              "%s: argument %u has 32 bits, and %#llx has more: the kernel would see %#llx", rule->name,
+                              comparison->index, (unsigned long long)comparison->value,
+                              (unsigned long long)(uint32_t)comparison->value);
+    }
+    return 0;
+}
+
+static int fail_unknown(const char *name, struct error *err)
+{
+    char quoted[SYSCALL_NAME_MAX];
+    const char *nearest = syscall_nearest(name);
+    text_quote_json(name, strlen(name), quoted, sizeof quoted);
+    return fail_plain(err, EINVAL,
+                      "names: '%s' is no system call that is known here%s%s%s; list it in 'optional' if that is meant",
+                      quoted, nearest != NULL ? " (did you mean '" : "", nearest != NULL ? nearest : "",
+                      nearest != NULL ? "'?)" : "");
+}
+
+static int add_name(struct reading *reading, json_t *name, struct rule *rule, struct error *err)
 {
     char quoted[SYSCALL_NAME_MAX];
     const char *text = json_string_value(name);
@@ -179,87 +226,123 @@ static int add_name(struct profile *profile, json_t *name, json_t *optional, str
         return fail_plain(err, EINVAL, "names: '%s' is no system call", quoted);
     }
     int done = rule->verdict == SECCOMP_RET_ALLOW ? floor_check(rule, err) : 0;
+    if (done == 0)
+        done = check_widths(rule, err);
     if (done < 0)
         return done;
     switch (syscall_find(text, &rule->number)) {
     case SYSCALL_HERE:
-        return profile_add(profile, rule, err);
+        return profile_add(reading->profile, rule, err);
     case SYSCALL_ELSEWHERE:
         return 0;
     default:
-        if (is_listed(optional, text))
-            return 0;
-        text_quote_json(text, strlen(text), quoted, sizeof quoted);
-        return fail_plain(err, EINVAL,
-                          "names: '%s' is no system call that is known here; list it in 'optional' if that is meant",
-                          quoted);
+        return is_listed(reading->optional, text) ? 0 : fail_unknown(text, err);
     }
 }
 
-static int read_entry(struct profile *profile, json_t *entry, json_t *optional, struct error *err)
+static int read_entry(struct reading *reading, json_t *entry, struct error *err)
 {
-    struct rule rule = { 0 };
-    int done = check_object(entry, entry_keys, err);
+    struct place *place = &reading->place;
+    struct rule rule = { .line = place_line(place, reading->text, reading->size) };
+    int done = check_object(entry, entry_keys, &place->list, err);
+    if (done < 0)
+        return done;
+    place->list = "action";
+    done = read_action(json_object_get(entry, "action"), json_object_get(entry, "errnoRet"), false, &rule.verdict, err);
     if (done == 0)
-        done = read_action(json_object_get(entry, "action"), json_object_get(entry, "errnoRet"), false, &rule.verdict,
-                           err);
-    if (done == 0)
-        done = read_comparisons(json_object_get(entry, "args"), &rule, err);
-    json_t *names = json_object_get(entry, "names");
-    if (done == 0 && json_array_size(names) == 0)
+        done = read_comparisons(reading, json_object_get(entry, "args"), &rule, err);
+    if (done < 0)
+        return done;
+    json_t *names = json_object_get(entry, "names"), *name;
+    place->list = "names";
+    place->item = SIZE_MAX;
+    if (json_array_size(names) == 0)
         return fail_plain(err, EINVAL, "names: at least one");
-    size_t at;
-    json_t *name;
-    json_array_foreach(names, at, name)
+    json_array_foreach(names, place->item, name)
     {
+        done = add_name(reading, name, &rule, err);
         if (done < 0)
-            break;
-        done = add_name(profile, name, optional, &rule, err);
+            return done;
     }
-    return done;
+    return 0;
 }
 
 /* The rest of the top: lists that may be there, but say only what is so anyway. */
-static int check_lists(json_t *root, struct error *err)
+static int check_lists(struct reading *reading, json_t *root, struct error *err)
 {
 #if defined(__x86_64__)
     static const char native[] = "SCMP_ARCH_X86_64";
 #else
     static const char native[] = "SCMP_ARCH_AARCH64";
 #endif
-    size_t at;
+    struct place *place = &reading->place;
     json_t *item;
-    json_array_foreach(json_object_get(root, "architectures"), at,
-                       item) if (!json_is_string(item) ||
-                                 strcmp(json_string_value(item), native) !=
-                                     0) return fail_plain(err, EINVAL, "architectures: only %s, this machine's own",
-                                                          native);
+    place->top = "architectures";
+    json_array_foreach(json_object_get(root, "architectures"), place->entry, item)
+    {
+        if (!json_is_string(item) || strcmp(json_string_value(item), native) != 0)
+            return fail_plain(err, EINVAL, "architectures: only %s, this machine's own", native);
+    }
+    place->top = "flags";
+    place->entry = SIZE_MAX;
     if (json_array_size(json_object_get(root, "flags")) > 0)
         return fail_plain(err, EINVAL, "flags: none are supported");
-    json_array_foreach(json_object_get(root, "optional"), at, item) if (!json_is_string(item)) return fail_plain(
-        err, EINVAL, "optional[%zu]: must be a name", at);
+    place->top = "optional";
+    json_array_foreach(json_object_get(root, "optional"), place->entry, item)
+    {
+        if (!json_is_string(item))
+            return fail_plain(err, EINVAL, "optional[%zu]: must be a name", place->entry);
+    }
+    place->entry = SIZE_MAX;
     return 0;
 }
 
-static int read_profile(struct profile *profile, json_t *root, struct error *err)
+static int read_profile(struct reading *reading, json_t *root, struct error *err)
 {
-    int done = check_object(root, profile_keys, err);
+    struct place *place = &reading->place;
+    int done = check_object(root, profile_keys, &place->top, err);
     if (done == 0)
-        done = check_lists(root, err);
-    if (done == 0)
-        done = read_action(json_object_get(root, "defaultAction"), json_object_get(root, "defaultErrnoRet"), true,
-                           &profile->default_verdict, err);
-    json_t *optional = json_object_get(root, "optional"), *entry;
+        done = check_lists(reading, root, err);
+    if (done < 0)
+        return done;
+    place->top = "defaultAction";
+    done = read_action(json_object_get(root, "defaultAction"), json_object_get(root, "defaultErrnoRet"), true,
+                       &reading->profile->default_verdict, err);
+    if (done < 0)
+        return done;
+    reading->optional = json_object_get(root, "optional");
+    json_t *entry;
     size_t at;
     json_array_foreach(json_object_get(root, "syscalls"), at, entry)
     {
-        if (done < 0)
-            return done;
-        done = read_entry(profile, entry, optional, err);
-        if (done < 0)
+        *place = (struct place){ .top = "syscalls", .entry = at, .item = SIZE_MAX };
+        done = read_entry(reading, entry, err);
+        if (done < 0) {
             fail_in(err, "syscalls[%zu]", at);
+            return done;
+        }
     }
-    return done;
+    return 0;
+}
+
+/* The model in ret_profile, or what is wrong and on which line. */
+static int read_root(const char *name, const char *text, size_t size, json_t *root, struct profile **ret_profile,
+                     struct error *err)
+{
+    struct reading reading = { .profile = profile_new(name, SECCOMP_RET_KILL_PROCESS),
+                               .text = text,
+                               .size = size,
+                               .place = { .entry = SIZE_MAX, .item = SIZE_MAX } };
+    if (reading.profile == NULL)
+        return fail(err, ENOMEM, "profile '%s'", name);
+    int done = read_profile(&reading, root, err);
+    if (done < 0) {
+        profile_free(reading.profile);
+        fail_in(err, "profile '%s': line %u", name, place_line(&reading.place, text, size));
+        return done;
+    }
+    *ret_profile = reading.profile;
+    return 0;
 }
 
 int profile_parse(const char *name, const uint8_t *data, size_t size, struct profile **ret_profile, struct error *err)
@@ -273,14 +356,7 @@ int profile_parse(const char *name, const uint8_t *data, size_t size, struct pro
         text_quote_json(where.text, strlen(where.text), quoted, sizeof quoted);
         return fail_plain(err, EINVAL, "profile '%s': line %d, column %d: %s", name, where.line, where.column, quoted);
     }
-    struct profile *profile = profile_new(name, SECCOMP_RET_KILL_PROCESS);
-    int done = profile == NULL ? fail(err, ENOMEM, "profile '%s'", name) : read_profile(profile, root, err);
+    int done = read_root(name, (const char *)data, size, root, ret_profile, err);
     json_decref(root);
-    if (done < 0) {
-        profile_free(profile);
-        fail_in(err, "profile '%s'", name);
-        return done;
-    }
-    *ret_profile = profile;
-    return 0;
+    return done;
 }

@@ -25,6 +25,7 @@ struct comparison {
 struct rule {
     char name[SYSCALL_NAME_MAX];
     uint32_t number;
+    uint32_t line;    /* of its entry in the file, for people; 0: of none */
     uint32_t verdict; /* SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, or SECCOMP_RET_ERRNO with its number */
     uint32_t comparison_count;
     struct comparison comparisons[PROFILE_ARGS]; /* of different arguments */

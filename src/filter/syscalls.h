@@ -12,3 +12,13 @@ enum syscall_known {
 
 /* ret_number is written for SYSCALL_HERE. */
 enum syscall_known syscall_find(const char *name, uint32_t *ret_number);
+
+/* The name of a number here, in room of the caller's; NULL for one that no call has. */
+#define SYSCALL_TEXT_BYTES 48
+const char *syscall_name(uint32_t number, char text[SYSCALL_TEXT_BYTES]);
+
+/* The call of this machine that a misspelt name probably means, or NULL; the text is good until the next question. */
+const char *syscall_nearest(const char *name);
+
+/* One more than the largest number that may have a name. */
+#define SYSCALL_NUMBERS 1024

@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/audit.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "interpret.h"
@@ -18,6 +21,8 @@ struct check {
     const struct sock_filter *program;
     uint32_t count;
     uint32_t combinations;
+    uint32_t *constants; /* whatever the program compares anything with; each once */
+    uint32_t constant_count;
     struct error *err;
 };
 
@@ -47,7 +52,15 @@ static int compare_number(const struct check *check, uint32_t number, uint32_t a
 
 static int check_numbers(const struct check *check)
 {
-    static const uint32_t above[] = { 0, 0x40000000, 0x80000000, 0xc0000000, 0xfffffc00 };
+    int done = 0;
+    for (uint32_t number = 0; number < NUMBERS && done == 0; number++)
+        done = compare_number(check, number, filter_native_arch());
+    return done;
+}
+
+static int check_foreign(const struct check *check)
+{
+    static const uint32_t above[] = { 0x40000000, 0x80000000, 0xc0000000, 0xfffffc00 };
     static const uint32_t archs[] = { AUDIT_ARCH_I386, AUDIT_ARCH_ARM,    AUDIT_ARCH_RISCV64, 0,
                                       UINT32_MAX,      AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64 };
     int done = 0;
@@ -57,10 +70,69 @@ static int check_numbers(const struct check *check)
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++)
         for (uint32_t number = 0; number < NUMBERS && done == 0; number++)
             done = compare_number(check, number, archs[i]);
-    for (unsigned bit = 10; bit < 32 && done == 0; bit++) {
+    for (unsigned bit = 0; bit < 32 && done == 0; bit++) {
         done = compare_number(check, (1u << bit) - 1, filter_native_arch());
         if (done == 0)
             done = compare_number(check, 1u << bit, filter_native_arch());
+        if (done == 0)
+            done = compare_number(check, 0, filter_native_arch() ^ (1u << bit));
+    }
+    return done;
+}
+
+/* The call that meets the rule. `rest`: what stands in every bit that the rule does not look at. */
+static struct seccomp_data call_of(const struct rule *rule, uint64_t rest)
+{
+    struct seccomp_data data = { .nr = (int)rule->number, .arch = filter_native_arch() };
+    for (uint32_t i = 0; i < PROFILE_ARGS; i++)
+        data.args[i] = rest;
+    for (uint32_t i = 0; i < rule->comparison_count; i++) {
+        const struct comparison *comparison = &rule->comparisons[i];
+        data.args[comparison->index] = comparison->value | (rest & ~comparison->mask);
+    }
+    return data;
+}
+
+/* Whether a rule before this one has the same comparisons, so that its arguments have been tried. */
+static bool is_repeated(const struct profile *profile, uint32_t at)
+{
+    const struct rule *rule = &profile->rules[at];
+    for (uint32_t i = 0; i < at; i++) {
+        const struct rule *other = &profile->rules[i];
+        bool is_same = other->comparison_count == rule->comparison_count;
+        for (uint32_t j = 0; j < rule->comparison_count && is_same; j++)
+            is_same = other->comparisons[j].index == rule->comparisons[j].index &&
+                      other->comparisons[j].mask == rule->comparisons[j].mask &&
+                      other->comparisons[j].value == rule->comparisons[j].value;
+        if (is_same)
+            return true;
+    }
+    return false;
+}
+
+/* What meets a rule, asked of every number, of the one that is none, of another ABI and of another architecture. */
+static int check_elsewhere(const struct check *check, const struct rule *rule)
+{
+    struct seccomp_data data = call_of(rule, 0);
+    int done = 0;
+    for (data.nr = -1; data.nr < NUMBERS && done == 0; data.nr++)
+        done = compare(check, &data);
+    data.nr = (int)(rule->number | 0x40000000u);
+    if (done == 0)
+        done = compare(check, &data);
+    data.nr = (int)rule->number;
+    data.arch = ~data.arch;
+    return done < 0 ? done : compare(check, &data);
+}
+
+/* A call must not be answered by the rules of another. */
+static int check_neighbours(const struct check *check)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < check->profile->rule_count && done == 0; i++) {
+        const struct rule *rule = &check->profile->rules[i];
+        if (rule->comparison_count > 0 && !is_repeated(check->profile, i))
+            done = check_elsewhere(check, rule);
     }
     return done;
 }
@@ -83,19 +155,31 @@ static int check_around(const struct check *check, const struct seccomp_data *ba
     return done;
 }
 
-/* `rest`: what stands in every bit that the rule does not look at. */
+/* The same argument as one half of it is what the program compares something else with: a way into the wrong rules. */
+static int check_constants(const struct check *check, const struct seccomp_data *base,
+                           const struct comparison *comparison)
+{
+    struct seccomp_data data = *base;
+    int done = 0;
+    for (uint32_t i = 0; i < check->constant_count && done == 0; i++) {
+        uint64_t value = base->args[comparison->index], constant = check->constants[i];
+        data.args[comparison->index] = (value & ~(uint64_t)UINT32_MAX) | constant;
+        done = compare(check, &data);
+        data.args[comparison->index] = (value & UINT32_MAX) | constant << 32;
+        done = done < 0 ? done : compare(check, &data);
+    }
+    return done;
+}
+
 static int check_rule(const struct check *check, const struct rule *rule, uint64_t rest)
 {
-    struct seccomp_data data = { .nr = (int)rule->number, .arch = filter_native_arch() };
-    for (uint32_t i = 0; i < PROFILE_ARGS; i++)
-        data.args[i] = rest;
-    for (uint32_t i = 0; i < rule->comparison_count; i++) {
-        const struct comparison *comparison = &rule->comparisons[i];
-        data.args[comparison->index] = comparison->value | (rest & ~comparison->mask);
-    }
+    struct seccomp_data data = call_of(rule, rest);
     int done = compare(check, &data);
-    for (uint32_t i = 0; i < rule->comparison_count && done == 0; i++)
+    for (uint32_t i = 0; i < rule->comparison_count && done == 0; i++) {
         done = check_around(check, &data, &rule->comparisons[i]);
+        if (done == 0 && rest == 0)
+            done = check_constants(check, &data, &rule->comparisons[i]);
+    }
     return done;
 }
 
@@ -140,19 +224,66 @@ static int check_combinations(struct check *check, struct seccomp_data *data, ui
     return done;
 }
 
-int filter_verify(const struct profile *profile, const struct sock_filter *program, uint32_t count, struct error *err)
+static int check_rules(struct check *check)
 {
-    struct check check = { .profile = profile, .program = program, .count = count, .err = err };
-    int done = check_numbers(&check);
+    const struct profile *profile = check->profile;
+    int done = 0;
     for (uint32_t i = 0; i < profile->rule_count && done == 0; i++) {
-        done = check_rule(&check, &profile->rules[i], 0);
+        done = check_rule(check, &profile->rules[i], 0);
         if (done == 0)
-            done = check_rule(&check, &profile->rules[i], UINT64_MAX);
+            done = check_rule(check, &profile->rules[i], UINT64_MAX);
         if (done == 0 && (i == 0 || profile->rules[i - 1].number != profile->rules[i].number)) {
             struct seccomp_data data = { .nr = (int)profile->rules[i].number, .arch = filter_native_arch() };
-            check.combinations = 0;
-            done = check_combinations(&check, &data, 0);
+            check->combinations = 0;
+            done = check_combinations(check, &data, 0);
         }
     }
+    return done;
+}
+
+static void collect_constants(struct check *check)
+{
+    for (uint32_t i = 0; i < check->count; i++) {
+        const struct sock_filter *at = &check->program[i];
+        bool is_known = BPF_CLASS(at->code) != BPF_JMP || BPF_OP(at->code) == BPF_JA;
+        for (uint32_t j = 0; j < check->constant_count && !is_known; j++)
+            is_known = check->constants[j] == at->k;
+        if (!is_known)
+            check->constants[check->constant_count++] = at->k;
+    }
+}
+
+/* Where a call comes from is nothing that a profile can speak of, and no value of it is tried below. */
+static int check_loads(const struct check *check)
+{
+    for (uint32_t i = 0; i < check->count; i++) {
+        const struct sock_filter *at = &check->program[i];
+        uint32_t first = offsetof(struct seccomp_data, instruction_pointer), last = first + 4;
+        if (at->code == (BPF_LD | BPF_W | BPF_ABS) && (at->k == first || at->k == last))
+            return fail_plain(check->err, EBADMSG, "profile '%s': its program looks at where a call comes from",
+                              check->profile->name);
+    }
+    return 0;
+}
+
+static int check_all(struct check *check)
+{
+    collect_constants(check);
+    int done = check_loads(check);
+    if (done == 0)
+        done = check_numbers(check);
+    if (done == 0)
+        done = check_rules(check);
+    if (done == 0)
+        done = check_neighbours(check);
+    return done < 0 ? done : check_foreign(check);
+}
+
+int filter_verify(const struct profile *profile, const struct sock_filter *program, uint32_t count, struct error *err)
+{
+    uint32_t *constants = calloc(count > 0 ? count : 1, sizeof *constants);
+    struct check check = { .profile = profile, .program = program, .count = count, .constants = constants, .err = err };
+    int done = constants != NULL ? check_all(&check) : fail(err, ENOMEM, "profile '%s'", profile->name);
+    free(constants);
     return done;
 }
