@@ -26,6 +26,10 @@
 #define STREAM_IDLE_READER_MS     60000
 #define STREAM_CHUNK_BYTES        (256 * 1024) /* what one reader may hold in memory at a time */
 
+/* Parts of multipart/form-data that are no file: the JSON document, and standard input. */
+#define PART_JOB   "job"
+#define PART_STDIN "stdin"
+
 /* --- names ------------------------------------------------------------------------------------------------ */
 #define NAME_MAX_BYTES       64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
 #define ADDRESS_MAX_BYTES    64   /* a numeric address with its port */

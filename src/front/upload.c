@@ -31,8 +31,6 @@
 #include "request.h"
 
 #define STEP_BYTES ((size_t)1024 * 1024)
-#define PART_JOB   "job"
-#define PART_STDIN "stdin"
 
 static void on_known(struct request *request, struct message *message);
 static void on_step(evutil_socket_t fd, short what, void *arg);

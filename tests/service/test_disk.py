@@ -50,6 +50,7 @@ class OnSmallDisk(unittest.TestCase):
             "large": {"exec": ["/usr/bin/true", "{values...}"],
                       "params": {"values": {"type": "list", "default": [], "max_items": 20, "of": {"type": "string", "max_length": 4000}}}},
             "input": {"exec": ["/usr/bin/sha256sum"], "stdin": "body"},
+            "file": {"exec": ["/usr/bin/sha256sum", "{source}"], "params": {"source": {"type": "file", "required": True}}},
         }
         self.instance = Instance(commands)
         self.instance.config["store"] = {"free_min": "0B"}
@@ -294,6 +295,18 @@ class FullDisk(OnSmallDisk):
             self.assertTrue(wait_until(lambda: self.post("short").status == 202, 5))
             accepted = self.job_ids()
         self.check_whole(accepted)
+
+    def test_files_need_room_too(self):
+        def upload():
+            body = (b'--b\r\nContent-Disposition: form-data; name="source"\r\n\r\n' + b"x" * 200000 + b"\r\n--b--\r\n")
+            return self.instance.request("POST", "/v1/commands/file/jobs", body, {"Content-Type": "multipart/form-data; boundary=b"})
+        self.disk.fill(leave=64 * 1024)
+        self.assertEqual(refusal(upload()), STORE_FULL)
+        self.disk.free()
+        self.assertEqual(os.listdir(os.path.join(self.disk.path, "keeper", "files")), [])
+        job = self.instance.wait(upload().json()["id"])
+        self.assertEqual(job["params"]["source"]["file"]["sha256"], hashlib.sha256(b"x" * 200000).hexdigest())
+        self.check_whole([job["id"]])
 
     def test_standard_input_needs_room_too(self):
         self.disk.fill(leave=256 * 1024)

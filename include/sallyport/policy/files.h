@@ -13,9 +13,7 @@
 
 struct error;
 
-/* Parts of a request that are no file: the JSON document, and standard input. No file parameter has such a name. */
-#define PART_JOB   "job"
-#define PART_STDIN "stdin"
+/* A part of a request that is no file (limits.h) has this name. */
 bool files_name_is_taken(const char *name);
 
 /* Appends an entry for each file. sha256: of each, in the same order; or NULL while they are not known. False: no room. */
