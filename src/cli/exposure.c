@@ -195,7 +195,7 @@ static void measure_param(const struct param *param, struct exposure *exposure)
 
 static void measure_limits(const struct command *command, struct exposure *exposure)
 {
-    if (command->takes_stdin)
+    if (command->stdin_kind != STDIN_NONE)
         add(exposure, "stdin", 3, "reads what the caller sends as standard input");
     if (command->timeout_ms > 24 * HOUR_MS)
         add(exposure, "timeout", 3, "may run for %u hours", command->timeout_ms / HOUR_MS);
