@@ -78,7 +78,7 @@ struct plan {
     uint64_t tmp_max_bytes, tmp_max_inodes;
     uint64_t memory_max_bytes;    /* RLIMIT_DATA; 0 when the cgroup does it */
     uint64_t file_max_bytes;      /* RLIMIT_FSIZE; 0 for none */
-    uint32_t pids_max;            /* RLIMIT_NPROC, always: a second net under the cgroup's */
+    uint32_t pids_max;            /* RLIMIT_NPROC, always: a second net; where there is a group, that refuses first */
     uint32_t cpu_max_s;           /* RLIMIT_CPU of each process, a second net as well; 0 for none */
     uint32_t landlock_abi;        /* what this kernel has; 0 leaves Landlock out (degrade) */
     bool forbids_writable_code;   /* PR_SET_MDWE where the kernel has it */
