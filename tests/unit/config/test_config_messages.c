@@ -361,6 +361,14 @@ Test(config, tells_what_no_job_may_be_or_see)
                                                        "must leave nothing behind\n" },
         { COMMAND("    sandbox: {read: [/proc/1]}\n"),
           "c.yaml:4:22: commands.x.sandbox.read[0]: jobs have a /proc of their own; the host's is never shown\n" },
+        { COMMAND("    sandbox: {read: [/run/docker.sock]}\n"),
+          "c.yaml:4:22: commands.x.sandbox.read[0]: whoever speaks to the service behind it is as good as root, and "
+          "every "
+          "wall around the job is no use\n" },
+        { COMMAND("    sandbox: {read: [/run/dbus/system_bus_socket]}\n"),
+          "c.yaml:4:22: commands.x.sandbox.read[0]: whoever speaks to the service behind it is as good as root, and "
+          "every "
+          "wall around the job is no use\n" },
         { COMMAND("    sandbox: {read: [/]}\n"),
           "c.yaml:4:22: commands.x.sandbox.read[0]: the whole host is never shown to jobs; list what is needed\n" },
         { COMMAND("    sandbox: {read: [/srv/a/]}\n"), "c.yaml:4:22: commands.x.sandbox.read[0]: has an empty step: "
