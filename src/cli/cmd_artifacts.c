@@ -75,7 +75,8 @@ static int file_path(const char *id, const char *name, char path[URL_BYTES], str
     for (const char *at = name;; at++) {
         size_t size = strcspn(at, "/");
         text_copy_bytes(component, sizeof component, at, size);
-        strcat(path, "/"); /* there is room for a name all of which is escaped */
+        size_t used = strlen(path);
+        snprintf(path + used, URL_BYTES - used, "/"); /* there is room for a name all of which is escaped */
         if (!client_escape(path, URL_BYTES, component))
             return fail_plain(err, EINVAL, "'%s' is too long", name);
         at += size;
@@ -150,7 +151,7 @@ static int save(const struct cli *cli, const char *id, int directory_fd, const c
                 struct error *err)
 {
     char got[HASH_TEXT_BYTES];
-    const char *last;
+    const char *last = name;
     auto_fd int parent_fd = -1;
     if (!artifact_name_is_good(name, strlen(name)))
         return fail_plain(err, EPROTO, "the server names a file that it cannot have; it is not saved");

@@ -38,9 +38,7 @@ static const struct option_row rows[] = {
     { '\0', OPTION_TEXTS, "file", offsetof(struct run_options, files), "NAME=PATH",
       "the bytes of a parameter that is a file; again for others", NULL },
     { '\0', OPTION_FLAG, "stdin", offsetof(struct run_options, takes_stdin), NULL,
-      "the job gets our stdin: read to its end before it starts, or as it comes,\nwhichever its command takes "
-      "(`stdin:` in 'sallyport describe NAME')",
-      NULL },
+      "the job gets our stdin: read to its end before it\nstarts, or as it comes, as its command says", NULL },
     SUBMIT_ROWS(struct run_options),
 };
 

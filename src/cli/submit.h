@@ -42,7 +42,7 @@ struct submit_options {
           NULL },                                                                                                      \
         { '\0',         OPTION_TEXT,                                                                                   \
           "callback",   offsetof(type, submit.callback),                                                               \
-          "NAME[=URL]", "a callback that is told of the job's end; the URL for one that has none",                     \
+          "NAME[=URL]", "is told of the job's end; the URL for one that has none",                                     \
           NULL },                                                                                                      \
         { '\0', OPTION_TEXT, "reason", offsetof(type, submit.reason), "TEXT", "why; kept with the job", NULL },        \
         { '\0',         OPTION_TEXTS,                                                                                  \

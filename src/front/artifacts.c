@@ -77,7 +77,8 @@ static void name_url(const struct job_id *job_id, const struct span *name, char 
         const char *slash = memchr(at, '/', (size_t)(end - at));
         size_t size = (size_t)((slash != NULL ? slash : end) - at);
         text_copy_bytes(component, sizeof component, at, size);
-        strcat(to, "/"); /* there is room for a name all of which is escaped */
+        size_t used = strlen(to);
+        snprintf(to + used, URL_BYTES - used, "/"); /* there is room for a name all of which is escaped */
         percent_encode(component, to, URL_BYTES);
         at += size + 1;
     }

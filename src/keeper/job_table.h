@@ -45,21 +45,20 @@ struct job {
     unsigned due;                         /* enum due */
     uint8_t *secret_params; /* the parameters with their secrets; only here, and only until the job runs */
     uint32_t secret_params_bytes;
-    struct lane *lane;       /* while it waits, and while it has a slot */
-    struct share *share;     /* the same: its caller's */
-    struct slot_kind *kind;  /* whose slot it has */
-    bool is_replaced;        /* its end is in the open transaction; here it waits for the commit (replacement.h) */
-    bool is_end_told;        /* to callbacks, in the commit that replaced it */
-    bool is_between;         /* the rules change, and it waits for its new lane */
-    uint64_t max_wait_ms;    /* how long it may wait; 0: for ever, or it does not wait */
-    struct copy *stdin_copy; /* while it is read from the disk */
-    int stdin_fd;            /* the memory file that it becomes, or -1 */
-    struct copy *files_copy; /* the same of its uploads */
-    int files_fd;
+    struct lane *lane;           /* while it waits, and while it has a slot */
+    struct share *share;         /* the same: its caller's */
+    struct slot_kind *kind;      /* whose slot it has */
+    uint64_t max_wait_ms;        /* how long it may wait; 0: for ever, or it does not wait */
+    struct copy *stdin_copy;     /* while it is read from the disk */
+    struct copy *files_copy;     /* the same of its uploads */
+    int stdin_fd, files_fd;      /* the memory files that they become, or -1 */
     struct stdin_stream *stream; /* when it may be given bytes; or NULL */
-    bool has_chunk;              /* some are being stored */
     uint64_t stdin_stored;       /* record.stdin_bytes as it is stored */
-    bool is_stdin_end_stored;
+    bool is_stdin_end_stored;    /* so is its end */
+    bool has_chunk;              /* bytes for it are being stored */
+    bool is_replaced;            /* its end is in the open transaction; here it waits for the commit (replacement.h) */
+    bool is_end_told;            /* to callbacks, in the commit that replaced it */
+    bool is_between;             /* the rules change, and it waits for its new lane */
     bool has_slot;
     bool was_ordered;   /* a launch was sent to the launcher of record.incarnation */
     bool is_unheard;    /* the launcher has said hello, and has not named this job yet */

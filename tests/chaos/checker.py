@@ -226,6 +226,15 @@ def check_output(facts):
                 yield f"job {job.id} ({job.kind}, {job.state}): {name} has {len(data)} bytes, and {least} were written"
 
 
+def _followed(facts, job):
+    """What a follower of the job shows of both streams: of a sequence those of its steps, in their order."""
+    if not KINDS[job.kind].walk:
+        return job.streams
+    steps = sorted((step for step in facts.stored.values() if step.job["parent"] == job.id and step.job["step_index"]),
+                   key=lambda step: step.job["step_index"])
+    return [b"".join(step.streams[stream] for step in steps) for stream in (0, 1)]
+
+
 def check_readers(facts):
     """Who followed got a prefix; who was not killed got all of it."""
     load, stored = facts.load, facts.stored
@@ -242,7 +251,7 @@ def check_readers(facts):
         was_killed = run["status"] == -9
         # Nobody is there between two lives of the instance, and a first connection is tried once, a moment after the start.
         was_refused = run["status"] == 125 and any(fall.unix - 1 <= run["began"] <= fall.served for fall in facts.falls)
-        for path, data in zip(run["paths"], stored[run["id"]].streams, strict=True):
+        for path, data in zip(run["paths"], _followed(facts, stored[run["id"]]), strict=True):
             with open(path, "rb") as file:
                 got = file.read()
             if path.endswith(".err"):       # its own words about lost connections are on stderr too

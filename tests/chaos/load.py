@@ -154,8 +154,8 @@ class Load:
                 response = self.instance.request("POST", f"/v1/jobs/{order.ids[0]}/stdin{query}", data, headers=headers, timeout=20)
                 if response.status == 202:
                     return True
-                if response.status == 409 and response.json()["code"] == "job-not-active":
-                    return False        # lost, with its launcher
+                if response.status == 409 and response.json()["code"] in ("job-not-active", "stdin-closed"):
+                    return False        # lost, with its launcher; what ended by itself without all of its input says too little
                 if response.status != 503 and response.json()["code"] != "stdin-busy":
                     order.faults.append(f"{query}: {response.status} {response.body[:200]!r}")
                     return False
