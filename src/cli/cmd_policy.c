@@ -278,7 +278,7 @@ const struct subcommand cmd_policy_diff = {
 
 const struct subcommand cmd_policy_explain = {
     .name = "policy explain",
-    .summary = "say what becomes of a system call in each profile, and by which rule",
+    .summary = "say what becomes of a system call in each profile, and why",
     .usage = "CALL [ARGUMENT]... [-p NAME|FILE]...",
     .details = "CALL is a name or a number of this machine. Arguments are numbers or names, in their\n"
                "order; of those that are not given the conditions are shown.\n"
