@@ -180,7 +180,7 @@ struct explain_options {
 
 static const struct option_row explain_rows[] = {
     { 'p', OPTION_TEXTS, "profile", offsetof(struct explain_options, profiles), "NAME|FILE",
-      "this one; again for several; all four of sallyport's unless given", NULL },
+      "this one; again for several; all four of ours unless given", NULL },
 };
 
 /* A question, and the answers to it. */

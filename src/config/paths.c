@@ -71,7 +71,6 @@ const char *bind_fault(const char *path)
         { "/run/crio", AS_GOOD_AS_ROOT, false },
         { "/run/libvirt", AS_GOOD_AS_ROOT, false },
         { "/run/systemd/private", AS_GOOD_AS_ROOT, false },
-        { "/run/dbus", AS_GOOD_AS_ROOT, false },
         { "/run/user", AS_GOOD_AS_ROOT, false },
     };
     if (strcmp(path, "/") == 0)

@@ -365,7 +365,7 @@ Test(config, tells_what_no_job_may_be_or_see)
           "c.yaml:4:22: commands.x.sandbox.read[0]: whoever speaks to the service behind it is as good as root, and "
           "every "
           "wall around the job is no use\n" },
-        { COMMAND("    sandbox: {read: [/run/dbus/system_bus_socket]}\n"),
+        { COMMAND("    sandbox: {read: [/run/systemd/private]}\n"),
           "c.yaml:4:22: commands.x.sandbox.read[0]: whoever speaks to the service behind it is as good as root, and "
           "every "
           "wall around the job is no use\n" },
