@@ -203,12 +203,12 @@ class OfRequests(CallbacksTest):
         job = self.post({"callback": "chat"}).json()
         body, = self.bodies(self.chat, 1)
         self.assertEqual((body["type"], body["data"]), ("job.succeeded", self.instance.job(job["id"])))
-        self.post({"callback": {"name": "reply", "url": reply_url + "/T0/secret"}}, "fails")
+        self.post({"callback": {"name": "reply", "url": reply_url + "/TEAM-Q7/secret"}}, "fails")
         body, = self.bodies(self.reply, 1)
-        self.assertEqual((self.reply.requests[0].target, body["type"]), ("/next/T0/secret", "job.failed"))
+        self.assertEqual((self.reply.requests[0].target, body["type"]), ("/next/TEAM-Q7/secret", "job.failed"))
         self.assertEqual(len(self.chat.requests), 1)
-        self.assertNotIn("T0", self.instance.log(), "who knows the URL may post there")
-        self.assertNotIn(b"T0", self.instance.request("GET", "/v1/callbacks").body)
+        self.assertNotIn("TEAM-Q7", self.instance.log(), "who knows the URL may post there")
+        self.assertNotIn(b"TEAM-Q7", self.instance.request("GET", "/v1/callbacks").body)
 
     def test_a_url_that_is_not_allowed_is_refused(self):
         reply_url = self.start_both()
