@@ -61,10 +61,10 @@ static int prepare(struct artifacts *artifacts, struct error *err)
         return fail(err, ENOMEM, "keep artefacts");
     int done = artifact_files_open(output->keeper->state_fd, &output->job->record.id, &artifacts->fd,
                                    &artifacts->index_fd, err);
-    if (done == 0 && fstat(artifacts->fd, &st) < 0)
-        done = fail(err, errno, "stat artefacts");
     if (done < 0)
         return done;
+    if (fstat(artifacts->fd, &st) < 0)
+        return fail(err, errno, "stat artefacts");
     artifacts->bytes = (uint64_t)st.st_size;
     return follow_pipe(artifacts, err);
 }

@@ -35,7 +35,7 @@ CASES = [
     ("writes-system", sandboxed({"user": "nobody"}, write=["/var/lib/x"]), [("user", 10), ("write", 30)]),
     ("reads-home", sandboxed(read=["/home/x"]), [("bind", 10)]),
     ("reads", sandboxed(read=["/srv/a"]), []),
-    ("manager", sandboxed(read=["/run/docker.sock"]), [("bind", 60)]),
+    ("manager", sandboxed(read=["/srv/proxy/docker.sock"]), [("bind", 60)]),
     ("degraded", {**QUIET, "degrade": ["landlock"]}, [("degrade", 10)]),
     ("text", with_param(), [("param", 5)]),
     ("text-ruled", with_param(pattern="[a-z]+"), []),
