@@ -166,7 +166,9 @@ static void build_limits(const struct plan_order *order, struct plan *plan)
     if (plan->tmp_max_inodes < TMP_INODES_MIN)
         plan->tmp_max_inodes = TMP_INODES_MIN;
     plan->memory_max_bytes = (order->degraded & DEGRADE_CGROUP_MEMORY) != 0 ? command->memory_max_bytes : 0;
-    plan->pids_max = command->pids_max;
+    /* One more than the group allows where there is one: the kernel asks the rlimit first, and a refusal by the rlimit is
+     * counted nowhere, so that nobody could be told that the limit was met. */
+    plan->pids_max = command->pids_max + ((order->degraded & DEGRADE_CGROUP_PIDS) != 0 ? 0 : 1);
     plan->landlock_abi = order->host->landlock_abi;
     /* A second net under the profiles that refuse such memory; `build` is there for compilers that make code as they run. */
     plan->forbids_writable_code = strcmp(order->policy->filters[command->filter].name, "build") != 0;

@@ -68,7 +68,7 @@ struct plan {
     uint64_t tmp_max_bytes, tmp_max_inodes;
     uint64_t memory_max_bytes;    /* RLIMIT_DATA; 0 when the cgroup does it */
     uint64_t file_max_bytes;      /* RLIMIT_FSIZE; 0 for none */
-    uint32_t pids_max;            /* RLIMIT_NPROC, always: a second net under the cgroup's */
+    uint32_t pids_max;            /* RLIMIT_NPROC, always: a second net, just under the cgroup's */
     uint32_t landlock_abi;        /* what this kernel has; 0 leaves Landlock out (degrade) */
     bool forbids_writable_code;   /* PR_SET_MDWE where the kernel has it */
     char program[PATH_MAX_BYTES]; /* what is executed, inside the root: the program or a script's interpreter */

@@ -123,13 +123,14 @@ Test(plan_build, limits_data_only_when_no_control_group_does, .init = begin, .fi
 {
     cr_assert_eq(build("x", NULL, 0), 0);
     cr_expect_eq(room.plan.memory_max_bytes, 0);
-    cr_expect_eq(room.plan.pids_max, 32);
+    cr_expect_eq(room.plan.pids_max, 33, "the group refuses first, and counts it");
     cr_expect_eq(room.plan.tmp_max_inodes, 256);
     cr_expect_str_eq(room.plan.workdir, "/tmp");
     cr_expect_eq(room.plan.layers_off, 0);
     matcher_free(matcher);
-    cr_assert_eq(build("x", NULL, DEGRADE_CGROUP_MEMORY), 0);
+    cr_assert_eq(build("x", NULL, DEGRADE_CGROUP_MEMORY | DEGRADE_CGROUP_PIDS), 0);
     cr_expect_eq(room.plan.memory_max_bytes, 64 << 20);
+    cr_expect_eq(room.plan.pids_max, 32);
 }
 
 Test(plan_build, fits_the_supervisors_message, .init = begin, .fini = end)
