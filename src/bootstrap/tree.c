@@ -106,6 +106,47 @@ int tree_dead_proc(int *ret_fd, struct error *err)
     return 0;
 }
 
+/*
+ * Opens a place below the root as it is there, through no symbolic link: below an attached tree the names are those of the
+ * host, and a job that may write there can change them at any moment. With RESOLVE_NO_XDEV: of our own root only.
+ */
+static int open_place(int root_fd, const char *path, uint64_t more, int *ret_fd)
+{
+    struct open_how how = {
+        .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | more,
+    };
+    int fd = (int)syscall(SYS_openat2, root_fd, path[0] == '/' ? path + 1 : path, &how, sizeof how);
+    if (fd < 0)
+        return -errno;
+    *ret_fd = fd;
+    return 0;
+}
+
+/* One directory of our own root; what another tree has there is taken as it is, and nothing is made in it. */
+static int make_directory(int root_fd, const char *path, struct error *err)
+{
+    auto_fd int parent = -1;
+    int there = -1;
+    const char *name = strrchr(path, '/');
+    int found = open_place(root_fd, path, 0, &there);
+    fd_close(&there);
+    if (found == 0)
+        return 0;
+    if (found == -ENOENT && name == NULL)
+        parent = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    else if (found == -ENOENT) {
+        char above[PATH_MAX_BYTES];
+        snprintf(above, sizeof above, "%.*s", (int)(name - path), path);
+        found = open_place(root_fd, above, RESOLVE_NO_XDEV, &parent);
+    }
+    if (parent < 0)
+        return fail(err, found < 0 ? -found : errno, "make '/%s' in the job's root", path);
+    if (mkdirat(parent, name == NULL ? path : name + 1, 0755) < 0 && errno != EEXIST)
+        return fail(err, errno, "make '/%s' in the job's root", path);
+    return 0;
+}
+
 int tree_make_directories(int root_fd, const char *path, struct error *err)
 {
     char part[PATH_MAX_BYTES];
@@ -114,33 +155,33 @@ int tree_make_directories(int root_fd, const char *path, struct error *err)
         slash = strchr(slash + 1, '/');
         if (slash != NULL)
             *slash = '\0';
-        if (part[0] != '\0' && mkdirat(root_fd, part, 0755) < 0 && errno != EEXIST && errno != EROFS)
-            return fail(err, errno, "make '/%s' in the job's root", part);
+        int done = part[0] != '\0' ? make_directory(root_fd, part, err) : 0;
+        if (done < 0)
+            return done;
         if (slash != NULL)
             *slash = '/';
     }
     return 0;
 }
 
-/* Makes the directories above the last part of the path. */
-static int make_parents(int root_fd, const char *path, struct error *err)
-{
-    char parent[PATH_MAX_BYTES];
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash == NULL || slash == parent)
-        return 0;
-    *slash = '\0';
-    return tree_make_directories(root_fd, parent, err);
-}
-
 int tree_make_file(int root_fd, const char *path, const char *content, struct error *err)
 {
-    int done = make_parents(root_fd, path, err);
+    char parent[PATH_MAX_BYTES];
+    snprintf(parent, sizeof parent, "%s", path[0] == '/' ? path + 1 : path);
+    char *slash = strrchr(parent, '/');
+    auto_fd int directory = -1;
+    int done = 0;
+    if (slash != NULL) {
+        *slash = '\0';
+        if ((done = tree_make_directories(root_fd, parent, err)) < 0)
+            return done;
+        done = open_place(root_fd, parent, RESOLVE_NO_XDEV, &directory);
+    } else if ((directory = fcntl(root_fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        done = -errno;
     if (done < 0)
-        return done;
-    const char *relative = path[0] == '/' ? path + 1 : path;
-    auto_fd int fd = openat(root_fd, relative, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        return fail(err, -done, "make '%s' in the job's root", path);
+    auto_fd int fd =
+        openat(directory, slash != NULL ? slash + 1 : parent, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return fail(err, errno, "make '%s' in the job's root", path);
     return fd_write_all(fd, content, strlen(content), err);
@@ -148,16 +189,20 @@ int tree_make_file(int root_fd, const char *path, const char *content, struct er
 
 int tree_attach(int root_fd, const char *path, int tree_fd, struct error *err)
 {
-    struct stat st, there;
-    const char *relative = path[0] == '/' ? path + 1 : path;
+    struct stat st;
     if (fstat(tree_fd, &st) < 0)
         return fail(err, errno, "stat the tree for '%s'", path);
-    int done = 0;
-    if (fstatat(root_fd, relative, &there, AT_SYMLINK_NOFOLLOW) < 0)
+    auto_fd int place = -1;
+    int done = open_place(root_fd, path, 0, &place);
+    if (done == -ENOENT) {
         done = S_ISDIR(st.st_mode) ? tree_make_directories(root_fd, path, err) : tree_make_file(root_fd, path, "", err);
+        if (done < 0)
+            return done;
+        done = open_place(root_fd, path, 0, &place);
+    }
     if (done < 0)
-        return done;
-    if (syscall(SYS_move_mount, tree_fd, "", root_fd, relative, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return fail(err, -done, "find the place of '%s' in the job's root", path);
+    if (syscall(SYS_move_mount, tree_fd, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         return fail(err, errno, "attach '%s' in the job's root", path);
     return 0;
 }

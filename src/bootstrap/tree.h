@@ -29,7 +29,11 @@ int tree_new_tmpfs(const char *mode, int *ret_fd, struct error *err);
  */
 int tree_dead_proc(int *ret_fd, struct error *err);
 
-/* Attaches a detached tree at the path below root_fd, making the directories (or the file) that it needs there. */
+/*
+ * Attaches a detached tree at the path below root_fd, making the directories (or the file) that it needs there. Where the
+ * place is in a tree that was attached before, it must be there, and no symbolic link may lead to it (ELOOP, EXDEV): a job
+ * that may write in that tree would else choose where root makes things.
+ */
 int tree_attach(int root_fd, const char *path, int tree_fd, struct error *err);
 
 int tree_make_directories(int root_fd, const char *path, struct error *err);
