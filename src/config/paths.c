@@ -48,6 +48,10 @@ static bool is_within(const char *path, const char *tree)
     return strncmp(path, tree, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
+/* Behind these sockets somebody does as root whatever is asked. */
+#define AS_GOOD_AS_ROOT                                                                                                \
+    "whoever speaks to the service behind it is as good as root, and every wall around the job is no use"
+
 const char *bind_fault(const char *path)
 {
     static const struct {
@@ -60,6 +64,14 @@ const char *bind_fault(const char *path)
         { "/tmp", "jobs have a /tmp of their own, which would hide it; use a directory elsewhere", false },
         { "/run/secrets", "secrets are delivered in /run/secrets, which would hide it", false },
         { "/run", "all of /run would show every socket of the host; list what is needed by name", true },
+        { "/run/docker.sock", AS_GOOD_AS_ROOT, false },
+        { "/run/containerd", AS_GOOD_AS_ROOT, false },
+        { "/run/podman", AS_GOOD_AS_ROOT, false },
+        { "/run/crio", AS_GOOD_AS_ROOT, false },
+        { "/run/libvirt", AS_GOOD_AS_ROOT, false },
+        { "/run/systemd/private", AS_GOOD_AS_ROOT, false },
+        { "/run/dbus", AS_GOOD_AS_ROOT, false },
+        { "/run/user", AS_GOOD_AS_ROOT, false },
     };
     if (strcmp(path, "/") == 0)
         return "the whole host is never shown to jobs; list what is needed";
