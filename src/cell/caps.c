@@ -31,7 +31,7 @@ int caps_empty_bounding_set(void)
     for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
         int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
         if (has < 0)
-            return cap > 0 ? 0 : -1; /* EINVAL: the kernel knows no further */
+            return cap > 0 && errno == EINVAL ? 0 : -1; /* the kernel knows no further */
         if (has == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
             return -1;
     }
@@ -43,6 +43,19 @@ int caps_lock_securebits(void)
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -1;
     return prctl(PR_SET_SECUREBITS, SECUREBITS_WANTED, 0, 0, 0);
+}
+
+/* Whether every capability that the kernel knows is gone from the bounding set; no answer is no. */
+static bool bounding_set_is_empty(void)
+{
+    for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
+        int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+        if (has < 0)
+            return cap > 0 && errno == EINVAL; /* the kernel knows no further */
+        if (has != 0)
+            return false;
+    }
+    return true;
 }
 
 /* Asks the kernel what the job really is; the first difference ends the job before it starts. */
@@ -65,9 +78,8 @@ static void verify_job(const struct plan *plan)
     for (int i = 0; i < 2; i++)
         if ((sets[i].effective | sets[i].permitted | sets[i].inheritable) != 0)
             cell_fail_code("verify", EPERM, "capabilities");
-    for (unsigned long cap = 0; cap < CAPS_MOST; cap++)
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
-            cell_fail_code("verify", EPERM, "bounding set");
+    if (!bounding_set_is_empty())
+        cell_fail_code("verify", EPERM, "bounding set");
     if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != SECUREBITS_WANTED)
         cell_fail_code("verify", EPERM, "securebits");
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)

@@ -44,7 +44,8 @@ _Noreturn void init_run(int job_pid)
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, NULL);
+    if (sigprocmask(SIG_BLOCK, &child, NULL) < 0)
+        _exit(125);
     int signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
         _exit(125);
