@@ -15,9 +15,11 @@
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
+    struct keeper *keeper = arg;
     (void)fd;
     (void)what;
-    turn_schedule(arg);
+    keeper->queue.not_before_ms = 0; /* the loop's clock may be behind ours, and nobody would come again */
+    turn_schedule(keeper);
 }
 
 int queue_init(struct keeper *keeper, struct error *err)
