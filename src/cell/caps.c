@@ -107,5 +107,5 @@ void cell_drop_to_init(const struct plan *plan)
 {
     (void)plan;
     if (caps_empty_bounding_set() < 0 || caps_lock_securebits() < 0 || caps_set(UINT64_C(1) << CAP_KILL) < 0)
-        _exit(125);
+        _exit(CELL_INIT_FAILED);
 }

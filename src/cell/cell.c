@@ -119,7 +119,8 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, int resul
 /* Init's half after the job was made. What it no longer needs it lets go, so that the job's pipes end with the job. */
 static _Noreturn void stay_as_init(const struct plan *plan, int job_pid)
 {
-    syscall(SYS_close_range, CELL_STDIN, CELL_STATUS, 0);
+    if (syscall(SYS_close_range, CELL_STDIN, CELL_STATUS, 0) < 0)
+        _exit(CELL_INIT_FAILED);
     prctl(PR_SET_NAME, "cell-init", 0, 0, 0);
     cell_drop_to_init(plan);
     init_run(job_pid);
