@@ -31,7 +31,7 @@ int caps_empty_bounding_set(void)
     for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
         int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
         if (has < 0)
-            return cap > 0 ? 0 : -1; /* EINVAL: the kernel knows no further */
+            return cap > 0 && errno == EINVAL ? 0 : -1; /* the kernel knows no further */
         if (has == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
             return -1;
     }
@@ -65,9 +65,11 @@ static void verify_job(const struct plan *plan)
     for (int i = 0; i < 2; i++)
         if ((sets[i].effective | sets[i].permitted | sets[i].inheritable) != 0)
             cell_fail_code("verify", EPERM, "capabilities");
-    for (unsigned long cap = 0; cap < CAPS_MOST; cap++)
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
+    for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
+        int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+        if (has == 1 || (has < 0 && errno != EINVAL))
             cell_fail_code("verify", EPERM, "bounding set");
+    }
     if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != SECUREBITS_WANTED)
         cell_fail_code("verify", EPERM, "securebits");
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
