@@ -54,7 +54,7 @@ static void say_hot(void)
 {
     const char hot = CELL_HOT;
     if (write(CELL_STATUS, &hot, 1) != 1)
-        _exit(125);
+        cell_fail("say-hot", "");
 }
 
 _Noreturn void job_become(const struct plan *plan)
@@ -70,7 +70,8 @@ _Noreturn void job_become(const struct plan *plan)
     if (chdir(plan->workdir) < 0) /* as the job, so that it sees what it may see */
         cell_fail("enter-workdir", plan->workdir);
     umask(022);
-    signal(SIGPIPE, SIG_DFL);
+    if (signal(SIGPIPE, SIG_DFL) == SIG_ERR)
+        cell_fail("reset-signals", "");
     say_hot();
     if (has_layer(plan, CELL_LAYER_SECCOMP))
         cell_load_filter(plan->filter.data, plan->filter.size); /* last: it refuses what the steps above needed */
