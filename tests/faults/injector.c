@@ -292,7 +292,10 @@ static void obey(const char *line)
         fflush(stdout);
         return;
     }
-    int words = sscanf(line, "round %63s %63s %u %d", fault.process, fault.call, &fault.number, &fault.code);
+    char number[16] = "", code[16] = "";
+    int words = sscanf(line, "round %63s %63s %15s %15s", fault.process, fault.call, number, code);
+    fault.number = (unsigned)strtoul(number, NULL, 10);
+    fault.code = (int)strtol(code, NULL, 10);
     fault.is_wanted = words == 4;
     if (words > 0 && words != 4) {
         errno = EINVAL;
@@ -364,7 +367,7 @@ int main(int argc, char **argv)
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() must see what has not been read */
     begin_story();
     if (strcmp(argv[1], "attach") == 0)
-        attach((pid_t)atoi(argv[2]));
+        attach((pid_t)strtol(argv[2], NULL, 10));
     else
         waiting = start(argv + 2);
     for (;;) {
