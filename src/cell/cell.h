@@ -30,6 +30,9 @@ enum cell_fd {
 /* The byte that says: everything is done but the filter and the exec. */
 #define CELL_HOT 'h'
 
+/* How an init ends that cannot do its work, and its job with it. There is no pipe any more to say why: the program runs. */
+#define CELL_INIT_FAILED 125
+
 /* A step that could not be done, on the status pipe. Smaller than PIPE_BUF, so it arrives whole. */
 struct cell_failure {
     int32_t code; /* errno */

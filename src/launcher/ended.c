@@ -136,6 +136,10 @@ static void explain_launch_failed(const struct end_evidence *evidence, char *tex
 
 static void explain_signalled(const struct end_evidence *evidence, char *text, size_t room)
 {
+    if (!evidence->has_status && evidence->step[0] != '\0') {
+        snprintf(text, room, "its %s could not do its work any more and ended, and the job with it", evidence->step);
+        return;
+    }
     if (!evidence->has_status) {
         snprintf(text, room, "killed from outside the job, by the host's own memory shortage or an administrator");
         return;
