@@ -13,7 +13,7 @@ class Here:
 
 @dataclass
 class Other:
-    """Tests of other folders, by FOLDER/FILE.NAME: service/test_x.test_name, unit/test_x.suite.name."""
+    """Tests of other folders, by FOLDER/FILE.NAME: service/test_x.test_name, vm/test_x.test_name, unit/test_x.suite.name."""
 
     tests: tuple
 
@@ -70,9 +70,9 @@ LIST = [
     ("S22", "device nodes", HERE),
     ("S23", "programs that are setuid", HERE),
     ("S24", "opening by handle", HERE),
-    ("S25", "links, pipes and devices instead of a result file", NotApplicable("nothing is collected from a job's files in this release")),
-    ("S26", "cleaning up behind a link", NotApplicable("a job's files are memory that ends with its mounts: nobody removes them by name")),
-    ("S27", "trees that are too deep or too wide to be cleaned up", NotApplicable("as before: a tree of any size ends with its mount")),
+    ("S25", "links, pipes and devices instead of a result file", HERE),
+    ("S26", "cleaning up behind a link", HERE),
+    ("S27", "trees that are too deep or too wide to be cleaned up", HERE),
     ("S28", "filling the disk", HERE),
     ("S29", "using up inodes", HERE),
     ("S30", "writing to pages that are only cached", HERE),
@@ -171,7 +171,8 @@ LIST = [
     ("S106", "policies that change between check and use", other("unit/test_launcher_handover.launcher_handover.ends_at_a_policy_that_can_still_be_changed",
                                                                  "unit/test_verify.verify.notices_a_program_that_was_tampered_with")),
     ("S107", "hosts that lack a layer", HERE),
-    ("S108", "steps of the setup that fail", HERE),
+    ("S108", "steps of the setup that fail", other("faults/test_set_up.test_a_call_that_fails_in_supervisor_or_cell_is_a_job_that_never_starts",
+                                                   "faults/test_set_up.test_a_call_that_fails_in_the_launcher_is_a_job_that_never_starts")),
     ("S109", "what a careless parent leaves", HERE),
     ("S110", "a daemon without its first descriptors", HERE),
     ("S111", "services on the host's loopback", HERE),

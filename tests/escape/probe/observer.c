@@ -9,12 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -156,74 +152,7 @@ static int inherited(int argc, char **argv)
     return blocked(EPERM, "nothing inherited");
 }
 
-static void print_limits(void)
-{
-    for (int resource = 0; resource < RLIMIT_NLIMITS; resource++) {
-        struct rlimit limit = { 0 };
-        getrlimit((__rlimit_resource_t)resource, &limit);
-        printf("limit %d: %lld %lld\n", resource, (long long)limit.rlim_cur, (long long)limit.rlim_max);
-    }
-}
-
-/* The lines of a file that begin with one of these words, or all of them; mounts without their numbers. */
-static void print_lines(const char *path, const char *const *words)
-{
-    char line[4096];
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        bool is_wanted = *words == NULL;
-        for (const char *const *word = words; *word != NULL; word++)
-            is_wanted |= strncmp(line, *word, strlen(*word)) == 0;
-        const char *text = line;
-        for (int i = 0; *words == NULL && i < 4; i++)
-            text += strcspn(text, " ") + 1;
-        if (is_wanted)
-            printf("%s", text);
-    }
-    if (file != NULL)
-        fclose(file);
-}
-
-/* Everything about this process that its setup decides, in one write: two jobs that were set up alike print the same. */
-static int fingerprint(int argc, char **argv)
-{
-    static char buffer[65536], path[1024];
-    static const char *const of_status[] = { "Uid:", "Gid:",        "Groups:", "Sig",    "Shd",
-                                             "Cap",  "NoNewPrivs:", "Seccomp", "Umask:", NULL };
-    static const char *const all[] = { NULL };
-    struct utsname about;
-    struct stat tmp = { 0 };
-    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    print_lines("/proc/self/status", of_status);
-    print_limits();
-    for (int fd = 0; fd < 1024; fd++)
-        if (fcntl(fd, F_GETFD) >= 0)
-            printf("fd %d\n", fd);
-    print_lines("/proc/self/mountinfo", all);
-    uname(&about);
-    stat("/tmp", &tmp);
-    printf("name %s, tmp %o %u, place %s\n", about.nodename, tmp.st_mode, tmp.st_uid, getcwd(path, sizeof path) ?: "?");
-    printf("pid %d, parent %d, session %d, group %d\n", getpid(), getppid(), getsid(0), getpgid(0));
-    errno = 0;
-    int parent_signal = -1;
-    int asked = prctl(PR_GET_PDEATHSIG, &parent_signal, 0, 0, 0);
-    printf("dies with its parent by %d %s\n", parent_signal, asked < 0 ? strerrorname_np(errno) : "");
-    struct sockaddr_in address = { .sin_family = AF_INET };
-    int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int bound = tcp < 0 ? -1 : bind(tcp, (struct sockaddr *)&address, sizeof address);
-    printf("tcp %s\n", bound < 0 ? strerrorname_np(errno) : "bound");
-    for (int i = 0; i < argc; i++)
-        printf("argument %s\n", argv[i]);
-    for (char **entry = environ; *entry != NULL; entry++)
-        if (strncmp(*entry, "SALLYPORT_", 10) != 0)
-            printf("%s\n", *entry);
-    printf("end\n");
-    fflush(stdout);
-    return 0;
-}
-
 const struct attack observer_tools[] = {
-    { "fingerprint", "fingerprint", fingerprint, 0, "ARGUMENT...: all that the setup of a process decides" },
     { "hold", "hold", hold, 1, "MS: says ready and stays" },
     { "lines", "lines", lines, 2, "COUNT PAUSE-MS: numbered lines with the monotonic time" },
     { "flood", "flood", flood, 1, "BYTES: predictable output" },
