@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bootstrap.h"
+#include "notify.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
@@ -26,6 +27,8 @@ static void stop(struct bootstrap *bootstrap)
     bootstrap->is_stopping = true;
     bootstrap->stop_deadline_ms = clock_monotonic_ms() + shutdown.grace_ms + STOP_SPARE_MS;
     log_info("stopping: running jobs have %u s to end", shutdown.grace_ms / 1000);
+    notify_stopping(bootstrap->notify_fd, shutdown.grace_ms + STOP_SPARE_MS, "Stopping: running jobs have %u s to end",
+                    shutdown.grace_ms / 1000);
     static const enum process told[] = { PROCESS_FRONT, PROCESS_LAUNCHER, PROCESS_NOTIFIER, PROCESS_KEEPER };
     for (unsigned i = 0; i < sizeof told / sizeof told[0]; i++)
         if (bootstrap->children[told[i]].pid > 0 &&

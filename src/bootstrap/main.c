@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "bootstrap.h"
+#include "notify.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
@@ -251,7 +252,7 @@ static void bootstrap_init(struct bootstrap *bootstrap)
     ssize_t got = getrandom(&bootstrap->service, sizeof bootstrap->service, 0);
     assert(got == (ssize_t)sizeof bootstrap->service); /* so few are never cut short (getrandom(2)) */
     bootstrap->service |= 1;                           /* 0 is none */
-    bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
+    bootstrap->notify_fd = bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
         bootstrap->reaper_lifeline = -1;
     bootstrap->groups.jobs_fd = bootstrap->groups.supervisors_fd = -1;
     for (unsigned i = 0; i < ROOT_COUNT_MAX; i++)
@@ -306,6 +307,7 @@ int main(int argc, char **argv)
         return EXIT_OS;
     }
     bootstrap.config_path = options.config;
+    bootstrap.notify_fd = notify_open(); /* before namespaces, in which its path may mean nothing */
     umask(022);
     raise_descriptor_limit();
 
@@ -330,10 +332,12 @@ int main(int argc, char **argv)
     }
     if (done < 0) {
         log_error("cannot start: %s", err.text);
+        notify_stopping(bootstrap.notify_fd, 0, "Cannot start: %s", err.text);
         status = EXIT_OS;
     } else {
         log_info("serving %u commands", bootstrap.config->policy->command_count);
         tell_parent(&ready_fd, 0);
+        notify_ready(bootstrap.notify_fd, "Serving %u commands", bootstrap.config->policy->command_count);
         status = loop_run(&bootstrap);
     }
     end_everything(&bootstrap);
