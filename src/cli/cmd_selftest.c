@@ -130,7 +130,7 @@ static void print_processes(const struct cli *cli, const json_t *items)
 static int look_at_processes(const struct selftest_options *options, json_t *report, json_t *differences,
                              struct error *err)
 {
-    struct instance instance;
+    struct instance instance = { .count = 0 };
     pid_t bootstrap = (pid_t)options->pid;
     int done = bootstrap > 0
                    ? 0

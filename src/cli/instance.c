@@ -68,9 +68,28 @@ static const char *find_line(const char *text, const char *name)
     return NULL;
 }
 
+/* The number at *at, after blanks, which is then past it; false when there is none, or a larger one than `most`. */
+static bool take_number(const char **at, int base, uint64_t most, uint64_t *ret_number)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(*at, &end, base);
+    if (end == *at || errno != 0 || number > most)
+        return false;
+    *at = end;
+    *ret_number = number;
+    return true;
+}
+
 static bool parse_ids(const char *line, uint32_t ids[4])
 {
-    return line != NULL && sscanf(line, "%u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) == 4;
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t id;
+        if (line == NULL || !take_number(&line, 10, UINT32_MAX, &id))
+            return false;
+        ids[i] = (uint32_t)id;
+    }
+    return true;
 }
 
 static uint32_t count_groups(const char *line)
@@ -103,16 +122,16 @@ bool credentials_parse(const char *text, struct credentials *ret_credentials)
         return false;
     found.group_count = count_groups(groups);
     for (size_t i = 0; i < SET_COUNT; i++) {
-        unsigned long long set;
         const char *line = find_line(text, set_names[i]);
-        if (line == NULL || sscanf(line, "%llx", &set) != 1)
+        if (line == NULL || !take_number(&line, 16, UINT64_MAX, &found.capabilities[i]))
             return false;
-        found.capabilities[i] = set;
     }
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         const char *line = find_line(text, numbers[i].name);
-        if (line == NULL || sscanf(line, "%u", numbers[i].number) != 1)
+        uint64_t number;
+        if (line == NULL || !take_number(&line, 10, UINT32_MAX, &number))
             return false;
+        *numbers[i].number = (uint32_t)number;
     }
     *ret_credentials = found;
     return true;
@@ -203,22 +222,30 @@ struct entry {
     char name[16];
 };
 
+/* "12 (name) S 1 ...". The name is the process's own choice, brackets and all. Source: proc_pid_stat(5). */
+static bool parse_entry(char *text, struct entry *entry)
+{
+    char *name = strchr(text, '('), *end = strrchr(text, ')');
+    const char *number = text, *parent_text;
+    uint64_t pid, parent;
+    if (name == NULL || end == NULL || end < name || strlen(end) < 5)
+        return false;
+    char state = end[2];
+    parent_text = end + 4;
+    *end = '\0';
+    if (!take_number(&number, 10, INT32_MAX, &pid) || !take_number(&parent_text, 10, INT32_MAX, &parent))
+        return false;
+    entry->pid = (pid_t)pid;
+    entry->parent = (pid_t)parent;
+    return state != 'Z' && state != 'X' && text_copy(entry->name, sizeof entry->name, name + 1);
+}
+
 static bool read_entry(int proc, const char *number, struct entry *entry)
 {
     char path[280];
     snprintf(path, sizeof path, "%s/stat", number);
     auto_free char *text = read_text(proc, path);
-    char *open_bracket = text == NULL ? NULL : strchr(text, '('),
-         *close_bracket = text == NULL ? NULL : strrchr(text, ')');
-    char state;
-    int parent;
-    if (open_bracket == NULL || close_bracket == NULL || sscanf(close_bracket + 1, " %c %d", &state, &parent) != 2 ||
-        state == 'Z' || state == 'X')
-        return false;
-    *close_bracket = '\0';
-    entry->pid = (pid_t)strtol(text, NULL, 10);
-    entry->parent = parent;
-    return text_copy(entry->name, sizeof entry->name, open_bracket + 1);
+    return text != NULL && parse_entry(text, entry);
 }
 
 static int list_processes(struct entry **ret_entries, size_t *ret_count, struct error *err)
@@ -301,17 +328,18 @@ void instance_done(struct instance *instance)
     *instance = (struct instance){ .count = 0 };
 }
 
-/* The pid that /proc/locks names for a lock of flock(2) on this file; 0 for none. */
+/* The pid that /proc/locks names for a lock of flock(2) on this file; 0 for none. Source: proc_locks(5). */
 static pid_t find_locker(const char *locks, const struct stat *file)
 {
-    for (const char *line = locks; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
-        int pid;
-        unsigned device_major, device_minor;
-        unsigned long long inode;
-        if (sscanf(line, "%*d: FLOCK ADVISORY WRITE %d %x:%x:%llu", &pid, &device_major, &device_minor, &inode) == 4 &&
-            pid > 0 && inode == file->st_ino && device_major == major(file->st_dev) &&
-            device_minor == minor(file->st_dev))
-            return pid;
+    static const char kind[] = ": FLOCK  ADVISORY  WRITE ";
+    char place[64];
+    snprintf(place, sizeof place, " %02x:%02x:%llu ", major(file->st_dev), minor(file->st_dev),
+             (unsigned long long)file->st_ino);
+    for (const char *line = strstr(locks, kind); line != NULL; line = strstr(line, kind)) {
+        uint64_t pid;
+        line += sizeof kind - 1;
+        if (take_number(&line, 10, INT32_MAX, &pid) && strncmp(line, place, strlen(place)) == 0)
+            return (pid_t)pid;
     }
     return 0;
 }
