@@ -97,6 +97,7 @@ struct bootstrap {
     int reaper_lifeline; /* closing it ends the reaper, and with it everything in the outer pid namespace */
     int outer_pid_namespace;
 
+    bool is_trial; /* for one `sallyport try`: ends with the end of its stdin, and reads no configuration again */
     bool is_stopping;
     int exit_status; /* of an end that is ours */
     uint64_t stop_deadline_ms;

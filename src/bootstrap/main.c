@@ -25,6 +25,7 @@
 
 #include "bootstrap.h"
 #include "notify.h"
+#include "trial.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
@@ -42,6 +43,8 @@ static const char help[] =
     "  --state DIR     where job records and output are kept (default " DEFAULT_STATE ", or\n"
     "                  $XDG_STATE_HOME/sallyport for an ordinary user); made if missing; one instance at a time\n"
     "  --foreground    stay in the terminal; otherwise the command returns when all processes are started\n"
+    "  --trial SOCKET  for 'sallyport try': only the commands, one caller, an end with stdin, and no state left "
+    "behind\n"
     "  --version, --help\n"
     "\n"
     "Signals: TERM or INT stops in an orderly way (running jobs get server.shutdown_grace), a second one at once;\n"
@@ -50,7 +53,7 @@ static const char help[] =
     "names.\n";
 
 struct options {
-    const char *config, *state;
+    const char *config, *state, *trial;
     bool is_foreground;
 };
 
@@ -58,9 +61,13 @@ struct options {
 static int read_options(int argc, char **argv, const char *state, struct options *options)
 {
     static const struct option names[] = {
-        { "config", required_argument, NULL, 'c' }, { "state", required_argument, NULL, 's' },
-        { "foreground", no_argument, NULL, 'f' },   { "version", no_argument, NULL, 'v' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "config", required_argument, NULL, 'c' },
+        { "state", required_argument, NULL, 's' },
+        { "foreground", no_argument, NULL, 'f' },
+        { "trial", required_argument, NULL, 't' },
+        { "version", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     *options = (struct options){ .config = DEFAULT_CONFIG, .state = state };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -72,6 +79,10 @@ static int read_options(int argc, char **argv, const char *state, struct options
             options->state = optarg;
             break;
         case 'f':
+            options->is_foreground = true;
+            break;
+        case 't':
+            options->trial = optarg;
             options->is_foreground = true;
             break;
         case 'v':
@@ -317,6 +328,10 @@ int main(int argc, char **argv)
             fprintf(stderr, "sallyportd: %s\n", err.text);
         return EXIT_CONFIG;
     }
+    if (options.trial != NULL && trial_prepare(&bootstrap, options.trial, &err) < 0) {
+        fprintf(stderr, "sallyportd: %s\n", err.text);
+        return EXIT_USAGE;
+    }
     if (!options.is_foreground && go_to_background(&ready_fd, &err) < 0) {
         fprintf(stderr, "sallyportd: %s\n", err.text);
         return EXIT_OS;
@@ -341,6 +356,8 @@ int main(int argc, char **argv)
         status = loop_run(&bootstrap);
     }
     end_everything(&bootstrap);
+    if (bootstrap.is_trial)
+        trial_remove_state(&bootstrap, options.state);
     tell_parent(&ready_fd, (unsigned char)status);
     if (done == 0)
         log_info("stopped");

@@ -298,20 +298,22 @@ static void add(struct instance *instance, pid_t pid, pid_t parent, enum role ro
 
 int instance_read(pid_t bootstrap, struct instance *ret_instance, struct error *err)
 {
-    auto_free struct entry *entries = NULL;
+    struct entry *entries;
     size_t entry_count;
-    int done = list_processes(&entries, &entry_count, err);
-    if (done < 0)
-        return done;
     struct instance instance = { .processes = calloc(INSTANCE_PROCESSES, sizeof *instance.processes) };
     if (instance.processes == NULL)
         return fail(err, ENOMEM, "list processes");
+    if (list_processes(&entries, &entry_count, err) < 0) {
+        instance_done(&instance);
+        return -err->code;
+    }
     add(&instance, bootstrap, 0, ROLE_BOOTSTRAP);
     for (uint32_t i = 0; i < instance.count; i++)
         for (size_t j = 0; j < entry_count; j++)
             if (entries[j].parent == instance.processes[i].pid)
                 add(&instance, entries[j].pid, entries[j].parent,
                     child_role(instance.processes[i].role, entries[j].name));
+    free(entries);
     if (instance.count == 0) {
         instance_done(&instance);
         return fail_plain(err, ESRCH, "process %d has ended, or is not shown to this user", (int)bootstrap);

@@ -24,7 +24,7 @@ static const struct {
     const char *title;
     const struct subcommand *commands[20];
 } groups[] = {
-    { "run", { &cmd_run } },
+    { "run", { &cmd_run, &cmd_try } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait } },
     { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_rerun } },
     { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
