@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #include "bootstrap.h"
+#include "notify.h"
+#include "trial.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
@@ -41,6 +43,8 @@ static const char help[] =
     "  --state DIR     where job records and output are kept (default " DEFAULT_STATE ", or\n"
     "                  $XDG_STATE_HOME/sallyport for an ordinary user); made if missing; one instance at a time\n"
     "  --foreground    stay in the terminal; otherwise the command returns when all processes are started\n"
+    "  --trial SOCKET  for 'sallyport try': only the commands, one caller, an end with stdin, and no state left "
+    "behind\n"
     "  --version, --help\n"
     "\n"
     "Signals: TERM or INT stops in an orderly way (running jobs get server.shutdown_grace), a second one at once;\n"
@@ -49,7 +53,7 @@ static const char help[] =
     "names.\n";
 
 struct options {
-    const char *config, *state;
+    const char *config, *state, *trial;
     bool is_foreground;
 };
 
@@ -57,9 +61,13 @@ struct options {
 static int read_options(int argc, char **argv, const char *state, struct options *options)
 {
     static const struct option names[] = {
-        { "config", required_argument, NULL, 'c' }, { "state", required_argument, NULL, 's' },
-        { "foreground", no_argument, NULL, 'f' },   { "version", no_argument, NULL, 'v' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "config", required_argument, NULL, 'c' },
+        { "state", required_argument, NULL, 's' },
+        { "foreground", no_argument, NULL, 'f' },
+        { "trial", required_argument, NULL, 't' },
+        { "version", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     *options = (struct options){ .config = DEFAULT_CONFIG, .state = state };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -71,6 +79,10 @@ static int read_options(int argc, char **argv, const char *state, struct options
             options->state = optarg;
             break;
         case 'f':
+            options->is_foreground = true;
+            break;
+        case 't':
+            options->trial = optarg;
             options->is_foreground = true;
             break;
         case 'v':
@@ -251,7 +263,7 @@ static void bootstrap_init(struct bootstrap *bootstrap)
     ssize_t got = getrandom(&bootstrap->service, sizeof bootstrap->service, 0);
     assert(got == (ssize_t)sizeof bootstrap->service); /* so few are never cut short (getrandom(2)) */
     bootstrap->service |= 1;                           /* 0 is none */
-    bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
+    bootstrap->notify_fd = bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
         bootstrap->reaper_lifeline = -1;
     bootstrap->groups.jobs_fd = bootstrap->groups.supervisors_fd = -1;
     for (unsigned i = 0; i < ROOT_COUNT_MAX; i++)
@@ -306,6 +318,7 @@ int main(int argc, char **argv)
         return EXIT_OS;
     }
     bootstrap.config_path = options.config;
+    bootstrap.notify_fd = notify_open(); /* before namespaces, in which its path may mean nothing */
     umask(022);
     raise_descriptor_limit();
 
@@ -314,6 +327,10 @@ int main(int argc, char **argv)
         if (err.text[0] != '\0')
             fprintf(stderr, "sallyportd: %s\n", err.text);
         return EXIT_CONFIG;
+    }
+    if (options.trial != NULL && trial_prepare(&bootstrap, options.trial, &err) < 0) {
+        fprintf(stderr, "sallyportd: %s\n", err.text);
+        return EXIT_USAGE;
     }
     if (!options.is_foreground && go_to_background(&ready_fd, &err) < 0) {
         fprintf(stderr, "sallyportd: %s\n", err.text);
@@ -330,13 +347,17 @@ int main(int argc, char **argv)
     }
     if (done < 0) {
         log_error("cannot start: %s", err.text);
+        notify_stopping(bootstrap.notify_fd, 0, "Cannot start: %s", err.text);
         status = EXIT_OS;
     } else {
         log_info("serving %u commands", bootstrap.config->policy->command_count);
         tell_parent(&ready_fd, 0);
+        notify_ready(bootstrap.notify_fd, "Serving %u commands", bootstrap.config->policy->command_count);
         status = loop_run(&bootstrap);
     }
     end_everything(&bootstrap);
+    if (bootstrap.is_trial)
+        trial_remove_state(&bootstrap, options.state);
     tell_parent(&ready_fd, (unsigned char)status);
     if (done == 0)
         log_info("stopped");
