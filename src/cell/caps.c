@@ -30,6 +30,26 @@ int caps_empty_bounding_set(void)
 {
     for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
         int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+        if (has < 0)
+            return cap > 0 && errno == EINVAL ? 0 : -1; /* the kernel knows no further */
+        if (has == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int caps_lock_securebits(void)
+{
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return -1;
+    return prctl(PR_SET_SECUREBITS, SECUREBITS_WANTED, 0, 0, 0);
+}
+
+/* Whether every capability that the kernel knows is gone from the bounding set; no answer is no. */
+static bool bounding_set_is_empty(void)
+{
+    for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
+        int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
         bool is_unknown = has < 0 && errno == EINVAL && cap > 0; /* the kernel knows fewer */
         if (has != 0 && !is_unknown)
             return false;
