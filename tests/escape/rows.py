@@ -169,7 +169,7 @@ LIST = [
                                                           "unit/test_config_files.config_files.behind_symbolic_links_are_refused_with_the_real_name",
                                                           "unit/test_config_files.config_files.in_a_private_directory_below_tmp_are_believed")),
     ("S106", "policies that change between check and use", other("unit/test_launcher_handover.launcher_handover.ends_at_a_policy_that_can_still_be_changed",
-                                                                 "unit/test_verify.verify.notices_a_program_that_was_tampered_with")),
+                                                                 "unit/test_verify.verify.notices_every_rule_that_is_missing", "unit/test_verify.verify.notices_every_wrong_instruction_in_base")),
     ("S107", "hosts that lack a layer", HERE),
     ("S108", "steps of the setup that fail", other("faults/test_set_up.test_a_call_that_fails_in_supervisor_or_cell_is_a_job_that_never_starts",
                                                    "faults/test_set_up.test_a_call_that_fails_in_the_launcher_is_a_job_that_never_starts")),
