@@ -64,6 +64,7 @@
 #define ZONE_COUNT_MAX         64  /* time zones that schedules name, one table for each */
 #define ZONE_PERIOD_COUNT_MAX  256 /* of one table: two a year, and some more in a few countries */
 #define SLOT_COUNT_MAX         1024
+#define CPU_COUNT_MAX          1024 /* processors that a limit may speak of */
 #define SLOT_COUNT_DEFAULT     64
 #define SLOT_PER_USER_DEFAULT  4
 #define SLOT_FIRST_UID_DEFAULT 1879048192u /* 0x70000000: above accounts, subuid ranges and systemd's */

@@ -180,6 +180,7 @@ static const struct column facts[] = {
     { .header = "timeout", .path = "timeout", .kind = COLUMN_SECONDS },
     { .header = "memory", .path = "memory_max", .kind = COLUMN_BYTES },
     { .header = "processes", .path = "pids_max" },
+    { .header = "processors", .path = "cpus" },
     { .header = "output", .path = "output_max", .kind = COLUMN_BYTES },
     { .header = "network", .path = "network" },
     { .header = "stdin", .path = "stdin" },

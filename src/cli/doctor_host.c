@@ -167,7 +167,7 @@ static void mend_cgroup(const struct host_facts *facts, struct finding *finding)
              "boot with systemd.unified_cgroup_hierarchy=1: on this hybrid host version 1 holds the controllers");
     else
         MEND(finding,
-             "enable them for all groups: echo '+memory +pids' > %s/cgroup.subtree_control; under systemd the "
+             "enable them for all groups: echo '+memory +pids +cpu +io' > %s/cgroup.subtree_control; under systemd the "
              "service's Delegate=yes does it",
              cgroup->mount);
 }
@@ -190,7 +190,8 @@ static void check_cgroup(const struct host_facts *facts, struct findings *findin
              "means (rlimits), and only if degrade: names it",
              cgroup->parent, has[0] == '\0' ? "no controller" : "only ", has, cgroup->why);
     else
-        TELL(finding, "jobs' groups go below '%s' and get %s", cgroup->parent, has);
+        TELL(finding, "jobs' groups go below '%s' and get %s%s", cgroup->parent, has,
+             (cgroup->controllers & HOST_CPU) == 0 ? "; a command with sandbox.cpus is refused without cpu" : "");
     if (!is_whole)
         mend_cgroup(facts, finding);
 }

@@ -60,6 +60,7 @@ static void take_limits(struct command *command, const struct limits_draft *limi
     command->timeout_ms = (uint32_t)limits->timeout_ms;
     command->grace_ms = (uint32_t)limits->grace_ms;
     command->cpu_time_ms = (uint32_t)limits->cpu_time_ms;
+    command->cpu_thousandths = (uint32_t)limits->cpu_thousandths;
     command->memory_max_bytes = limits->memory_bytes;
     command->pids_max = (uint32_t)limits->pids;
     command->tmp_max_bytes = limits->tmp_bytes;

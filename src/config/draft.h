@@ -12,8 +12,9 @@
 /* What `defaults:` gives and a command may change. */
 struct limits_draft {
     uint64_t timeout_ms, grace_ms, cpu_time_ms;
-    uint64_t profile; /* index into profile_names */
-    uint64_t network; /* 0 none, 1 host */
+    uint64_t cpu_thousandths; /* of a processor; 0 for no limit */
+    uint64_t profile;         /* index into profile_names */
+    uint64_t network;         /* 0 none, 1 host */
     uint64_t memory_bytes, pids, tmp_bytes, landlock_abi;
     uint64_t output_bytes, when_full;
     uint64_t degrade; /* enum degrade */

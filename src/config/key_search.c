@@ -91,6 +91,14 @@ const char *key_bound_text(const struct key *key, uint64_t bound, char text[BOUN
         { 1ull << 40, "TiB" }, { 1ull << 30, "GiB" }, { 1ull << 20, "MiB" }, { 1024, "KiB" }, { 1, "B" },
     };
     static const struct unit plain[] = { { 1, "" } };
+    if (key->type == KEY_DECIMAL) {
+        size_t length = (size_t)snprintf(text, BOUND_TEXT_BYTES, "%" PRIu64 ".%03" PRIu64, bound / 1000, bound % 1000);
+        while (text[length - 1] == '0')
+            text[--length] = '\0';
+        if (text[length - 1] == '.')
+            text[length - 1] = '\0';
+        return text;
+    }
     const struct unit *unit = key->type == KEY_DURATION ? times : key->type == KEY_SIZE ? sizes : plain;
     while (bound % unit->factor != 0 || (bound == 0 && unit->factor > 1000))
         unit++;

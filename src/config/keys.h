@@ -21,6 +21,7 @@ enum key_type {
     KEY_TEXTS,         /* const json_t *: a list of texts; least and most of them */
     KEY_TEXT_OR_TEXTS, /* the same, or a single text */
     KEY_INT,           /* uint64_t */
+    KEY_DECIMAL,       /* uint64_t in thousandths: "0.5" */
     KEY_BOOL,          /* bool */
     KEY_DURATION,      /* uint64_t in ms */
     KEY_SIZE,          /* uint64_t in bytes */

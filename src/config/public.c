@@ -226,6 +226,12 @@ static void add_files(json_t *object, const struct command *command)
 }
 
 /* Only where there are some. */
+static void add_cpus(json_t *object, const struct command *command)
+{
+    if (command->cpu_thousandths != 0)
+        json_object_set_new(object, "cpus", json_real(command->cpu_thousandths / 1000.0));
+}
+
 static void add_artifacts(json_t *object, const struct command *command)
 {
     if (command->artifact_count == 0)
@@ -253,6 +259,7 @@ char *public_text(const struct command *command, int mode)
     if (object == NULL)
         return NULL;
     json_object_set_new(object, "url", json_sprintf("/v1/commands/%s", command->name));
+    add_cpus(object, command);
     add_files(object, command);
     add_queue(object, command);
     add_artifacts(object, command);

@@ -53,6 +53,7 @@ static void write_type(FILE *to, const struct key *key)
         [KEY_TEXTS] = "list of texts",
         [KEY_TEXT_OR_TEXTS] = "text or list of texts",
         [KEY_INT] = "whole number",
+        [KEY_DECIMAL] = "number",
         [KEY_BOOL] = "`true` or `false`",
         [KEY_DURATION] = "duration",
         [KEY_SIZE] = "size",
@@ -67,7 +68,7 @@ static void write_type(FILE *to, const struct key *key)
     fputs(names[key->type], to);
     if (key->type == KEY_WORD || key->type == KEY_WORDS)
         write_words(to, key);
-    else if (key->type == KEY_INT || key->type == KEY_DURATION || key->type == KEY_SIZE)
+    else if (key->type == KEY_INT || key->type == KEY_DECIMAL || key->type == KEY_DURATION || key->type == KEY_SIZE)
         fprintf(to, ", %s to %s", key_bound_text(key, key->least, least), key_bound_text(key, key->most, most));
     else if (key->type == KEY_TEXT && key->most > 0)
         fprintf(to, ", at most %s bytes", key_bound_text(key, key->most, most));

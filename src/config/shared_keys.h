@@ -66,7 +66,12 @@
               "unknown (404). The audit trail is not touched." },                                                      \
     { prefix ".sandbox.cpu_time", KEY_DURATION, NUMBER_AT(draft, limits.cpu_time_ms), .least = 10,                     \
       .most = TIMEOUT_MAX_MS,                                                                                          \
-      .help = "Processor time of all of a job's processes together. Who used it up is killed, without a `grace`." }
+      .help = "Processor time of all of a job's processes together. Who used it up is killed, without a `grace`." },   \
+    { prefix ".sandbox.cpus", KEY_DECIMAL, NUMBER_AT(draft, limits.cpu_thousandths), .least = 10,                      \
+      .most = CPU_COUNT_MAX * 1000,                                                                                    \
+      .help = "So many processors' worth of time in each tenth of a second, all of a job's processes together: `0.5` " \
+              "is half of one. Who used it up waits for the next. Needs the cpu controller, or "                       \
+              "`degrade: [cgroup-cpu]`. Without it a job may use all." }
 /* clang-format on */
 
 /* What a caller, or all together, may have of the service. */

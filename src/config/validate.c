@@ -131,6 +131,35 @@ static void read_integer(struct reading *reading, const struct key *key, const j
         put_number(key, draft, (uint64_t)number);
 }
 
+/* A whole number, and up to three digits more behind a point. */
+static bool parse_thousandths(const char *text, uint64_t *ret_thousandths)
+{
+    char whole[16];
+    const char *point = strchrnul(text, '.');
+    if (!text_copy_bytes(whole, sizeof whole, text, (size_t)(point - text)) ||
+        !text_u64(whole, UINT32_MAX, ret_thousandths))
+        return false;
+    size_t digits = *point == '.' ? strspn(point + 1, "0123456789") : 0;
+    if (*point == '.' && (digits < 1 || digits > 3 || point[1 + digits] != '\0'))
+        return false;
+    for (size_t i = 1; i <= 3; i++)
+        *ret_thousandths = *ret_thousandths * 10 + (i <= digits ? (uint64_t)(point[i] - '0') : 0);
+    return true;
+}
+
+static void read_decimal(struct reading *reading, const struct key *key, const json_t *value, void *draft)
+{
+    const char *text = read_scalar(reading, key, value);
+    uint64_t thousandths;
+    if (text == NULL)
+        return;
+    if (!parse_thousandths(text, &thousandths))
+        fault(reading, "'%.40s' is no number here; write one with at most three digits behind the point, such as 0.5",
+              text);
+    else if (check_bounds(reading, key, thousandths))
+        put_number(key, draft, thousandths);
+}
+
 static void read_bool(struct reading *reading, const struct key *key, const json_t *value, void *draft)
 {
     bool is_true = json_is_true(value);
@@ -347,7 +376,7 @@ static read_row *const readers[KEY_TYPE_COUNT] = {
     [KEY_TEXT_OR_TEXTS] = read_texts, [KEY_INT] = read_integer,       [KEY_BOOL] = read_bool,
     [KEY_DURATION] = read_measure,    [KEY_SIZE] = read_measure,      [KEY_WORD] = read_word,
     [KEY_WORDS] = read_words,         [KEY_PATH] = read_path,         [KEY_PATHS] = read_texts,
-    [KEY_VALUE] = read_value_key,     [KEY_RATE] = read_rate,
+    [KEY_VALUE] = read_value_key,     [KEY_RATE] = read_rate,         [KEY_DECIMAL] = read_decimal,
 };
 
 static const struct key *row_of(const struct key *key)

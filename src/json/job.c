@@ -25,7 +25,8 @@ static json_t *json_bits(uint32_t bits, unsigned count, const char *(*text)(unsi
 
 static const char *limit_text(unsigned bit_index)
 {
-    return bit_index == 0 ? "pids" : "disk";
+    static const char *const texts[JOB_LIMIT_COUNT] = { "pids", "disk", "cpu" };
+    return texts[bit_index];
 }
 
 void json_set_end(json_t *end, const struct msg_job *job)
@@ -37,7 +38,7 @@ void json_set_end(json_t *end, const struct msg_job *job)
     json_object_set_new(end, "signal", was_signalled ? json_integer(job->signal) : json_null());
     const char *name = signal_name((int)job->signal);
     json_object_set_new(end, "signal_name", was_signalled && name != NULL ? json_string(name) : json_null());
-    json_object_set_new(end, "limits_hit", json_bits(job->limits_hit, 2, limit_text));
+    json_object_set_new(end, "limits_hit", json_bits(job->limits_hit, JOB_LIMIT_COUNT, limit_text));
     json_object_set_new(end, "step", json_text_or_null(job->step));
     json_object_set_new(end, "message", json_text_or_null(job->message));
     json_object_set_new(end, "stopped_by", json_text_or_null(job->stopped_by));

@@ -11,7 +11,8 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 
-#define FILE_TEXT_MAX_BYTES 4096 /* more than any of these files holds */
+#define FILE_TEXT_MAX_BYTES 4096   /* more than any of these files holds */
+#define CPU_PERIOD_US       100000 /* the kernel's own choice */
 
 void cgroup_none(struct cgroup *cgroup)
 {
@@ -49,6 +50,13 @@ static int write_number(int directory, const char *name, uint64_t number, struct
     return write_file(directory, name, text, err);
 }
 
+static int write_cpu(int directory, uint32_t thousandths, struct error *err)
+{
+    char text[48];
+    snprintf(text, sizeof text, "%llu %d", (unsigned long long)thousandths * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
+    return write_file(directory, "cpu.max", text, err);
+}
+
 static int apply_limits(int directory, const struct cgroup_limits *limits, struct error *err)
 {
     int done = 0;
@@ -61,6 +69,8 @@ static int apply_limits(int directory, const struct cgroup_limits *limits, struc
     }
     if (done == 0 && limits->has_pids)
         done = write_number(directory, "pids.max", limits->pids_max, err);
+    if (done == 0 && limits->cpu_thousandths != 0)
+        done = write_cpu(directory, limits->cpu_thousandths, err);
     return done;
 }
 
@@ -157,6 +167,7 @@ void cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret_usa
     ret_usage->has_cpu = text[0] != '\0';
     ret_usage->user_us = cgroup_number(text, "user_usec");
     ret_usage->system_us = cgroup_number(text, "system_usec");
+    ret_usage->cpu_throttled = cgroup_number(text, "nr_throttled");
 }
 
 int cgroup_remove(int parent_fd, const char *name, struct error *err)

@@ -1,7 +1,7 @@
 /*
  * The control group of one job: where its memory and process limits live, and what ends all of it at once.
  * Knows nothing of policies; callers pass plain numbers. Source: Linux cgroup v2
- * (Documentation/admin-guide/cgroup-v2.rst): "cgroup.kill", "memory.max", "pids.max".
+ * (Documentation/admin-guide/cgroup-v2.rst): "cgroup.kill", "memory.max", "pids.max", "cpu.max".
  */
 #pragma once
 
@@ -20,10 +20,11 @@ struct cgroup_limits {
     bool has_memory, has_pids; /* the controllers that groups made here have */
     uint64_t memory_max_bytes;
     uint32_t pids_max;
+    uint32_t cpu_thousandths; /* of a processor; 0: no limit, and no controller is needed */
 };
 
 struct cgroup_usage {
-    uint64_t oom_kills, pids_refused;
+    uint64_t oom_kills, pids_refused, cpu_throttled;
     bool has_cpu;
     uint64_t user_us, system_us, memory_peak_bytes;
 };

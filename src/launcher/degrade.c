@@ -21,7 +21,13 @@ static bool lacks_pids(const struct setting_launcher *host, const struct command
     return !host->has_cgroup || (host->controllers & CONTROLLER_PIDS) == 0;
 }
 
-/* Processor time is counted without a controller, and no command limits more of it, or its disk time: any group will do. */
+/* Processor time is counted without a controller; only who limits more of it than that needs one. */
+static bool lacks_cpu(const struct setting_launcher *host, const struct command *command)
+{
+    return !host->has_cgroup || (command->cpu_thousandths != 0 && (host->controllers & CONTROLLER_CPU) == 0);
+}
+
+/* No command limits its disk time: any group will do. */
 static bool lacks_any_group(const struct setting_launcher *host, const struct command *command)
 {
     (void)command;
@@ -49,7 +55,7 @@ static const struct {
       "delegate one, or accept RLIMIT_DATA with `degrade: [cgroup-memory]`" },
     { DEGRADE_CGROUP_PIDS, lacks_pids, "this host gives no cgroup v2 pids controller",
       "delegate one, or accept RLIMIT_NPROC with `degrade: [cgroup-pids]`" },
-    { DEGRADE_CGROUP_CPU, lacks_any_group, "this host gives no control group for jobs",
+    { DEGRADE_CGROUP_CPU, lacks_cpu, "this host gives no cgroup v2 cpu controller",
       "delegate one, or accept jobs without processor control with `degrade: [cgroup-cpu]`" },
     { DEGRADE_CGROUP_IO, lacks_any_group, "this host gives no control group for jobs",
       "delegate one, or accept jobs without disk control with `degrade: [cgroup-io]`" },

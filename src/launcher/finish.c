@@ -79,7 +79,7 @@ static void run_report(struct slot *slot, bool is_left)
         .reason = (uint8_t)ended_reason(&evidence),
         .exit_code = evidence.has_status && evidence.signal == 0 ? evidence.exit_code : 0,
         .signal = evidence.has_status ? evidence.signal : 0,
-        .limits_hit = usage.pids_refused > 0 ? JOB_LIMIT_PIDS : 0,
+        .limits_hit = (usage.pids_refused > 0 ? JOB_LIMIT_PIDS : 0u) | (usage.cpu_throttled > 0 ? JOB_LIMIT_CPU : 0u),
         .degraded = run->degraded,
         .finished_unix_ms = clock_unix_ms(),
         .wall_us = run->has_started ? clock_monotonic_us() - run->started_us : 0,

@@ -141,6 +141,7 @@ static int make_cgroup(struct slot *slot, const struct command *command, struct 
         .has_pids = (launcher->settings.controllers & CONTROLLER_PIDS) != 0,
         .memory_max_bytes = command->memory_max_bytes,
         .pids_max = command->pids_max + 1, /* and its init */
+        .cpu_thousandths = (run->degraded & DEGRADE_CGROUP_CPU) == 0 ? command->cpu_thousandths : 0,
     };
     int done = cgroup_create(launcher->cgroup_fd, run->id_text, &limits, &run->cgroup, err);
     if (done < 0)

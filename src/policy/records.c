@@ -43,6 +43,7 @@ static const struct field command_fields[] = {
     U32(struct command, timeout_ms, TIMEOUT_MAX_MS),
     U32(struct command, grace_ms, GRACE_MAX_MS),
     U32(struct command, cpu_time_ms, UINT32_MAX),
+    U32(struct command, cpu_thousandths, CPU_COUNT_MAX * 1000),
     U64(struct command, memory_max_bytes),
     U64(struct command, tmp_max_bytes),
     U64(struct command, output_max_bytes),

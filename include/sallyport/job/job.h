@@ -77,7 +77,8 @@ enum job_wait {
 };
 
 /* limits that a job met without being ended by them: bits of limits_hit */
-enum job_limit { JOB_LIMIT_PIDS = 1, JOB_LIMIT_DISK = 2 };
+enum job_limit { JOB_LIMIT_PIDS = 1, JOB_LIMIT_DISK = 2, JOB_LIMIT_CPU = 4 };
+#define JOB_LIMIT_COUNT 3
 
 /* Features whose absence an owner may accept with `degrade:`: bits of a set. Documented in API terms by degrade_text(). */
 enum degrade {

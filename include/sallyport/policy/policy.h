@@ -164,7 +164,8 @@ struct command {
     uint32_t filter;               /* index into filters */
     bool has_host_network;
     uint32_t timeout_ms, grace_ms;
-    uint32_t cpu_time_ms; /* of all of its processes together; 0 for no limit */
+    uint32_t cpu_time_ms;     /* of all of its processes together; 0 for no limit */
+    uint32_t cpu_thousandths; /* of a processor, all of them together at any time; 0 for no limit */
     uint64_t memory_max_bytes, tmp_max_bytes, output_max_bytes;
     uint32_t pids_max;
     uint8_t output_when_full;  /* enum stop_or_discard */

@@ -107,6 +107,25 @@ Test(config, tells_wrong_keys_shapes_and_units)
                                           "sandbox: {profile: base, network: none}\n" },
         { COMMAND("    sandbox: {pids: \"5\"}\n"),
           "c.yaml:4:21: commands.x.sandbox.pids: must be a whole number between 1 and 32768, without quotes\n" },
+        { COMMAND("    sandbox: {cpus: half}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: 'half' is no number here; write one with at most three digits behind "
+          "the point, such as 0.5\n" },
+        { COMMAND("    sandbox: {cpus: 0.0001}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: '0.0001' is no number here; write one with at most three digits "
+          "behind the point, such as 0.5\n" },
+        { COMMAND("    sandbox: {cpus: 1.}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: '1.' is no number here; write one with at most three digits behind "
+          "the point, such as 0.5\n" },
+        { COMMAND("    sandbox: {cpus: 50%}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: '50%' is no number here; write one with at most three digits behind "
+          "the point, such as 0.5\n" },
+        { COMMAND("    sandbox: {cpus: -1}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: '-1' is no number here; write one with at most three digits behind "
+          "the point, such as 0.5\n" },
+        { COMMAND("    sandbox: {cpus: 0}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: must be between 0.01 and 1024\n" },
+        { COMMAND("    sandbox: {cpus: 1024.001}\n"),
+          "c.yaml:4:21: commands.x.sandbox.cpus: must be between 0.01 and 1024\n" },
         { COMMAND("    signals: [SIGHUP]\n"), "c.yaml:4:15: commands.x.signals[0]: must be one of HUP, INT, QUIT, ILL, "
                                               "TRAP, ABRT, BUS, FPE, KILL, USR1, SEGV, "
                                               "USR2, PIPE, ALRM, TERM, STKFLT, CHLD, CONT, STOP, TSTP, TTIN, TTOU, "

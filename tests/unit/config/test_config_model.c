@@ -303,6 +303,28 @@ Test(config, describes_commands_for_the_api)
     config_free(config);
 }
 
+Test(config, takes_processors_in_thousandths)
+{
+    struct config *config = parse("defaults: {sandbox: {cpus: 1.5}}\n"
+                                  "commands:\n"
+                                  "  a: {exec: [/bin/true]}\n"
+                                  "  b: {exec: [/bin/true], sandbox: {cpus: 2}}\n"
+                                  "  c: {exec: [/bin/true], sandbox: {cpus: \"0.01\"}}\n"
+                                  "  d: {exec: [/bin/true], sandbox: {cpus: 0.125}}\n");
+    const struct command *commands = config->policy->commands;
+    cr_expect_eq(commands[0].cpu_thousandths, 1500);
+    cr_expect_eq(commands[1].cpu_thousandths, 2000);
+    cr_expect_eq(commands[2].cpu_thousandths, 10);
+    cr_expect_eq(commands[3].cpu_thousandths, 125);
+    cr_expect_not_null(strstr(config->public_commands[0], "\"cpus\":1.5"), "%s", config->public_commands[0]);
+    cr_expect_not_null(strstr(config->public_commands[1], "\"cpus\":2.0"), "%s", config->public_commands[1]);
+    config_free(config);
+    config = parse("commands: {a: {exec: [/bin/true]}}\n");
+    cr_expect_eq(config->policy->commands[0].cpu_thousandths, 0);
+    cr_expect_null(strstr(config->public_commands[0], "cpus"));
+    config_free(config);
+}
+
 Test(config, knows_what_is_kept_of_a_job)
 {
     struct config *config = parse("commands:\n"

@@ -29,6 +29,7 @@ Test(config_reference, names_every_key_of_this_release)
     cr_expect_not_null(strstr(text, "| `commands.NAME.timeout` | duration, 100ms to 7d | as in `defaults` |"), "%s",
                        text);
     cr_expect_not_null(strstr(text, "| `defaults.sandbox.network` | one of `none`, `host` | `none` |"));
+    cr_expect_not_null(strstr(text, "| `defaults.sandbox.cpus` | number, 0.01 to 1024 |  |"));
     cr_expect_null(strstr(text, "test_layers_off"));
     free(text);
 }

@@ -102,6 +102,20 @@ Test(cgroup, has_one_job_under_a_name, .init = begin, .fini = end)
     cr_expect_eq(cgroup_remove(parent, "job", &err), 0, "%s", err.text);
 }
 
+Test(cgroup, refuses_a_share_of_processors_without_the_controller, .init = begin, .fini = end)
+{
+    if (parent < 0)
+        skip("needs a directory of cgroup version 2 in which groups can be made");
+    if (faccessat(parent, "cpu.max", F_OK, 0) == 0)
+        skip("needs a host whose groups have no cpu controller");
+    struct cgroup group;
+    struct error err = { 0 };
+    struct cgroup_limits limits = { .cpu_thousandths = 500 };
+    cr_expect_eq(cgroup_create(parent, "job", &limits, &group, &err), -ENOENT);
+    cr_expect_not_null(strstr(err.text, "cpu.max"), "%s", err.text);
+    cr_expect_lt(faccessat(parent, "job", F_OK, 0), 0, "the group is still there");
+}
+
 Test(cgroup, leaves_nothing_behind_when_a_limit_cannot_be_set, .init = begin, .fini = end)
 {
     if (parent < 0)

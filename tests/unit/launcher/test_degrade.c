@@ -96,6 +96,25 @@ Test(degrade, names_exactly_what_a_host_lacks)
     }
 }
 
+Test(degrade, asks_for_the_cpu_controller_only_where_processors_are_limited)
+{
+    struct setting_launcher host = { .has_cgroup = true,
+                                     .controllers = ALL_CONTROLLERS & ~(uint32_t)CONTROLLER_CPU,
+                                     .landlock_abi = 7 };
+    struct command command = { .landlock_abi_min = 2, .cpu_thousandths = 500 };
+    char text[ERROR_TEXT_MAX_BYTES] = "";
+    cr_expect_eq(degrade_needed(&host, &command), DEGRADE_CGROUP_CPU);
+    degrade_explain(&host, &command, DEGRADE_CGROUP_CPU, text, sizeof text);
+    cr_expect_str_eq(text,
+                     "this host gives no cgroup v2 cpu controller: delegate one, or accept jobs without processor "
+                     "control with `degrade: [cgroup-cpu]`");
+    command.cpu_thousandths = 0;
+    cr_expect_eq(degrade_needed(&host, &command), 0);
+    host.controllers = ALL_CONTROLLERS;
+    command.cpu_thousandths = 500;
+    cr_expect_eq(degrade_needed(&host, &command), 0);
+}
+
 Test(degrade, explains_the_first_feature_that_is_missing_and_not_accepted)
 {
     struct setting_launcher host = { .has_single_id = true };

@@ -58,6 +58,7 @@ static struct policy *rich_policy(void)
     sample_piece(&command->queue.dedupe_key, NULL, 2);
     sample_texts(&command->artifacts, &command->artifact_count, (const char *const[]){ "out/*", "b", NULL });
     command->artifacts_max_bytes = 6000;
+    command->cpu_thousandths = 2500;
     command->account = 0;
     command->signals = 1u << 14;
     strcpy(command->program, "/usr/bin/deploy");
@@ -101,6 +102,7 @@ Test(policy_records, come_back_as_they_were_written)
     cr_assert_eq(command->artifact_count, 2);
     cr_expect_str_eq(command->artifacts[1], "b");
     cr_expect_eq(command->artifacts_max_bytes, 6000);
+    cr_expect_eq(command->cpu_thousandths, 2500);
     cr_expect_eq(again->filters[0].program[3], 0x42);
     cr_expect_eq(command->params[4].rule.file_max_bytes, 4096);
     cr_expect_eq(command->files_max_bytes, 8192);
