@@ -24,13 +24,6 @@ class NotApplicable:
 
 
 @dataclass
-class Guest:
-    """Needs a machine that this kernel is not: needs:cgroup2, or another setting of the whole host."""
-
-    needs: str
-
-
-@dataclass
 class Missing:
     """Not tried yet, and why."""
 
@@ -114,8 +107,13 @@ LIST = [
     ("S65", "zombies", HERE),
     ("S66", "bombs of processes and threads", HERE),
     ("S67", "memory without end", HERE),
-    ("S68", "letting another process die of the memory", Guest("needs:cgroup2, memory.oom.group")),
-    ("S69", "using every processor", Guest("needs:cgroup2, cpu.max")),
+    ("S68", "letting another process die of the memory", other(
+        "vm/test_limits.test_S68_a_parent_does_not_outlive_the_child_that_it_offered",
+        "vm/test_limits.test_S68_control_a_group_that_is_not_killed_whole_leaves_the_parent")),
+    ("S69", "using every processor", other(
+        "vm/test_limits.test_S69_a_hog_is_throttled_and_ended_by_its_processor_time",
+        "vm/test_limits.test_S69_a_hog_is_throttled_and_ended_by_its_timeout_and_others_run_beside_it",
+        "vm/test_limits.test_S69_control_a_hog_without_a_limit_takes_every_processor")),
     ("S70", "reading other processes' arguments", HERE),
     ("S71", "secrets that others on the host see", other("service/test_confinement.test_S71_a_secret_file_is_shown_by_no_process",
                                                          "service/test_confinement.test_S71_a_secret_in_a_variable_is_shown_to_root")),
@@ -129,7 +127,8 @@ LIST = [
     ("S78", "counts that the kernel keeps by user", HERE),
     ("S79", "the host's control groups", HERE),
     ("S80", "the host's name", HERE),
-    ("S81", "crashing, to start the host's handler of cores", Guest("kernel.core_pattern of the host is a pipe")),
+    ("S81", "crashing, to start the host's handler of cores", other(
+        "vm/test_limits.test_S81_a_crash_of_a_job_starts_no_program_of_the_host")),
     ("S82", "core files", HERE),
     ("S83", "output without end", other("service/test_big_output.test_a_job_that_says_too_much_is_ended",
                                         "service/test_big_output.test_a_gibibyte_comes_through_the_cli_exactly_in_bounded_memory")),

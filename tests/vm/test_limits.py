@@ -175,6 +175,120 @@ class Limits(LimitsTest):
         self.assertEqual(read(witness), str(crash.pid))
 
 
+class MemoryGames(LimitsTest):
+    """A process that offers a child of its own to the kernel, to be killed in its place (S68)."""
+
+    GAME = ("(echo 1000 >/proc/self/oom_score_adj; cat /proc/self/oom_score_adj; exec tail /dev/zero); echo survived")
+
+    def in_a_raw_group(self, whole):
+        """The same below a group that the test made: who is left, by what it says."""
+        group = os.path.join(ROOT, "raw")
+        os.mkdir(group)
+        self.addCleanup(os.rmdir, group)
+        for text, name in ((str(32 * MIB), "memory.max"), ("0", "memory.swap.max"), (whole, "memory.oom.group")):
+            write(text, group, name)
+        return subprocess.run(["/usr/bin/sh", "-c", self.GAME], check=False, capture_output=True,
+                              preexec_fn=lambda: write("0", group, "cgroup.procs"))
+
+    def test_S68_a_parent_does_not_outlive_the_child_that_it_offered(self):
+        outcome = self.instance.run("show", {"text": self.GAME})
+        self.assertEqual((outcome.reason, outcome.stdout), ("oom", b"1000\n"), outcome)
+        self.assertEqual(self.jobs_groups(), [])
+
+    def test_S68_control_a_group_that_is_not_killed_whole_leaves_the_parent(self):
+        alone = self.in_a_raw_group("0")
+        self.assertEqual((alone.returncode, alone.stdout), (0, b"1000\nsurvived\n"), alone)
+
+    def test_S68_control_a_group_that_is_killed_whole_leaves_nobody(self):
+        whole = self.in_a_raw_group("1")
+        self.assertEqual((whole.returncode, whole.stdout), (-signal.SIGKILL, b"1000\n"), whole)
+
+
+def processors_used(job):
+    usage = job["usage"]
+    return (usage["cpu_user"] + usage["cpu_sys"]) / usage["wall"]
+
+
+class Processors(LimitsTest):
+    """`sandbox.cpus`, on the two processors of the guest."""
+
+    @classmethod
+    def make_commands(cls):
+        cls.probes = probe_directory()
+        half = {"cpus": 0.5}
+        return {"show": SHELL, "half": {**SHELL, "sandbox": half},
+                "hog": probe_command(cls.probes, "S69", sandbox={**half, "cpu_time": "2s"}),
+                "slow-hog": probe_command(cls.probes, "S69", sandbox=half, timeout="6s", grace="0s"),
+                "free-hog": probe_command(cls.probes, "S69", timeout="6s", grace="0s")}
+
+    BURN = "for i in 1 2; do timeout 6 sh -c 'while :; do :; done' & done; wait"
+
+    def test_the_limit_stands_before_the_first_process(self):
+        job = self.instance.submit("half", {"text": "exec sleep 1000"})
+        self.assertEqual(read(self.group_of(job["id"]), "cpu.max"), "50000 100000")
+        self.instance.request("POST", f"/v1/jobs/{job['id']}/cancel", {})
+        self.instance.wait(job["id"], PATIENCE_SECONDS)
+        self.assertEqual(read(self.group_of(self.hold()), "cpu.max"), "max 100000")
+
+    def test_two_processes_have_half_a_processor_together_and_the_report_says_that_they_waited(self):
+        outcome = self.instance.run("half", {"text": self.BURN})
+        self.assertEqual((outcome.state, outcome.job["end"]["limits_hit"]), ("succeeded", ["cpu"]), outcome)
+        self.assertLess(processors_used(outcome.job), 0.8, outcome.job)
+
+    def test_without_a_limit_they_have_both(self):
+        outcome = self.instance.run("show", {"text": self.BURN})
+        self.assertEqual((outcome.state, outcome.job["end"]["limits_hit"]), ("succeeded", []), outcome)
+        self.assertGreater(processors_used(outcome.job), 1.2, outcome.job)
+
+    def test_S69_a_hog_is_throttled_and_ended_by_its_processor_time(self):
+        outcome = self.instance.run("hog")
+        self.assertEqual((outcome.state, outcome.reason, outcome.stdout), ("timed_out", "cpu_limit", b"storming\n"), outcome)
+        self.assertEqual(outcome.job["end"]["limits_hit"], ["cpu"], outcome)
+        self.assertLess(processors_used(outcome.job), 0.8, outcome.job)
+        self.assertEqual(self.jobs_groups(), [])
+
+    def test_S69_a_hog_is_throttled_and_ended_by_its_timeout_and_others_run_beside_it(self):
+        job = self.instance.submit("slow-hog")
+        self.assertEqual(self.instance.run("show", {"text": "echo alive"}).stdout, b"alive\n")
+        ended = self.instance.wait(job["id"], PATIENCE_SECONDS)
+        self.assertEqual((ended["end"]["reason"], ended["end"]["limits_hit"]), ("timed_out", ["cpu"]), ended)
+        self.assertLess(processors_used(ended), 0.8, ended)
+
+    def test_S69_control_a_hog_without_a_limit_takes_every_processor(self):
+        outcome = self.instance.run("free-hog")
+        self.assertEqual((outcome.reason, outcome.job["end"]["limits_hit"]), ("timed_out", []), outcome)
+        self.assertGreater(processors_used(outcome.job), 1.2, outcome.job)
+
+
+class WithoutTheProcessorController(LimitsTest):
+    """A host that keeps the cpu controller to itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        write("-cpu", ROOT, "cgroup.subtree_control")
+        cls.addClassCleanup(write, "+cpu", ROOT, "cgroup.subtree_control")
+        super().setUpClass()
+
+    @classmethod
+    def make_commands(cls):
+        half = {**SHELL, "sandbox": {"cpus": 0.5}}
+        return {"show": SHELL, "half": half, "content": {**half, "degrade": ["cgroup-cpu"]}}
+
+    def test_a_job_with_a_limit_is_refused_and_told_what_is_missing(self):
+        outcome = self.instance.run("half", {"text": "echo ran"})
+        self.assertEqual((outcome.reason, outcome.stdout), ("launch_failed", b""), outcome)
+        self.assertIn("no cgroup v2 cpu controller", outcome.job["end"]["message"])
+        self.assertIn("degrade: [cgroup-cpu]", outcome.job["end"]["message"])
+
+    def test_a_job_without_one_needs_no_controller(self):
+        outcome = self.instance.run("show", {"text": "echo ran"})
+        self.assertEqual((outcome.stdout, outcome.job["degraded"]), (b"ran\n", []), outcome)
+
+    def test_a_command_that_accepts_that_runs_and_its_report_says_so(self):
+        outcome = self.instance.run("content", {"text": "echo ran"})
+        self.assertEqual((outcome.stdout, outcome.job["degraded"]), (b"ran\n", ["cgroup-cpu"]), outcome)
+
+
 class WithoutAController(LimitsTest):
     """A host that keeps the memory controller to itself."""
 

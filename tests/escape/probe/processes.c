@@ -8,9 +8,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static void ignore_signals(void)
@@ -132,6 +135,51 @@ static int thread_bomb(int argc, char **argv)
     return worked("%ld threads", wanted);
 }
 
+static void on_timer(int number_of_signal)
+{
+    (void)number_of_signal;
+}
+
+/* A timer that is due again before its last signal was taken. */
+static void flood_of_timers(void)
+{
+    struct itimerval often = { { 0, 1 }, { 0, 1 } };
+    signal(SIGALRM, on_timer);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (;;)
+        pause();
+}
+
+static void storm_of_futexes(void)
+{
+    unsigned word = 0;
+    for (;;) {
+        syscall(SYS_futex, &word, FUTEX_WAKE, 1, NULL, NULL, 0);
+        syscall(SYS_futex, &word, FUTEX_WAIT, 1, NULL, NULL, 0); /* another value stands there: it comes back at once */
+    }
+}
+
+/* Every processor has one to compute, and one of each storm besides. It never ends. */
+static int processor_hog(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    for (long i = sysconf(_SC_NPROCESSORS_ONLN); i > 0; i--) {
+        pid_t pid = fork();
+        if (pid == 0)
+            for (volatile unsigned long count = 0;; count++)
+                ;
+        if (pid < 0 || (pid = fork()) < 0)
+            return blocked(errno, "fork");
+        if (pid == 0)
+            flood_of_timers();
+    }
+    printf("storming\n");
+    fflush(stdout);
+    storm_of_futexes();
+    return BROKEN;
+}
+
 /* For a report that is parsed from text: a name that looks like the rest of /proc/PID/stat. */
 static int poisoned_name(int argc, char **argv)
 {
@@ -147,6 +195,7 @@ const struct attack process_attacks[] = {
     { "S65", "zombies", zombies, 1, "COUNT: children that nobody waits for" },
     { "S66a", "fork-bomb", fork_bomb, 1, "COUNT: processes" },
     { "S66b", "thread-bomb", thread_bomb, 1, "COUNT: threads" },
+    { "S69", "processor-hog", processor_hog, 0, "computes on every processor, with timers and futexes" },
     { "S92", "poisoned-name", poisoned_name, 1, "STATUS: takes an awkward name and exits" },
     { 0 },
 };
