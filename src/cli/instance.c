@@ -298,8 +298,8 @@ static void add(struct instance *instance, pid_t pid, pid_t parent, enum role ro
 
 int instance_read(pid_t bootstrap, struct instance *ret_instance, struct error *err)
 {
-    struct entry *entries;
-    size_t entry_count;
+    struct entry *entries = NULL;
+    size_t entry_count = 0;
     struct instance instance = { .processes = calloc(INSTANCE_PROCESSES, sizeof *instance.processes) };
     if (instance.processes == NULL)
         return fail(err, ENOMEM, "list processes");
