@@ -141,6 +141,21 @@ static int open_signals(struct bootstrap *bootstrap, struct error *err)
     return bootstrap->signal_fd < 0 ? fail(err, errno, "make a descriptor for signals") : 0;
 }
 
+/* Our memory, our keys, and what an exec could raise. */
+static int close_ourselves(const struct bootstrap *bootstrap, struct error *err)
+{
+    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
+     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
+    if (!bootstrap->ids.is_rootless && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return fail(err, errno, "hide our memory");
+    /* The keyring of whoever logged in and started us is nobody's business below. */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return fail(err, errno, "leave the session's keyring");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) /* after newuidmap; nothing below is ever raised by an exec */
+        return fail(err, errno, "give up new privileges");
+    return 0;
+}
+
 /* What must be there before anything is made. In rootless mode we are root of our own namespace afterwards. */
 static int become_ready(struct bootstrap *bootstrap, const char *state, struct error *err)
 {
@@ -155,14 +170,8 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
         done = rootless_enter(bootstrap, err);
     if (done == 0) /* in the mount namespace that stays ours: a directory of another one could not become a root */
         done = state_open(bootstrap, state, err);
-    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
-     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
-    if (!bootstrap->ids.is_rootless)
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    /* The keyring of whoever logged in and started us is nobody's business below. */
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-        return fail(err, errno, "leave the session's keyring");
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* after newuidmap; nothing below is ever raised by an exec */
+    if (done == 0)
+        done = close_ourselves(bootstrap, err);
     if (done == 0)
         done = ids_choose(bootstrap, err);
     return done < 0 ? done : state_give(bootstrap, err);
