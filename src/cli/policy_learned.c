@@ -267,11 +267,13 @@ json_t *learned_json(const struct learned *learned)
 int learned_write(const struct learned *learned, char **ret_text, struct error *err)
 {
     size_t count = 0;
-    auto_free struct learned_call *calls = calloc(learned->count + 1, sizeof *calls);
+    struct learned_call *calls = calloc(learned->count + 1, sizeof *calls);
     if (calls == NULL)
         return fail(err, ENOMEM, "learn");
     for (size_t i = 0; i < learned->count; i++)
         if (learned->rows[i].never == NULL)
             calls[count++] = learned->rows[i].call;
-    return profile_learn(learned->base, learned->known, PROFILES_KNOWN, calls, count, ret_text, err);
+    int done = profile_learn(learned->base, learned->known, PROFILES_KNOWN, calls, count, ret_text, err);
+    free(calls);
+    return done;
 }

@@ -360,32 +360,41 @@ static int run_child(struct hearing *hearing, struct start *start, int *ret_stat
     return done;
 }
 
+/* `start` has all but its ends of socket and pipe. */
+static int hear(struct start *start, notify_take *take, void *arg, int *ret_status, struct error *err)
+{
+    struct hearing *hearing = calloc(1, sizeof *hearing);
+    if (hearing == NULL)
+        return fail(err, ENOMEM, "notifications");
+    *hearing = (struct hearing){ .take = take, .arg = arg, .listener = -1 };
+    int done = make_room(hearing, err);
+    if (done == 0)
+        done = run_child(hearing, start, ret_status, err);
+    free(hearing->question);
+    free(hearing->answer);
+    free(hearing);
+    return done;
+}
+
 int notify_run(const struct profile *profile, char *const argv[], notify_take *take, void *arg, int *ret_status,
                struct error *err)
 {
     struct start start = { .argv = argv };
-    if (getrandom(&start.password, sizeof start.password, 0) != (ssize_t)sizeof start.password)
-        return fail(err, errno, "random numbers");
-    auto_free struct sock_filter *program = NULL;
-    uint32_t count;
-    int done = make_program(profile, &start.password, &program, &count, err);
-    if (done < 0)
-        return done;
-    struct sock_fprog filter = { (unsigned short)count, program };
-    start.filter = &filter;
+    struct sock_filter *program = NULL;
+    uint32_t count = 0;
     errno = 0;
     auto_fd int fd = program_open(argv[0], err);
     if (fd < 0)
         return fd;
     start.program_fd = fd;
-    auto_free struct hearing *hearing = calloc(1, sizeof *hearing);
-    if (hearing == NULL)
-        return fail(err, ENOMEM, "notifications");
-    *hearing = (struct hearing){ .take = take, .arg = arg, .listener = -1 };
-    done = make_room(hearing, err);
-    if (done == 0)
-        done = run_child(hearing, &start, ret_status, err);
-    free(hearing->question);
-    free(hearing->answer);
+    if (getrandom(&start.password, sizeof start.password, 0) != (ssize_t)sizeof start.password)
+        return fail(err, errno, "random numbers");
+    int done = make_program(profile, &start.password, &program, &count, err);
+    if (done < 0)
+        return done;
+    const struct sock_fprog filter = { (unsigned short)count, program };
+    start.filter = &filter;
+    done = hear(&start, take, arg, ret_status, err);
+    free(program);
     return done;
 }

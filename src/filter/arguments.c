@@ -78,18 +78,17 @@ bool argument_parse(const char *text, uint64_t *ret_value)
 
 /* Which names an argument has. Of flags several stand together. */
 static const struct {
-    const char *call;
+    const char *call, *prefix;
     unsigned index;
-    const char *prefix;
     bool are_flags;
 } naming[] = {
-    { "socket", 0, "AF_", false },         { "socket", 1, "SOCK_", true }, { "socketpair", 0, "AF_", false },
-    { "socketpair", 1, "SOCK_", true },    { "clone", 0, "CLONE_", true }, { "unshare", 0, "CLONE_", true },
-    { "setns", 1, "CLONE_", true },        { "mmap", 2, "PROT_", true },   { "mprotect", 2, "PROT_", true },
-    { "pkey_mprotect", 2, "PROT_", true }, { "open", 1, "O_", true },      { "openat", 2, "O_", true },
-    { "ioctl", 1, "TIOC", false },         { "ioctl", 1, "TC", false },    { "ioctl", 1, "FIO", false },
-    { "fcntl", 1, "F_", false },           { "prctl", 0, "PR_", false },   { "mknod", 1, "S_IF", true },
-    { "mknodat", 2, "S_IF", true },        { "execveat", 4, "AT_", true },
+    { "socket", "AF_", 0, false },         { "socket", "SOCK_", 1, true }, { "socketpair", "AF_", 0, false },
+    { "socketpair", "SOCK_", 1, true },    { "clone", "CLONE_", 0, true }, { "unshare", "CLONE_", 0, true },
+    { "setns", "CLONE_", 1, true },        { "mmap", "PROT_", 2, true },   { "mprotect", "PROT_", 2, true },
+    { "pkey_mprotect", "PROT_", 2, true }, { "open", "O_", 1, true },      { "openat", "O_", 2, true },
+    { "ioctl", "TIOC", 1, false },         { "ioctl", "TC", 1, false },    { "ioctl", "FIO", 1, false },
+    { "fcntl", "F_", 1, false },           { "prctl", "PR_", 0, false },   { "mknod", "S_IF", 1, true },
+    { "mknodat", "S_IF", 2, true },        { "execveat", "AT_", 4, true },
 };
 
 static void add_word(char *text, size_t room, const char *word)

@@ -61,14 +61,15 @@ static bool permits_all(const struct learning *learning, const struct profile *p
 }
 
 /* The first that permits all that was seen of this call: base itself, then the known ones. */
-static const struct profile *find_permitting(const struct learning *learning, uint32_t number)
+static bool find_permitting(const struct learning *learning, uint32_t number, const struct profile **ret_profile)
 {
-    if (permits_all(learning, learning->base, number))
-        return learning->base;
-    for (size_t i = 0; i < learning->known_count; i++)
-        if (permits_all(learning, learning->known[i], number))
-            return learning->known[i];
-    return NULL;
+    *ret_profile = learning->base;
+    bool is_found = permits_all(learning, learning->base, number);
+    for (size_t i = 0; i < learning->known_count && !is_found; i++) {
+        *ret_profile = learning->known[i];
+        is_found = permits_all(learning, learning->known[i], number);
+    }
+    return is_found;
 }
 
 static int copy_rules(const struct profile *from, uint32_t number, struct profile *to, struct error *err)
@@ -156,8 +157,9 @@ static int learn_number(const struct learning *learning, uint32_t number, struct
 {
     if (!is_seen(learning, number))
         return copy_rules(learning->base, number, to, err);
-    const struct profile *permitting = find_permitting(learning, number);
-    return permitting != NULL ? copy_rules(permitting, number, to, err) : add_exact(learning, number, to, err);
+    const struct profile *permitting;
+    return find_permitting(learning, number, &permitting) ? copy_rules(permitting, number, to, err)
+                                                          : add_exact(learning, number, to, err);
 }
 
 static int check_floor(const struct learning *learning, struct error *err)
