@@ -154,7 +154,7 @@ static int learn(struct cli *cli, void *values, const struct words *words)
 const struct subcommand cmd_policy_learn = {
     .name = "policy learn",
     .summary = "run a program, and learn which calls a profile would refuse",
-    .usage = "[-p NAME|FILE] [-w FILE] [--json FILE] -- PROGRAM [ARGUMENT]...",
+    .usage = "[-p NAME|FILE] [-w FILE] [--json FILE] -- PROGRAM [ARG]...",
     .details = "PROGRAM runs here and now, as you, and IS NOT CONFINED: what the profile refuses is\n"
                "told, and then done all the same, so that the program goes on to what comes after.\n"
                "Use it for programs that you would run anyway, never for foreign ones.\n"
