@@ -31,15 +31,14 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-#define DEFAULT_CONFIG "/etc/sallyport/sallyport.yaml"
-#define DEFAULT_STATE  "/var/lib/sallyport"
+#define DEFAULT_STATE "/var/lib/sallyport"
 
 static const char help[] =
     "Usage: sallyportd [--config FILE] [--state DIR] [--foreground]\n"
     "\n"
     "Runs the commands that the configuration lists, each in a cell of its own, for callers with a token.\n"
     "\n"
-    "  --config FILE   the configuration (default " DEFAULT_CONFIG "); check it with 'sallyport config check FILE'\n"
+    "  --config FILE   the configuration (default " CONFIG_DEFAULT "); check it with 'sallyport config check FILE'\n"
     "  --state DIR     where job records and output are kept (default " DEFAULT_STATE ", or\n"
     "                  $XDG_STATE_HOME/sallyport for an ordinary user); made if missing; one instance at a time\n"
     "  --foreground    stay in the terminal; otherwise the command returns when all processes are started\n"
@@ -69,7 +68,7 @@ static int read_options(int argc, char **argv, const char *state, struct options
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    *options = (struct options){ .config = DEFAULT_CONFIG, .state = state };
+    *options = (struct options){ .config = CONFIG_DEFAULT, .state = state };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'c':

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -135,9 +134,7 @@ static int learn(struct cli *cli, void *values, const struct words *words)
     struct error err;
     int code = CODE_TROUBLE;
     (void)cli;
-    char **argv = calloc(words->count + 1, sizeof *argv); /* the last stays NULL */
-    for (size_t i = 0; argv != NULL && i < words->count; i++)
-        argv[i] = (char *)(uintptr_t)words->items[i]; /* exec changes nothing there */
+    auto_free char **argv = program_argv(words, 0);
     if (argv == NULL) {
         say("out of memory");
         return CODE_TROUBLE;
@@ -147,7 +144,6 @@ static int learn(struct cli *cli, void *values, const struct words *words)
         code = CODE_TROUBLE;
     }
     learned_done(&learned);
-    free(argv);
     return code;
 }
 

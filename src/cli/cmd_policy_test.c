@@ -12,6 +12,7 @@
 #include "policy_program.h"
 #include "policy_trace.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
 #include "sallyport/filter/describe.h"
 #include "say.h"
 
@@ -149,9 +150,7 @@ static int test(struct cli *cli, void *values, const struct words *words)
     int status = 0, code = CODE_TROUBLE;
     (void)cli;
     (void)values;
-    char **argv = calloc(words->count, sizeof *argv); /* the last stays NULL */
-    for (size_t i = 1; argv != NULL && i < words->count; i++)
-        argv[i - 1] = strdup(words->items[i]);
+    auto_free char **argv = program_argv(words, 1);
     if (argv == NULL)
         say("out of memory");
     else if (watch_program(words->items[0], argv, &watch, &status, &err) < 0)
@@ -160,9 +159,6 @@ static int test(struct cli *cli, void *values, const struct words *words)
         tell_end(argv[0], &watch, status);
         code = program_code(status);
     }
-    for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
-        free(argv[i]);
-    free(argv);
     free(watch.seen);
     profile_free((struct profile *)(uintptr_t)watch.profile);
     return code;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/limits.h"
@@ -39,6 +40,14 @@ static const struct {
     { SYS_execve, 0 },   { SYS_execveat, 1 },  { SYS_chroot, 0 },   { SYS_mount, 1 },    { SYS_umount2, 0 },
     { SYS_truncate, 0 }, { SYS_utimensat, 1 }, { SYS_chdir, 0 },
 };
+
+char **program_argv(const struct words *words, size_t first)
+{
+    char **argv = calloc(words->count - first + 1, sizeof *argv); /* the last stays NULL */
+    for (size_t i = first; argv != NULL && i < words->count; i++)
+        argv[i - first] = (char *)(uintptr_t)words->items[i]; /* exec changes nothing there */
+    return argv;
+}
 
 int program_open(const char *name, struct error *err)
 {

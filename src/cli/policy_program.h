@@ -5,9 +5,14 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct error;
+struct words;
+
+/* argv from this word on, as exec wants it; views, in an array that the caller frees. NULL when memory is short. */
+char **program_argv(const struct words *words, size_t first);
 
 /* As execvp(3) would find it. Not closed on exec, for a script is opened again through its descriptor. -errno with err. */
 int program_open(const char *name, struct error *err);

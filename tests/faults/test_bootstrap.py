@@ -12,8 +12,8 @@ import subprocess
 import unittest
 
 from errnos import codes_for
-from harness import Instance, cgroups_of, needs_root
-from host import children_of, mounts_with, process_tree, wait_until
+from harness import Instance, needs_root
+from host import children_of, process_tree, wait_until
 from rig import Injector
 
 COMMANDS = {"say": {"exec": ["/usr/bin/echo", "ran"]}}
@@ -90,12 +90,6 @@ class Traced(Instance):
     def bootstrap(self):
         return next(iter(children_of(self.process.pid)), None)
 
-    def is_ready(self):
-        try:
-            return self.request("GET", "/readyz", token=None, timeout=5).status == 200
-        except OSError:
-            return False
-
     def is_confined(self):
         done = subprocess.run([os.path.join(self.bin, "sallyport"), "selftest", "--state", self.state], capture_output=True, text=True,
                               check=False, timeout=30)
@@ -118,9 +112,6 @@ class Traced(Instance):
         told = self.injector.told()
         self.injector.close()
         return told
-
-    def leftovers(self):
-        return [*(process for process in self.seen if process.is_alive()), *mounts_with(self.directory), *cgroups_of(self.state)]
 
 
 def shape(path):
