@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,7 +96,7 @@ int loop_run(struct bootstrap *bootstrap)
         if (bootstrap->is_stopping)
             wait_ms = (int)(bootstrap->stop_deadline_ms - clock_monotonic_ms());
         if (poll(fds, 3, wait_ms) < 0 && errno != EINTR) {
-            log_error("poll failed; sallyportd ends");
+            log_error("wait for signals: %s; sallyportd ends", strerror(errno));
             return 1;
         }
         if ((fds[0].revents & POLLIN) != 0)

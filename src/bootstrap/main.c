@@ -31,15 +31,14 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-#define DEFAULT_CONFIG "/etc/sallyport/sallyport.yaml"
-#define DEFAULT_STATE  "/var/lib/sallyport"
+#define DEFAULT_STATE "/var/lib/sallyport"
 
 static const char help[] =
     "Usage: sallyportd [--config FILE] [--state DIR] [--foreground]\n"
     "\n"
     "Runs the commands that the configuration lists, each in a cell of its own, for callers with a token.\n"
     "\n"
-    "  --config FILE   the configuration (default " DEFAULT_CONFIG "); check it with 'sallyport config check FILE'\n"
+    "  --config FILE   the configuration (default " CONFIG_DEFAULT "); check it with 'sallyport config check FILE'\n"
     "  --state DIR     where job records and output are kept (default " DEFAULT_STATE ", or\n"
     "                  $XDG_STATE_HOME/sallyport for an ordinary user); made if missing; one instance at a time\n"
     "  --foreground    stay in the terminal; otherwise the command returns when all processes are started\n"
@@ -69,7 +68,7 @@ static int read_options(int argc, char **argv, const char *state, struct options
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    *options = (struct options){ .config = DEFAULT_CONFIG, .state = state };
+    *options = (struct options){ .config = CONFIG_DEFAULT, .state = state };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'c':
@@ -141,6 +140,21 @@ static int open_signals(struct bootstrap *bootstrap, struct error *err)
     return bootstrap->signal_fd < 0 ? fail(err, errno, "make a descriptor for signals") : 0;
 }
 
+/* Our memory, our keys, and what an exec could raise. */
+static int close_ourselves(const struct bootstrap *bootstrap, struct error *err)
+{
+    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
+     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
+    if (!bootstrap->ids.is_rootless && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return fail(err, errno, "hide our memory");
+    /* The keyring of whoever logged in and started us is nobody's business below. */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return fail(err, errno, "leave the session's keyring");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) /* after newuidmap; nothing below is ever raised by an exec */
+        return fail(err, errno, "give up new privileges");
+    return 0;
+}
+
 /* What must be there before anything is made. In rootless mode we are root of our own namespace afterwards. */
 static int become_ready(struct bootstrap *bootstrap, const char *state, struct error *err)
 {
@@ -155,14 +169,8 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
         done = rootless_enter(bootstrap, err);
     if (done == 0) /* in the mount namespace that stays ours: a directory of another one could not become a root */
         done = state_open(bootstrap, state, err);
-    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
-     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
-    if (!bootstrap->ids.is_rootless)
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    /* The keyring of whoever logged in and started us is nobody's business below. */
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-        return fail(err, errno, "leave the session's keyring");
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* after newuidmap; nothing below is ever raised by an exec */
+    if (done == 0)
+        done = close_ourselves(bootstrap, err);
     if (done == 0)
         done = ids_choose(bootstrap, err);
     return done < 0 ? done : state_give(bootstrap, err);

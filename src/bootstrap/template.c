@@ -137,6 +137,8 @@ static int write_skeleton(const struct bootstrap *bootstrap, const struct root *
         char path[16], target[64];
         snprintf(path, sizeof path, "/%s", usr_links[i]);
         ssize_t length = readlink(path, target, sizeof target - 1);
+        if (length < 0 && errno != ENOENT && errno != EINVAL)
+            return fail(err, errno, "read the link '%s'", path);
         if (length <= 0)
             continue;
         target[length] = '\0';

@@ -78,6 +78,8 @@ void cell_apply_landlock(const struct plan *plan); /* landlock.c */
 /*
  * For a supervisor: no signals and no abstract sockets beyond what it starts itself. Nothing about files, or it could not
  * mount; nothing about TCP, or no job of its slot could use the host's network. 0 also where the kernel is too old.
+ * Its price: what a domain does not say of LANDLOCK_ACCESS_FS_REFER it denies, to all below. A job's rename or link from
+ * one directory to another is answered EXDEV, whatever the job's own domain allows.
  */
 int landlock_scope(void);
 void cell_load_filter(const uint8_t *program, uint32_t bytes); /* filter.c */

@@ -15,11 +15,11 @@
 #include "private_server.h"
 #include "prompt.h"
 #include "sallyport/base/error.h"
+#include "sallyport/config/config.h"
 #include "say.h"
 #include "submit.h"
 
-#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
-#define JOBS_MOST      200
+#define JOBS_MOST 200
 
 struct try_options {
     const char *config, *params_file;
@@ -116,7 +116,7 @@ static int try_command(struct cli *cli, void *values, const struct words *words)
     int status, code;
     if (private_server_start(config, &server, &status, &err) < 0) {
         say("%s", err.text);
-        code = status == CODE_BAD_CONFIG ? CODE_BAD_CONFIG : CODE_TROUBLE;
+        code = err.code == EINTR ? CODE_CANCELLED : status == CODE_BAD_CONFIG ? CODE_BAD_CONFIG : CODE_TROUBLE;
     } else {
         cli->url = server.url;
         code = run_job(cli, options, words->items[0]);

@@ -35,25 +35,14 @@ const char *const space_names[SPACE_COUNT] = {
 static char *read_text(int directory, const char *name)
 {
     auto_fd int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-    size_t used = 0, room = 8192;
-    char *text = fd < 0 ? NULL : malloc(room);
-    while (text != NULL) {
-        ssize_t got = read(fd, text + used, room - used - 1);
-        if (got == 0) {
-            text[used] = '\0';
-            return text;
-        }
-        used += got > 0 ? (size_t)got : 0;
-        char *larger = text;
-        if (got > 0 && used + 1 == room && room < FILE_MOST_BYTES)
-            larger = realloc(text, room *= 2);
-        if (got < 0 || larger == NULL || used + 1 >= room) {
-            free(text);
-            return NULL;
-        }
-        text = larger;
+    struct error err;
+    uint8_t *text;
+    size_t size;
+    if (fd < 0 || fd_read_file(fd, FILE_MOST_BYTES, &text, &size, &err) < 0) {
+        errno = fd < 0 ? errno : err.code;
+        return NULL;
     }
-    return NULL;
+    return (char *)text;
 }
 
 /* The rest of the line that begins with this name and a colon, or NULL. */
@@ -298,8 +287,8 @@ static void add(struct instance *instance, pid_t pid, pid_t parent, enum role ro
 
 int instance_read(pid_t bootstrap, struct instance *ret_instance, struct error *err)
 {
-    struct entry *entries;
-    size_t entry_count;
+    struct entry *entries = NULL;
+    size_t entry_count = 0;
     struct instance instance = { .processes = calloc(INSTANCE_PROCESSES, sizeof *instance.processes) };
     if (instance.processes == NULL)
         return fail(err, ENOMEM, "list processes");

@@ -33,7 +33,8 @@ static const struct {
         &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_callback_ls, &cmd_callback_redeliver, &cmd_audit_ls,
         &cmd_audit_verify, &cmd_audit_export, &cmd_audit_policy, &cmd_backup, &cmd_doctor, &cmd_selftest } },
     { "seccomp profiles",
-      { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test } },
+      { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test,
+        &cmd_policy_learn } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "say.h"
@@ -67,13 +68,17 @@ static _Noreturn void become_server(const char *program, const struct private_se
     _exit(STATUS_NONE);
 }
 
-/* True when it said that it is ready; false when it has ended. */
-static bool wait_ready(int word_fd, pid_t pid)
+/* True when it said that it is ready; false when it has ended, or somebody does not want to wait for it. */
+static bool wait_ready(int word_fd, pid_t pid, int wake_fd)
 {
     auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd fds[] = { { .fd = word_fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+    struct pollfd fds[] = { { .fd = word_fd, .events = POLLIN },
+                            { .fd = pidfd, .events = POLLIN },
+                            { .fd = wake_fd, .events = POLLIN } };
     char word[1024];
-    while (pidfd >= 0 && (poll(fds, 2, -1) > 0 || errno == EINTR)) {
+    while (pidfd >= 0 && (poll(fds, 3, -1) > 0 || errno == EINTR)) {
+        if (fds[2].revents != 0)
+            return false;
         ssize_t size = (fds[0].revents & POLLIN) != 0 ? recv(word_fd, word, sizeof word - 1, MSG_DONTWAIT) : -1;
         if (size > 0) {
             word[size] = '\0';
@@ -94,7 +99,7 @@ static void show_log(int log_fd)
             return;
 }
 
-static int start_in(const char *config, struct private_server *server, int *ret_status, struct error *err)
+static int start_in(const char *config, struct private_server *server, int wake_fd, int *ret_status, struct error *err)
 {
     char program[PATH_MAX_BYTES], notify[PATH_MAX_BYTES];
     auto_fd int word_fd = -1;
@@ -111,13 +116,17 @@ static int start_in(const char *config, struct private_server *server, int *ret_
         return fail(err, errno, "fork");
     if (server->pid == 0)
         become_server(program, server, config, theirs, notify);
-    bool is_ready = wait_ready(word_fd, server->pid);
+    bool is_ready = wait_ready(word_fd, server->pid, wake_fd);
+    bool is_wanted = interrupt_take() == 0;
     unlink(notify);
-    if (is_ready)
+    if (is_ready && is_wanted)
         return 0;
     fd_close(&server->lifeline_fd);
-    waitpid(server->pid, &status, 0);
+    while (waitpid(server->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
     server->pid = 0;
+    if (!is_wanted)
+        return fail_plain(err, EINTR, "interrupted; no job was started");
     *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_NONE;
     show_log(server->log_fd);
     return fail_plain(err, EIO, "sallyportd could not be started with '%s'; it says why above", config);
@@ -127,15 +136,22 @@ int private_server_start(const char *config, struct private_server *ret_server, 
 {
     struct private_server server = { .lifeline_fd = -1, .log_fd = -1 };
     const char *base = getenv("TMPDIR");
+    int wake_fd;
     *ret_status = STATUS_NONE;
+    if (interrupt_open(&wake_fd, err) < 0) /* from here on there is something to remove */
+        return -err->code;
     int length = snprintf(server.directory, sizeof server.directory, "%s/sallyport-try-XXXXXX",
                           base != NULL && base[0] == '/' ? base : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof server.directory - 16 || mkdtemp(server.directory) == NULL)
-        return fail(err, errno, "make a directory in '%s'", base != NULL ? base : "/tmp");
+    if (length < 0 || (size_t)length >= sizeof server.directory - 16 || mkdtemp(server.directory) == NULL) {
+        fail(err, errno, "make a directory in '%s'", base != NULL ? base : "/tmp");
+        interrupt_close();
+        return -err->code;
+    }
     snprintf(server.url, sizeof server.url, "unix:%.*s/api", (int)sizeof server.url - 16, server.directory);
-    int done = start_in(config, &server, ret_status, err);
+    int done = start_in(config, &server, wake_fd, ret_status, err);
     if (done < 0)
         private_server_stop(&server);
+    interrupt_close();
     *ret_server = server;
     return done;
 }

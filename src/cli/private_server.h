@@ -20,7 +20,7 @@ struct private_server {
 
 /*
  * Starts it with this configuration and waits until it serves. -errno with a sentence when it does not; what it said is then on
- * stderr, and *ret_status is its exit status.
+ * stderr, and *ret_status is its exit status. -EINTR: INT, TERM or HUP came meanwhile, and nothing is left of it.
  */
 int private_server_start(const char *config, struct private_server *ret_server, int *ret_status, struct error *err);
 

@@ -4,7 +4,7 @@ import errno
 
 # Calls that return nothing, or whose failure the kernel does not know.
 NEVER = {"exit_group", "exit", "umask", "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "rt_sigreturn",
-         "restart_syscall", "set_tid_address", "sched_yield"}
+         "restart_syscall", "set_tid_address", "sched_yield", "set_robust_list", "brk"}     # brk(2) returns the old end
 
 _OPEN = (errno.EMFILE, errno.EACCES, errno.ENOENT, errno.ENFILE, errno.ELOOP)
 
@@ -53,7 +53,25 @@ _PLAUSIBLE = {
     "signalfd4": (errno.EMFILE, errno.ENOMEM),
     "epoll_ctl": (errno.ENOMEM, errno.ENOSPC),
     "mmap": (errno.ENOMEM,),
-    "brk": (errno.ENOMEM,),
+    "mremap": (errno.ENOMEM,),
+    "munmap": (errno.ENOMEM,),
+    "mprotect": (errno.ENOMEM,),
+    "flock": (errno.EINTR, errno.ENOLCK),
+    "lseek": (errno.EINVAL,),
+    "getrandom": (errno.EINTR,),
+    "access": (errno.EACCES, errno.ENOENT),
+    "faccessat2": (errno.EACCES, errno.ENOENT),
+    "memfd_create": (errno.EMFILE, errno.ENOMEM),
+    "bind": (errno.EADDRINUSE, errno.EACCES),
+    "listen": (errno.EADDRINUSE,),
+    "fchownat": (errno.EPERM, errno.EROFS),
+    "fchown": (errno.EPERM, errno.EROFS),
+    "mkdir": (errno.ENOSPC, errno.EACCES, errno.EROFS),
+    "poll": (errno.EINTR, errno.ENOMEM),
+    "pread64": (errno.EIO,),
+    "readlink": (errno.EACCES,),
+    "readlinkat": (errno.EACCES,),
+    "uname": (errno.EFAULT,),
 }
 
 

@@ -173,15 +173,18 @@ class Instance:
             self.wait_ready()
         return self
 
+    def is_ready(self):
+        try:
+            return self.request("GET", "/readyz", token=None, timeout=2).status == 200
+        except OSError:
+            return False
+
     def wait_ready(self):
-        def is_ready():
+        def is_there():
             if self.process.poll() is not None:
                 raise RuntimeError(f"sallyportd ended with {self.process.returncode} at its start:\n{self.log()}")
-            try:
-                return self.request("GET", "/readyz", token=None, timeout=2).status == 200
-            except OSError:
-                return False
-        if not wait_until(is_ready, START_SECONDS, 0.05):
+            return self.is_ready()
+        if not wait_until(is_there, START_SECONDS, 0.05):
             log = self.log()
             self.kill()
             raise RuntimeError(f"sallyportd was not ready within {START_SECONDS} s:\n{log}")

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 import harness
@@ -16,7 +18,7 @@ class Try(unittest.TestCase):
     def setUp(self):
         shell = {"exec": ["/usr/bin/sh", "-c", "id -u; echo to $0; echo err >&2; exit 7", "{who}"],
                  "params": {"who": {"type": "string", "default": "all"}}}
-        self.instance = Instance({"hello": shell}, user=self.user)
+        self.instance = Instance({"hello": shell, "sleep": {"exec": ["/usr/bin/sleep", "15"]}}, user=self.user)
         self.addCleanup(self.instance.clean)
         self.place = harness.make_directory("try", self.user)
         self.addCleanup(shutil.rmtree, self.place, True)
@@ -41,6 +43,19 @@ class Try(unittest.TestCase):
         else:
             self.assertIn("every layer and every limit", done.stderr)
         self.assertNotIn("sandbox", self.run_try("hello", "-q").stderr)
+
+    def test_an_interrupt_at_any_moment_leaves_nothing(self):
+        for after_ms in (0, 10, 20, 30, 40, 60, 80, 120, 200, 400):
+            with self.subTest(after_ms):
+                trying = subprocess.Popen([*as_user(self.user), os.path.join(BIN, "sallyport"), "try", "sleep", "-c", self.instance.config_path],
+                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                          env={"PATH": "/usr/bin:/bin", "TMPDIR": self.place, "LANG": "C.UTF-8"})
+                time.sleep(after_ms / 1000)     # the moment is what is tried
+                trying.send_signal(signal.SIGINT)
+                out, err = trying.communicate(timeout=60)
+                self.assertEqual(out, "")
+                self.assertNotEqual(trying.returncode, 0, err)
+                self.assertTrue(harness.wait_until(lambda: not os.listdir(self.place), 20), os.listdir(self.place))
 
     def test_a_faulty_configuration_and_an_unknown_command_are_told(self):
         self.assertEqual(self.run_try("nothing").returncode, 125)

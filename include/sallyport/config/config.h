@@ -17,6 +17,8 @@
 #include "sallyport/proto/settings.h"
 #include "sallyport/schedule/zone.h"
 
+#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml" /* unless somebody names another one */
+
 struct error;
 struct policy;
 
