@@ -9,6 +9,7 @@
 
 #include "keys.h"
 #include "paths.h"
+#include "quantity.h"
 #include "reading.h"
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
@@ -131,29 +132,13 @@ static void read_integer(struct reading *reading, const struct key *key, const j
         put_number(key, draft, (uint64_t)number);
 }
 
-/* A whole number, and up to three digits more behind a point. */
-static bool parse_thousandths(const char *text, uint64_t *ret_thousandths)
-{
-    char whole[16];
-    const char *point = strchrnul(text, '.');
-    if (!text_copy_bytes(whole, sizeof whole, text, (size_t)(point - text)) ||
-        !text_u64(whole, UINT32_MAX, ret_thousandths))
-        return false;
-    size_t digits = *point == '.' ? strspn(point + 1, "0123456789") : 0;
-    if (*point == '.' && (digits < 1 || digits > 3 || point[1 + digits] != '\0'))
-        return false;
-    for (size_t i = 1; i <= 3; i++)
-        *ret_thousandths = *ret_thousandths * 10 + (i <= digits ? (uint64_t)(point[i] - '0') : 0);
-    return true;
-}
-
 static void read_decimal(struct reading *reading, const struct key *key, const json_t *value, void *draft)
 {
     const char *text = read_scalar(reading, key, value);
     uint64_t thousandths;
     if (text == NULL)
         return;
-    if (!parse_thousandths(text, &thousandths))
+    if (!quantity_thousandths(text, &thousandths))
         fault(reading, "'%.40s' is no number here; write one with at most three digits behind the point, such as 0.5",
               text);
     else if (check_bounds(reading, key, thousandths))
@@ -210,22 +195,13 @@ static void read_measure(struct reading *reading, const struct key *key, const j
     }
 }
 
-/* Two numbers with a slash between them; the second is a duration. */
-static bool parse_rate(const char *text, struct rate_draft *ret_rate)
-{
-    char count[24];
-    const char *slash = strchr(text, '/');
-    return slash != NULL && text_copy_bytes(count, sizeof count, text, (size_t)(slash - text)) &&
-           text_u64(count, UINT64_MAX, &ret_rate->count) && text_duration_ms(slash + 1, &ret_rate->period_ms);
-}
-
 static void read_rate(struct reading *reading, const struct key *key, const json_t *value, void *draft)
 {
     const char *text = read_scalar(reading, key, value);
     struct rate_draft rate;
     if (text == NULL)
         return;
-    if (!parse_rate(text, &rate))
+    if (!quantity_rate(text, &rate))
         fault(reading, "'%.40s' is no rate; write a number of jobs, a slash and a period, such as 10/1h", text);
     else if (rate.count < 1 || rate.count > RATE_COUNT_MAX || rate.period_ms < 1000 ||
              rate.period_ms > RATE_PERIOD_MAX_MS)
