@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "bootstrap.h"
+#include "disk.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
+#include "sallyport/proto/settings.h"
 
 /* All that depends on one configuration, before it replaces what is there. */
 struct next {
@@ -99,6 +101,32 @@ static void name_programs(struct policy *policy)
     }
 }
 
+/* Two names of one disk would leave only the limits of the second. */
+static int find_disk(struct command *command, uint32_t index, struct error *err)
+{
+    struct disk_limit *disk = &command->disks[index];
+    int done = disk_identify(disk->path, &disk->device, err);
+    for (uint32_t i = 0; done == 0 && i < index; i++)
+        if (command->disks[i].device == disk->device) {
+            disk->device = 0;
+            return fail_plain(err, EEXIST, "'%s' and '%s' are the same disk", command->disks[i].path, disk->path);
+        }
+    return done;
+}
+
+/* What cannot be found keeps its command from running, and no other. Without the controller there is nothing to look for. */
+static void find_disks(const struct bootstrap *bootstrap, struct policy *policy)
+{
+    for (uint32_t i = 0; i < policy->command_count && (bootstrap->groups.controllers & CONTROLLER_IO) != 0; i++) {
+        struct command *command = &policy->commands[i];
+        for (uint32_t j = 0; j < command->disk_count; j++) {
+            struct error err = { 0 };
+            if (find_disk(command, j, &err) < 0)
+                log_warn("command '%s' cannot run: sandbox.io: %s", command->name, err.text);
+        }
+    }
+}
+
 /* Each slot gets a copy of each template. */
 static int copy_templates(struct bootstrap *bootstrap, struct next *next, struct error *err)
 {
@@ -132,6 +160,7 @@ static int prepare(struct bootstrap *bootstrap, struct config *config, uint32_t 
                    struct error *err)
 {
     name_programs(config->policy);
+    find_disks(bootstrap, config->policy);
     int done = settle_accounts(bootstrap, config->policy, next, err);
     if (done == 0)
         done = filters_compile(bootstrap, config->policy, err);

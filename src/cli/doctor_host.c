@@ -177,6 +177,8 @@ static void mend_cgroup(const struct host_facts *facts, struct finding *finding)
              cgroup->mount);
 }
 
+#define HOST_BOTH (HOST_CPU | HOST_IO) /* what only some commands need */
+
 static void check_cgroup(const struct host_facts *facts, struct findings *findings)
 {
     const struct host_cgroup *cgroup = &facts->cgroup;
@@ -197,7 +199,9 @@ static void check_cgroup(const struct host_facts *facts, struct findings *findin
              cgroup->parent, has[0] == '\0' ? "no controller" : "only ", has, cgroup->why);
     else
         TELL(finding, "jobs' groups go below '%s' and get %s%s", cgroup->parent, has,
-             (cgroup->controllers & HOST_CPU) == 0 ? "; a command with sandbox.cpus is refused without cpu" : "");
+             (cgroup->controllers & HOST_BOTH) != HOST_BOTH
+                 ? "; commands with sandbox.cpus need cpu, and those with sandbox.io need io"
+                 : "");
     if (!is_whole)
         mend_cgroup(facts, finding);
 }

@@ -2,6 +2,7 @@
 
 #include "callbacks.h"
 #include "commands.h"
+#include "disks.h"
 #include "env_names.h"
 #include "follows.h"
 #include "identities.h"
@@ -57,6 +58,7 @@ static const struct entry_life on_failure_life = { NULL, NULL, on_failure_open, 
 static const struct entry_life always_life = { NULL, NULL, always_open, NULL };
 static const struct entry_life schedule_life = { text_is_name, NAME_RULE, schedule_open, schedule_close };
 static const struct entry_life schedule_param_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
+static const struct entry_life disk_life = { disk_is_name, DISK_NAME_RULE, disk_open, disk_close };
 static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
 
 #include "shared_keys.h"
@@ -263,6 +265,27 @@ const struct key keys[] = {
     { "commands.*.sandbox.write", KEY_PATHS, NODE_AT(struct command_draft, write), .most = BIND_COUNT_MAX,
       .hint = "[/opt/deploy/releases]",
       .help = "The same, writable. Needs `user`: an id that others get later must leave nothing behind." },
+    { "commands.*.sandbox.io", KEY_ENTRIES, .most = DISK_COUNT_MAX, .entries = &disk_life,
+      .hint = "{/srv/data: {read: 20MiB, write: 5MiB}}",
+      .help =
+          "How fast a job may read from disks and write to them, all of its processes together. Needs the io "
+          "controller, or `degrade: [cgroup-io]`. Counted is what goes to the disk and comes from it: nothing of /tmp, "
+          "nothing that is read from the page cache, no output (the keeper writes it), and what is written through the "
+          "page cache only where the file system tells whose it is (ext4, btrfs, xfs), with the memory controller. See "
+          "[SECURITY.md](../SECURITY.md#not-promised)." },
+    { "commands.*.sandbox.io.*", KEY_GROUP, .hint = "{read: 20MiB, write: 5MiB}",
+      .help = "The path of a disk, or of a file or directory on one without symbolic links. The whole disk is limited, "
+              "also when this is a part of it. It is looked up when the configuration is read; a command whose disk "
+              "is not found is refused." },
+    { "commands.*.sandbox.io.*.read", KEY_SIZE, NUMBER_AT(struct disk_limit, read_bytes), .least = 4096,
+      .most = DISK_RATE_MAX_BYTES, .help = "Bytes to read in a second; without it they are not limited." },
+    { "commands.*.sandbox.io.*.write", KEY_SIZE, NUMBER_AT(struct disk_limit, write_bytes), .least = 4096,
+      .most = DISK_RATE_MAX_BYTES, .help = "Bytes to write in a second; without it they are not limited." },
+    { "commands.*.sandbox.io.*.read_ops", KEY_INT, NUMBER_AT(struct disk_limit, reads), .least = 1,
+      .most = DISK_OPS_MAX,
+      .help = "Operations of reading in a second, however large; without it they are not limited." },
+    { "commands.*.sandbox.io.*.write_ops", KEY_INT, NUMBER_AT(struct disk_limit, writes), .least = 1,
+      .most = DISK_OPS_MAX, .help = "The same of writing." },
 #if SALLYPORT_TEST_SWITCHES
     { "commands.*.test_layers_off", KEY_WORDS, NUMBER_AT(struct command_draft, test_layers_off), .word = word_layer,
       .fallback = "[]", .help = NULL },

@@ -39,7 +39,7 @@ struct reading {
     struct param_draft param_draft;
     struct schedule_draft schedule;
     struct command *command;
-    unsigned faults_before; /* the parameter that is being read */
+    unsigned faults_before; /* the parameter or disk that is being read */
     unsigned faults_before_command;
 
     bool *params_used;                  /* of the command: by a placeholder */

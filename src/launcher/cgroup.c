@@ -50,11 +50,24 @@ static int write_number(int directory, const char *name, uint64_t number, struct
     return write_file(directory, name, text, err);
 }
 
-static int write_cpu(int directory, uint32_t thousandths, struct error *err)
+const char *cgroup_cpu_line(uint32_t thousandths, char line[CGROUP_LINE_BYTES])
 {
-    char text[48];
-    snprintf(text, sizeof text, "%llu %d", (unsigned long long)thousandths * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
-    return write_file(directory, "cpu.max", text, err);
+    unsigned long long quota_us = (unsigned long long)thousandths * CPU_PERIOD_US / 1000;
+    snprintf(line, CGROUP_LINE_BYTES, "%llu %d", quota_us, CPU_PERIOD_US);
+    return line;
+}
+
+const char *cgroup_disk_line(const struct cgroup_disk *disk, char line[CGROUP_LINE_BYTES])
+{
+    static const char *const names[] = { "rbps", "wbps", "riops", "wiops" };
+    int length = snprintf(line, CGROUP_LINE_BYTES, "%u:%u", disk->major, disk->minor);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *end = line + length;
+        size_t room = CGROUP_LINE_BYTES - (size_t)length;
+        length += disk->rates[i] == 0 ? snprintf(end, room, " %s=max", names[i])
+                                      : snprintf(end, room, " %s=%llu", names[i], (unsigned long long)disk->rates[i]);
+    }
+    return line;
 }
 
 static int apply_limits(int directory, const struct cgroup_limits *limits, struct error *err)
@@ -69,8 +82,11 @@ static int apply_limits(int directory, const struct cgroup_limits *limits, struc
     }
     if (done == 0 && limits->has_pids)
         done = write_number(directory, "pids.max", limits->pids_max, err);
+    char line[CGROUP_LINE_BYTES];
     if (done == 0 && limits->cpu_thousandths != 0)
-        done = write_cpu(directory, limits->cpu_thousandths, err);
+        done = write_file(directory, "cpu.max", cgroup_cpu_line(limits->cpu_thousandths, line), err);
+    for (uint32_t i = 0; done == 0 && i < limits->disk_count; i++)
+        done = write_file(directory, "io.max", cgroup_disk_line(&limits->disks[i], line), err);
     return done;
 }
 
@@ -124,6 +140,21 @@ int cgroup_kill(const struct cgroup *cgroup, struct error *err)
     if (pwrite(cgroup->kill, "1", 1, 0) < 0 && errno != ENODEV)
         return fail(err, errno, "write cgroup.kill");
     return 0;
+}
+
+int cgroup_lift_disks(const struct cgroup *cgroup, struct error *err)
+{
+    char text[FILE_TEXT_MAX_BYTES], *rest = NULL;
+    auto_fd int fd = openat(cgroup->directory, "io.max", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    text[size > 0 ? size : 0] = '\0';
+    int done = 0;
+    for (char *line = strtok_r(text, "\n", &rest); done == 0 && line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        char lifted[CGROUP_LINE_BYTES];
+        snprintf(lifted, sizeof lifted, "%.*s rbps=max wbps=max riops=max wiops=max", (int)strcspn(line, " "), line);
+        done = write_file(cgroup->directory, "io.max", lifted, err);
+    }
+    return done;
 }
 
 /* The text of one of the group's files from its beginning; empty if it cannot be read. */

@@ -115,4 +115,6 @@ void run_kill(struct slot *slot)
     if (run->has_cgroup && cgroup_kill(&run->cgroup, &err) < 0)
         log_error("job=%s: %s; trying through its supervisor", run->id_text, err.text);
     supervisor_kill_job(slot);
+    if (run->has_cgroup && cgroup_lift_disks(&run->cgroup, &err) < 0)
+        log_warn("job=%s: %s; it ends when the disk has done what it asked for", run->id_text, err.text);
 }

@@ -27,11 +27,9 @@ static bool lacks_cpu(const struct setting_launcher *host, const struct command 
     return !host->has_cgroup || (command->cpu_thousandths != 0 && (host->controllers & CONTROLLER_CPU) == 0);
 }
 
-/* No command limits its disk time: any group will do. */
-static bool lacks_any_group(const struct setting_launcher *host, const struct command *command)
+static bool lacks_io(const struct setting_launcher *host, const struct command *command)
 {
-    (void)command;
-    return !host->has_cgroup;
+    return !host->has_cgroup || (command->disk_count != 0 && (host->controllers & CONTROLLER_IO) == 0);
 }
 
 static bool lacks_landlock(const struct setting_launcher *host, const struct command *command)
@@ -57,7 +55,7 @@ static const struct {
       "delegate one, or accept RLIMIT_NPROC with `degrade: [cgroup-pids]`" },
     { DEGRADE_CGROUP_CPU, lacks_cpu, "this host gives no cgroup v2 cpu controller",
       "delegate one, or accept jobs without processor control with `degrade: [cgroup-cpu]`" },
-    { DEGRADE_CGROUP_IO, lacks_any_group, "this host gives no control group for jobs",
+    { DEGRADE_CGROUP_IO, lacks_io, "this host gives no cgroup v2 io controller",
       "delegate one, or accept jobs without disk control with `degrade: [cgroup-io]`" },
     { DEGRADE_LANDLOCK, lacks_landlock, NULL, NULL },
     { DEGRADE_JOB_UID, lacks_job_uid, NULL, NULL },

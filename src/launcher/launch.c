@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -131,20 +132,43 @@ static void run_prepare(struct launcher *launcher, const struct msg_launch *orde
     text_copy(run->profile, sizeof run->profile, launcher->policy->filters[command->filter].name);
 }
 
+/* From paths, which no process but the bootstrap can look up, to numbers. */
+static int take_disks(const struct command *command, struct cgroup_disk disks[DISK_COUNT_MAX], struct error *err)
+{
+    for (uint32_t i = 0; i < command->disk_count; i++) {
+        const struct disk_limit *disk = &command->disks[i];
+        if (disk->device == 0)
+            return fail_plain(err, ENODEV,
+                              "sandbox.io: '%s' led to no disk when the configuration was read; the log of "
+                              "sallyportd says why",
+                              disk->path);
+        disks[i] = (struct cgroup_disk){ .major = major(disk->device),
+                                         .minor = minor(disk->device),
+                                         .rates = { disk->read_bytes, disk->write_bytes, disk->reads, disk->writes } };
+    }
+    return 0;
+}
+
 static int make_cgroup(struct slot *slot, const struct command *command, struct error *err)
 {
     const struct launcher *launcher = slot->launcher;
     struct run *run = &slot->run;
     if (launcher->cgroup_fd < 0)
         return 0;
+    struct cgroup_disk disks[DISK_COUNT_MAX];
+    bool limits_disks = (run->degraded & DEGRADE_CGROUP_IO) == 0;
     struct cgroup_limits limits = {
         .has_memory = (launcher->settings.controllers & CONTROLLER_MEMORY) != 0,
         .has_pids = (launcher->settings.controllers & CONTROLLER_PIDS) != 0,
         .memory_max_bytes = command->memory_max_bytes,
         .pids_max = command->pids_max + 1, /* and its init */
         .cpu_thousandths = (run->degraded & DEGRADE_CGROUP_CPU) == 0 ? command->cpu_thousandths : 0,
+        .disks = disks,
+        .disk_count = limits_disks ? command->disk_count : 0,
     };
-    int done = cgroup_create(launcher->cgroup_fd, run->id_text, &limits, &run->cgroup, err);
+    int done = limits_disks ? take_disks(command, disks, err) : 0;
+    if (done == 0)
+        done = cgroup_create(launcher->cgroup_fd, run->id_text, &limits, &run->cgroup, err);
     if (done < 0)
         return done;
     run->has_cgroup = true;

@@ -186,10 +186,22 @@ static int check_artifacts(const struct command *command, struct error *err)
     return 0;
 }
 
+static int check_disks(const struct command *command, struct error *err)
+{
+    for (uint32_t i = 0; i < command->disk_count; i++) {
+        const struct disk_limit *disk = &command->disks[i];
+        if (disk->path[0] != '/' || (disk->read_bytes | disk->write_bytes | disk->reads | disk->writes) == 0 ||
+            disk->read_bytes > DISK_RATE_MAX_BYTES || disk->write_bytes > DISK_RATE_MAX_BYTES ||
+            disk->reads > DISK_OPS_MAX || disk->writes > DISK_OPS_MAX)
+            return fail_plain(err, EINVAL, "a limit of a disk has no path, or no rate, or one that is too high");
+    }
+    return 0;
+}
+
 int command_check(const struct command *command, struct error *err)
 {
     if (check_params(command, err) < 0 || check_templates(command, err) < 0 || check_queue(command, err) < 0 ||
-        check_artifacts(command, err) < 0)
+        check_artifacts(command, err) < 0 || check_disks(command, err) < 0)
         return fail_in(err, "command '%s'", command->name);
     return 0;
 }

@@ -62,6 +62,7 @@ static void command_done(struct command *command)
     for (uint32_t i = 0; command->artifacts != NULL && i < command->artifact_count; i++)
         free(command->artifacts[i]);
     free(command->artifacts);
+    free(command->disks);
     free(command->title);
     free(command->description);
     free(command->group);

@@ -161,6 +161,19 @@ static bool take_follow(struct source *source, struct follow *follow)
     return follow->passes != NULL;
 }
 
+static bool take_disks(struct source *source, struct command *command, uint32_t count)
+{
+    union any_policy_record record;
+    command->disks = make(source, count, sizeof *command->disks);
+    for (uint32_t i = 0; i < count && command->disks != NULL; i++) {
+        if (!take(source, POLICY_DISK, &record))
+            return false;
+        command->disks[i] = record.disk;
+        command->disk_count++;
+    }
+    return command->disks != NULL;
+}
+
 static bool take_lists(struct source *source, struct command *command, const struct command *counts)
 {
     command->params = make(source, counts->param_count, sizeof *command->params);
@@ -185,7 +198,8 @@ static bool take_lists(struct source *source, struct command *command, const str
             return false;
     if (!take_template(source, &command->queue.key) || !take_template(source, &command->queue.dedupe_key))
         return false;
-    return take_texts(source, counts->artifact_count, &command->artifacts, &command->artifact_count);
+    return take_texts(source, counts->artifact_count, &command->artifacts, &command->artifact_count) &&
+           take_disks(source, command, counts->disk_count);
 }
 
 static bool take_command(struct source *source, const struct policy *policy, struct command *command)
@@ -196,7 +210,7 @@ static bool take_command(struct source *source, const struct policy *policy, str
     struct command counts = record.command;
     *command = record.command;
     command->param_count = command->argument_count = command->env_count = command->follow_count = 0;
-    command->artifact_count = 0;
+    command->artifact_count = command->disk_count = 0;
     if ((command->account != ACCOUNT_NONE && command->account >= policy->account_count) ||
         command->root >= policy->root_count || command->filter >= policy->filter_count)
         return stop(source, EBADMSG, "a command names an account, root or filter that is not there");

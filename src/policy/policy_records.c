@@ -92,6 +92,8 @@ static void put_command(struct sink *sink, const struct command *command)
     put_template(sink, &command->queue.dedupe_key);
     for (uint32_t i = 0; i < command->artifact_count; i++)
         put_text(sink, command->artifacts[i]);
+    for (uint32_t i = 0; i < command->disk_count; i++)
+        put(sink, POLICY_DISK, &command->disks[i]);
 }
 
 static void put_filter(struct sink *sink, const struct filter *filter, bool with_program)

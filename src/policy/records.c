@@ -57,6 +57,7 @@ static const struct field command_fields[] = {
     U64(struct command, stdin_max_bytes),
     U64(struct command, files_max_bytes),
     U32(struct command, artifact_count, ARTIFACT_GLOB_COUNT_MAX),
+    U32(struct command, disk_count, DISK_COUNT_MAX),
     U64(struct command, artifacts_max_bytes),
     U64(struct command, retention.age_ms),
     U32(struct command, retention.count, UINT32_MAX),
@@ -148,6 +149,11 @@ static const struct field pass_fields[] = {
     BOOL(struct pass, is_list),
 };
 
+static const struct field disk_fields[] = {
+    TEXT(struct disk_limit, path),       U64(struct disk_limit, device), U64(struct disk_limit, read_bytes),
+    U64(struct disk_limit, write_bytes), U64(struct disk_limit, reads),  U64(struct disk_limit, writes),
+};
+
 const struct record_def policy_defs[POLICY_RECORD_COUNT] = {
     [POLICY_HEAD] = RECORD("policy", struct policy, head_fields),
     [POLICY_ACCOUNT] = RECORD("account", struct account, account_fields),
@@ -163,4 +169,5 @@ const struct record_def policy_defs[POLICY_RECORD_COUNT] = {
     [POLICY_ENV] = RECORD("env", struct env_entry, env_fields),
     [POLICY_FOLLOW] = RECORD("follow", struct follow, follow_fields),
     [POLICY_PASS] = RECORD("pass", struct pass, pass_fields),
+    [POLICY_DISK] = RECORD("disk", struct disk_limit, disk_fields),
 };

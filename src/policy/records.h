@@ -1,6 +1,6 @@
 /*
  * The record types of a policy file, and their order: the policy, its accounts, roots (each with its binds), filters and
- * commands. Behind a command come its three texts, then parameters, arguments, environment, follows, its two keys and the patterns of its artefacts. Every list is as long as
+ * commands. Behind a command come its three texts, then parameters, arguments, environment, follows, its two keys, the patterns of its artefacts and its disks. Every list is as long as
  * the count before it says, so a file has one reading.
  */
 #pragma once
@@ -27,6 +27,7 @@ enum policy_record {
     POLICY_ENV,      /* struct env_entry: the name; then its template */
     POLICY_FOLLOW,   /* struct follow: its count; then its passes */
     POLICY_PASS,     /* struct pass: its count; then its templates */
+    POLICY_DISK,     /* struct disk_limit */
     POLICY_RECORD_COUNT,
 };
 
@@ -69,6 +70,7 @@ union any_policy_record {
     struct env_entry env;
     struct follow follow;
     struct pass pass;
+    struct disk_limit disk;
 };
 
 extern const struct record_def policy_defs[POLICY_RECORD_COUNT];

@@ -4,6 +4,7 @@ turns controllers off, swaps, and sets the clock."""
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -260,25 +261,115 @@ class Processors(LimitsTest):
         self.assertGreater(processors_used(outcome.job), 1.2, outcome.job)
 
 
-class WithoutTheProcessorController(LimitsTest):
-    """A host that keeps the cpu controller to itself."""
+class Disks(LimitsTest):
+    """`sandbox.io`, with the guest's own disk below the directory that jobs see."""
+
+    DIRECTORY = "/var/tmp/jobs-files"
+    SECOND_DISK = "/dev/vdb"
+    LEAST_SECONDS = 2.5     # of four, at what is allowed in one; the first second's comes at once
+
+    @classmethod
+    def make_commands(cls):
+        os.mkdir(cls.DIRECTORY)
+        cls.addClassCleanup(shutil.rmtree, cls.DIRECTORY)
+        shutil.chown(cls.DIRECTORY, "daemon")
+        device = os.stat(cls.DIRECTORY).st_dev
+        cls.number = f"{os.major(device)}:{os.minor(device)}"
+        cls.disk = "/dev/" + os.path.basename(os.path.realpath(f"/sys/dev/block/{cls.number}"))
+        subprocess.run(["addpart", cls.SECOND_DISK, "1", "2048", "2048"], check=True)
+        cls.addClassCleanup(subprocess.run, ["delpart", cls.SECOND_DISK, "1"], check=True)
+
+        def command(disks, **more):
+            sandbox = {"write": [cls.DIRECTORY], **({"io": disks} if disks else {})}
+            return {**SHELL, "user": "daemon", "workdir": cls.DIRECTORY, "sandbox": sandbox, **more}
+        return {"show": SHELL, "free": command({}),
+                "write": command({cls.DIRECTORY: {"write": "1MiB"}}),
+                "read": command({cls.DIRECTORY: {"read": "1MiB"}}),
+                "ops": command({cls.disk: {"read_ops": 20, "write_ops": 20}}),
+                "all": command({cls.disk: {"read": "20MiB", "write": "5MiB", "read_ops": 100, "write_ops": 50}}),
+                "part": command({cls.SECOND_DISK + "1": {"write_ops": 7}}),
+                "held": command({cls.DIRECTORY: {"write": "16KiB"}}, timeout="3s", grace="0s"),
+                "nowhere": command({"/dev/shm": {"write": "1MiB"}}),
+                "twice": command({cls.disk: {"write": "1MiB"}, cls.DIRECTORY: {"read": "1MiB"}})}
+
+    def run_well(self, command, text):
+        outcome = self.instance.run(command, {"text": text})
+        self.assertEqual((outcome.state, outcome.job["degraded"]), ("succeeded", []), outcome)
+        return outcome
+
+    def assert_waits(self, command, text):
+        """For the disk, and without the limit less."""
+        limited = self.run_well(command, text).job["usage"]["wall"]
+        self.assertGreater(limited, self.LEAST_SECONDS)
+        self.assertLess(self.run_well("free", text).job["usage"]["wall"], limited)
+
+    def test_the_limits_stand_before_the_first_process(self):
+        second = read("/sys/block", os.path.basename(self.SECOND_DISK), "dev")
+        for command, limits in (("write", f"{self.number} rbps=max wbps=1048576 riops=max wiops=max"),
+                                ("all", f"{self.number} rbps=20971520 wbps=5242880 riops=100 wiops=50"),
+                                ("part", f"{second} rbps=max wbps=max riops=max wiops=7"), ("free", "")):
+            with self.subTest(command):
+                job = self.instance.submit(command, {"text": "exec sleep 1000"})
+                self.assertEqual(read(self.group_of(job["id"]), "io.max"), limits)
+                self.instance.request("POST", f"/v1/jobs/{job['id']}/cancel", {})
+                self.instance.wait(job["id"], PATIENCE_SECONDS)
+
+    def test_in_the_same_time_less_is_written_than_without_a_limit(self):
+        text = "timeout 6 dd if=/dev/zero of=file bs=64k count=1024 oflag=direct; stat -c %s file && rm file"
+        limited, free = (int(self.run_well(command, text).stdout) for command in ("write", "free"))
+        self.assertGreater(limited, 0)
+        self.assertGreater(free, 3 * limited)
+
+    def test_who_writes_through_the_cache_waits_for_the_disk(self):
+        self.assert_waits("write", "dd if=/dev/zero of=cached bs=256k count=16 conv=fsync && rm cached")
+
+    def test_who_reads_from_the_disk_waits(self):
+        path = os.path.join(self.DIRECTORY, "file")
+        subprocess.run(["dd", "if=/dev/zero", f"of={path}", "bs=256k", "count=16", "conv=fsync", "status=none"], check=True)
+        self.assert_waits("read", "dd if=file of=/dev/null bs=256k iflag=direct")
+        self.assert_waits("ops", "dd if=file of=/dev/null bs=4k count=80 iflag=direct")
+
+    def test_who_writes_often_waits(self):
+        self.assert_waits("ops", "dd if=/dev/zero of=small bs=4k count=80 oflag=direct && rm small")
+
+    def test_who_waits_for_a_disk_is_killed_all_the_same(self):
+        outcome = self.instance.run("held", {"text": "exec dd if=/dev/zero of=held bs=4M count=1 oflag=direct"})
+        self.assertEqual(outcome.reason, "timed_out", outcome)
+        self.assertTrue(wait_until(lambda: self.jobs_groups() == [], PATIENCE_SECONDS), "at that pace it waits for four minutes")
+
+    def test_what_is_no_disk_keeps_its_command_from_running_and_no_other(self):
+        for command, path in (("nowhere", "/dev/shm"), ("twice", self.DIRECTORY)):
+            with self.subTest(command):
+                outcome = self.instance.run(command, {"text": "echo ran"})
+                self.assertEqual((outcome.reason, outcome.stdout), ("launch_failed", b""), outcome)
+                self.assertIn(f"'{path}' led to no disk", outcome.job["end"]["message"])
+        self.assertEqual(self.instance.run("free", {"text": "echo ran"}).stdout, b"ran\n")
+        log = self.instance.log()
+        self.assertIn("command 'nowhere' cannot run: sandbox.io: '/dev/shm' lies on no single disk", log)
+        self.assertIn(f"command 'twice' cannot run: sandbox.io: '{self.disk}' and '{self.DIRECTORY}' are the same disk", log)
+
+
+class WithoutOneController:
+    """A host that keeps a controller to itself which only some commands need."""
+
+    controller, limit = None, None
 
     @classmethod
     def setUpClass(cls):
-        write("-cpu", ROOT, "cgroup.subtree_control")
-        cls.addClassCleanup(write, "+cpu", ROOT, "cgroup.subtree_control")
+        write("-" + cls.controller, ROOT, "cgroup.subtree_control")
+        cls.addClassCleanup(write, "+" + cls.controller, ROOT, "cgroup.subtree_control")
         super().setUpClass()
 
     @classmethod
     def make_commands(cls):
-        half = {**SHELL, "sandbox": {"cpus": 0.5}}
-        return {"show": SHELL, "half": half, "content": {**half, "degrade": ["cgroup-cpu"]}}
+        limited = {**SHELL, "sandbox": cls.limit}
+        return {"show": SHELL, "limited": limited, "content": {**limited, "degrade": ["cgroup-" + cls.controller]}}
 
     def test_a_job_with_a_limit_is_refused_and_told_what_is_missing(self):
-        outcome = self.instance.run("half", {"text": "echo ran"})
+        outcome = self.instance.run("limited", {"text": "echo ran"})
         self.assertEqual((outcome.reason, outcome.stdout), ("launch_failed", b""), outcome)
-        self.assertIn("no cgroup v2 cpu controller", outcome.job["end"]["message"])
-        self.assertIn("degrade: [cgroup-cpu]", outcome.job["end"]["message"])
+        self.assertIn(f"no cgroup v2 {self.controller} controller", outcome.job["end"]["message"])
+        self.assertIn(f"degrade: [cgroup-{self.controller}]", outcome.job["end"]["message"])
 
     def test_a_job_without_one_needs_no_controller(self):
         outcome = self.instance.run("show", {"text": "echo ran"})
@@ -286,7 +377,15 @@ class WithoutTheProcessorController(LimitsTest):
 
     def test_a_command_that_accepts_that_runs_and_its_report_says_so(self):
         outcome = self.instance.run("content", {"text": "echo ran"})
-        self.assertEqual((outcome.stdout, outcome.job["degraded"]), (b"ran\n", ["cgroup-cpu"]), outcome)
+        self.assertEqual((outcome.stdout, outcome.job["degraded"]), (b"ran\n", ["cgroup-" + self.controller]), outcome)
+
+
+class WithoutTheProcessorController(WithoutOneController, LimitsTest):
+    controller, limit = "cpu", {"cpus": 0.5}
+
+
+class WithoutTheDiskController(WithoutOneController, LimitsTest):
+    controller, limit = "io", {"io": {"/var/tmp": {"write": "1MiB"}}}
 
 
 class WithoutAController(LimitsTest):

@@ -106,6 +106,13 @@ struct identity {
 
 enum stop_or_discard { OUTPUT_KILL, OUTPUT_DISCARD };
 
+/* What jobs may read from a disk and write to it in a second, all of a job's processes together; 0 for no limit. */
+struct disk_limit {
+    char path[PATH_MAX_BYTES]; /* of the disk, or of what lies on it */
+    uint64_t device;           /* found by the bootstrap; 0 when the path leads to no disk */
+    uint64_t read_bytes, write_bytes, reads, writes;
+};
+
 /* A value that is passed on, as it stands in the configuration. What kind of value it becomes, the target's rule says. */
 struct pass {
     char name[NAME_MAX_BYTES]; /* the target's parameter */
@@ -168,6 +175,8 @@ struct command {
     uint32_t cpu_thousandths; /* of a processor, all of them together at any time; 0 for no limit */
     uint64_t memory_max_bytes, tmp_max_bytes, output_max_bytes;
     uint32_t pids_max;
+    struct disk_limit *disks;
+    uint32_t disk_count;
     uint8_t output_when_full;  /* enum stop_or_discard */
     uint32_t degrade;          /* enum degrade: what the owner accepts to be missing */
     uint32_t landlock_abi_min; /* below it the job is refused; at least 2 */
@@ -213,6 +222,10 @@ struct policy {
     struct filter *filters;
     uint32_t filter_count;
 };
+
+#define DISK_COUNT_MAX      8 /* of one command */
+#define DISK_OPS_MAX        1000000000u
+#define DISK_RATE_MAX_BYTES (1024ull * 1024 * 1024 * 1024)
 
 #ifndef ACCOUNT_NONE
 #define ACCOUNT_NONE UINT32_MAX

@@ -126,6 +126,24 @@ Test(config, tells_wrong_keys_shapes_and_units)
           "c.yaml:4:21: commands.x.sandbox.cpus: must be between 0.01 and 1024\n" },
         { COMMAND("    sandbox: {cpus: 1024.001}\n"),
           "c.yaml:4:21: commands.x.sandbox.cpus: must be between 0.01 and 1024\n" },
+        { COMMAND("    sandbox: {io: {vda: {read: 1MiB}}}\n"),
+          "c.yaml:4:20: commands.x.sandbox.io.vda: 'vda' is no name here: a path from the root on in its shortest "
+          "form, of a disk or of what lies on it, such as /srv/data\n" },
+        { COMMAND("    sandbox: {io: {/dev/../srv: {read: 1MiB}}}\n"),
+          "c.yaml:4:20: commands.x.sandbox.io./dev/../srv: '/dev/../srv' is no name here: a path from the root on in "
+          "its shortest form, of a disk or of what lies on it, such as /srv/data\n" },
+        { COMMAND("    sandbox: {io: {/srv: {}}}\n"),
+          "c.yaml:4:20: commands.x.sandbox.io./srv: limits nothing; write {read: 20MiB, write: 5MiB}, or one of "
+          "them\n" },
+        { COMMAND("    sandbox: {io: {/srv: 1MiB}}\n"),
+          "c.yaml:4:26: commands.x.sandbox.io./srv: must be a map of keys, not a text; write /srv: {read: 20MiB, "
+          "write: 5MiB}\n" },
+        { COMMAND("    sandbox: {io: {/srv: {read: 1}}}\n"),
+          "c.yaml:4:33: commands.x.sandbox.io./srv.read: 1 has no unit; write 1MiB (or B, KiB, GiB, TiB)\n" },
+        { COMMAND("    sandbox: {io: {/srv: {write: 1B}}}\n"),
+          "c.yaml:4:34: commands.x.sandbox.io./srv.write: must be between 4KiB and 1TiB\n" },
+        { COMMAND("    sandbox: {io: {/srv: {write_ops: 0}}}\n"),
+          "c.yaml:4:38: commands.x.sandbox.io./srv.write_ops: must be between 1 and 1000000000\n" },
         { COMMAND("    signals: [SIGHUP]\n"), "c.yaml:4:15: commands.x.signals[0]: must be one of HUP, INT, QUIT, ILL, "
                                               "TRAP, ABRT, BUS, FPE, KILL, USR1, SEGV, "
                                               "USR2, PIPE, ALRM, TERM, STKFLT, CHLD, CONT, STOP, TSTP, TTIN, TTOU, "

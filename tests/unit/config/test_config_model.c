@@ -325,6 +325,30 @@ Test(config, takes_processors_in_thousandths)
     config_free(config);
 }
 
+Test(config, knows_how_fast_disks_may_be_used)
+{
+    struct config *config = parse("commands:\n"
+                                  "  plain: {exec: [/bin/true]}\n"
+                                  "  x:\n"
+                                  "    exec: [/bin/true]\n"
+                                  "    sandbox: {io: {/srv/data: {read: 20MiB, write: 5MiB}, /dev/disk/by-id/nvme-a.1: "
+                                  "{write: 4KiB, read_ops: 100, write_ops: 1}}}\n");
+    const struct command *commands = config->policy->commands;
+    cr_expect_eq(commands[0].disk_count, 0);
+    cr_assert_eq(commands[1].disk_count, 2);
+    cr_expect_str_eq(commands[1].disks[0].path, "/srv/data");
+    cr_expect_eq(commands[1].disks[0].read_bytes, 20 << 20);
+    cr_expect_eq(commands[1].disks[0].write_bytes, 5 << 20);
+    cr_expect_eq(commands[1].disks[0].device, 0, "the bootstrap finds it");
+    cr_expect_str_eq(commands[1].disks[1].path, "/dev/disk/by-id/nvme-a.1");
+    cr_expect_eq(commands[1].disks[1].read_bytes, 0);
+    cr_expect_eq(commands[1].disks[1].write_bytes, 4096);
+    cr_expect_eq(commands[1].disks[1].reads, 100);
+    cr_expect_eq(commands[1].disks[1].writes, 1);
+    cr_expect_null(strstr(config->public_commands[1], "/srv/data"), "the host's paths are nobody's business");
+    config_free(config);
+}
+
 Test(config, knows_what_is_kept_of_a_job)
 {
     struct config *config = parse("commands:\n"

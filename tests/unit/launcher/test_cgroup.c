@@ -156,6 +156,57 @@ Test(cgroup, applies_the_limits_that_it_can, .init = begin, .fini = end)
     cr_expect_eq(cgroup_remove(parent, "job", &err), 0, "%s", err.text);
 }
 
+Test(cgroup, spells_limits_as_the_kernel_reads_them)
+{
+    static const struct {
+        uint32_t thousandths;
+        const char *line;
+    } shares[] = {
+        { 10, "1000 100000" }, { 500, "50000 100000" }, { 2500, "250000 100000" }, { 1024000, "102400000 100000" }
+    };
+    static const struct {
+        struct cgroup_disk disk;
+        const char *line;
+    } disks[] = {
+        { { 254, 0, { 20 << 20, 5 << 20, 0, 0 } }, "254:0 rbps=20971520 wbps=5242880 riops=max wiops=max" },
+        { { 8, 16, { 0, 0, 7, 8 } }, "8:16 rbps=max wbps=max riops=7 wiops=8" },
+        { { UINT32_MAX, UINT32_MAX, { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } },
+          "4294967295:4294967295 rbps=18446744073709551615 wbps=18446744073709551615 riops=18446744073709551615 "
+          "wiops=18446744073709551615" },
+    };
+    char line[CGROUP_LINE_BYTES];
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++)
+        cr_expect_str_eq(cgroup_cpu_line(shares[i].thousandths, line), shares[i].line);
+    for (size_t i = 0; i < sizeof disks / sizeof disks[0]; i++)
+        cr_expect_str_eq(cgroup_disk_line(&disks[i].disk, line), disks[i].line);
+}
+
+/* With a plain file in the kernel's place, where each line that is written replaces the beginning. */
+Test(cgroup, takes_limits_of_disks_away_and_may_have_none)
+{
+    static const char limits[] =
+        "254:0 rbps=max wbps=65536 riops=max wiops=7\n8:16 rbps=1 wbps=max riops=max wiops=max\n";
+    static const char lifted[] = "8:16 rbps=max wbps=max riops=max wiops=max";
+    char directory[] = "/tmp/sallyport-cgroup.XXXXXX", text[sizeof lifted] = "";
+    struct cgroup group;
+    struct error err = { 0 };
+    cgroup_none(&group);
+    cr_assert_not_null(mkdtemp(directory));
+    group.directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_expect_eq(cgroup_lift_disks(&group, &err), 0, "there is nothing to take away without the controller");
+    int fd = openat(group.directory, "io.max", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    cr_expect_eq(cgroup_lift_disks(&group, &err), 0, "%s", err.text);
+    cr_expect_eq(read(fd, text, 1), 0, "nothing was limited, and '%s' was written", text);
+    cr_assert_gt(write(fd, limits, sizeof limits - 1), 0);
+    cr_expect_eq(cgroup_lift_disks(&group, &err), 0, "%s", err.text);
+    cr_assert_gt(pread(fd, text, sizeof text - 1, 0), 0);
+    cr_expect_str_eq(text, lifted);
+    close(fd);
+    unlinkat(group.directory, "io.max", 0);
+    cgroup_close(&group);
+    rmdir(directory);
+}
+
 Test(cgroup, reads_numbers_by_their_whole_key)
 {
     static const char text[] = "low 1\noom 2\noom_kill 3\noom_group_kill 4\nmax 18446744073709551615\n";

@@ -115,6 +115,26 @@ Test(degrade, asks_for_the_cpu_controller_only_where_processors_are_limited)
     cr_expect_eq(degrade_needed(&host, &command), 0);
 }
 
+Test(degrade, asks_for_the_io_controller_only_where_disks_are_limited)
+{
+    struct setting_launcher host = { .has_cgroup = true,
+                                     .controllers = ALL_CONTROLLERS & ~(uint32_t)CONTROLLER_IO,
+                                     .landlock_abi = 7 };
+    struct disk_limit disk = { .path = "/dev/vda", .write_bytes = 4096 };
+    struct command command = { .landlock_abi_min = 2, .disks = &disk, .disk_count = 1 };
+    char text[ERROR_TEXT_MAX_BYTES] = "";
+    cr_expect_eq(degrade_needed(&host, &command), DEGRADE_CGROUP_IO);
+    degrade_explain(&host, &command, DEGRADE_CGROUP_IO, text, sizeof text);
+    cr_expect_str_eq(text,
+                     "this host gives no cgroup v2 io controller: delegate one, or accept jobs without disk control "
+                     "with `degrade: [cgroup-io]`");
+    command.disk_count = 0;
+    cr_expect_eq(degrade_needed(&host, &command), 0);
+    host.controllers = ALL_CONTROLLERS;
+    command.disk_count = 1;
+    cr_expect_eq(degrade_needed(&host, &command), 0);
+}
+
 Test(degrade, explains_the_first_feature_that_is_missing_and_not_accepted)
 {
     struct setting_launcher host = { .has_single_id = true };

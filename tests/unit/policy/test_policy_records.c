@@ -59,6 +59,10 @@ static struct policy *rich_policy(void)
     sample_texts(&command->artifacts, &command->artifact_count, (const char *const[]){ "out/*", "b", NULL });
     command->artifacts_max_bytes = 6000;
     command->cpu_thousandths = 2500;
+    command->disks = calloc(2, sizeof *command->disks);
+    command->disk_count = 2;
+    command->disks[0] = (struct disk_limit){ "/dev/vda", 0xfe00, 1 << 20, 0, 0, 900 };
+    command->disks[1] = (struct disk_limit){ "/srv/data", 0xfe10, 0, 1 << 22, 800, 0 };
     command->account = 0;
     command->signals = 1u << 14;
     strcpy(command->program, "/usr/bin/deploy");
@@ -103,6 +107,13 @@ Test(policy_records, come_back_as_they_were_written)
     cr_expect_str_eq(command->artifacts[1], "b");
     cr_expect_eq(command->artifacts_max_bytes, 6000);
     cr_expect_eq(command->cpu_thousandths, 2500);
+    cr_assert_eq(command->disk_count, 2);
+    cr_expect_str_eq(command->disks[1].path, "/srv/data");
+    cr_expect_eq(command->disks[1].device, 0xfe10);
+    cr_expect_eq(command->disks[0].read_bytes, 1 << 20);
+    cr_expect_eq(command->disks[1].write_bytes, 1 << 22);
+    cr_expect_eq(command->disks[1].reads, 800);
+    cr_expect_eq(command->disks[0].writes, 900);
     cr_expect_eq(again->filters[0].program[3], 0x42);
     cr_expect_eq(command->params[4].rule.file_max_bytes, 4096);
     cr_expect_eq(command->files_max_bytes, 8192);
