@@ -45,6 +45,7 @@ struct front {
     unsigned gzips;           /* answers that are being compressed */
     unsigned searches;        /* requests that look through output */
     uint64_t uploads_bytes;   /* of large bodies that are held or on their way */
+    uint64_t bodies_bytes;    /* of the others that are held, but for the first bytes of each */
     struct http_counts counts;
     unsigned scrapes;         /* texts of metrics that were not taken yet */
     struct msg_status status; /* what the keeper said last */

@@ -85,7 +85,7 @@ static void refuse_wire(struct request *request, enum wire_fault fault)
 {
     struct problem problem;
     problem_init(&problem, wire_fault_code(fault), "%s", wire_fault_detail(fault));
-    if (fault == WIRE_NO_ROOM)
+    if (fault == WIRE_NO_ROOM || fault == WIRE_NO_ROOM_FOR_UPLOAD)
         problem.retry_after_s = UPLOADS_RETRY_AFTER_S;
     request->lingers = true;
     request_problem(request, &problem);

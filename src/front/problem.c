@@ -60,6 +60,7 @@ static const struct kind {
     { "draining", 503, "The service takes no new jobs" },
     { "store-full", 503, "There is no room for another record" },
     { "uploads-full", 503, "Too many large bodies at once" },
+    { "bodies-full", 503, "Too many bodies at once" },
     { "launcher-down", 503, "The launcher is not there" },
     { "keeper-down", 503, "The keeper is not there" },
     { "reloading", 503, "A new configuration is being taken over" },
