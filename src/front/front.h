@@ -13,6 +13,7 @@
 #include "sallyport/proto/channel.h"
 #include "sallyport/proto/messages.h"
 
+#include "crowd.h"
 #include "guard.h"
 #include "http_counts.h"
 #include "keeper_ask.h"
@@ -40,6 +41,8 @@ struct front {
     unsigned unbound_count;
     struct public_settings settings;
     struct guards guards; /* one for each connection */
+    struct crowd crowd;
+    uint64_t crowd_told_ms; /* when the log last said that an address had too many */
     struct asks asks;
     struct request *requests; /* every open one */
     unsigned gzips;           /* answers that are being compressed */

@@ -21,6 +21,9 @@
 #include <event2/event.h>
 #include <event2/http.h>
 
+#include "sallyport/base/clock.h"
+#include "sallyport/base/log.h"
+
 #include "arrival.h"
 #include "front.h"
 #include "http.h"
@@ -33,6 +36,7 @@
 #define BODY_STEP_S             15
 #define BODY_STEP_LEAST_BYTES   (15 * 1024)            /* what must come in each such step */
 #define BODY_FREE_BYTES         REQUEST_HEAD_MAX_BYTES /* of each body, that nobody else must leave room for */
+#define CROWD_TELL_MS           10000
 #define LINGER_MAX_S            2
 #define EARLY_MAX_BYTES         REQUEST_HEAD_MAX_BYTES /* what may wait behind a request in flight */
 #define REFUSED_PATH            "/.refused/"
@@ -45,6 +49,7 @@ struct guard {
     struct bufferevent *bev;    /* a reference */
     struct evbuffer_cb_entry *watcher;
     struct arrival arrival;               /* of the next request; evhttp saw nothing of it */
+    struct crowd_member member;           /* of its address */
     struct evhttp_connection *connection; /* NULL until evhttp made it */
     struct event *deadline;
     struct request *request;
@@ -76,6 +81,7 @@ void guard_forget_body(struct guard *guard)
 
 static void guard_free(struct guard *guard)
 {
+    crowd_leave(&guard->member);
     guard_forget_body(guard);
     if (guard->watcher != NULL)
         evbuffer_remove_cb_entry(bufferevent_get_input(guard->bev), guard->watcher);
@@ -316,6 +322,30 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         break_later(guard);
 }
 
+/* False: the address has too many, which is told now and then. */
+static bool join_crowd(struct guard *guard)
+{
+    struct front *front = guard->front;
+    struct sockaddr_storage peer = { 0 };
+    socklen_t size = sizeof peer;
+    unsigned most = front->settings.address_connections_max;
+    if (getpeername(bufferevent_getfd(guard->bev), (struct sockaddr *)&peer, &size) < 0)
+        return false; /* it left already */
+    if (crowd_enter(&front->crowd, &guard->member, (struct sockaddr *)&peer, most))
+        return true;
+    char *host = NULL;
+    ev_uint16_t port = 0;
+    uint64_t now_ms = clock_monotonic_ms();
+    evhttp_connection_get_peer(guard->connection, &host, &port);
+    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
+        log_warn(
+            "address=%s has %u connections already, as many as server.connections_per_address allows; more are closed",
+            host != NULL ? host : "", most);
+    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
+        front->crowd_told_ms = now_ms;
+    return false;
+}
+
 /* evhttp made its connection behind guard_new(), in the same turn; or it could not, and let the bufferevent go. */
 static void adopt(struct guard *guard)
 {
@@ -328,7 +358,10 @@ static void adopt(struct guard *guard)
     }
     guard->connection = arg;
     evhttp_connection_set_closecb(guard->connection, on_closed, guard);
-    set_deadline(guard, IDLE_MAX_S);
+    if (join_crowd(guard))
+        set_deadline(guard, IDLE_MAX_S);
+    else
+        evhttp_connection_free(guard->connection);
 }
 
 /* The client is slow; whether it still is one, and no way to hold a connection. */

@@ -174,6 +174,10 @@ static void add_common_headers(struct request *request, const char *content_type
 {
     request_add_header(request, "X-Request-Id", request->id);
     request_add_header(request, "X-Content-Type-Options", "nosniff");
+    request_add_header(request, "Content-Security-Policy",
+                       "default-src 'none'; frame-ancestors 'none'; worker-src 'none'; sandbox");
+    request_add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
+    request_add_header(request, "Referrer-Policy", "no-referrer");
     request_add_header(request, "Cache-Control", "no-store, no-transform");
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);

@@ -133,13 +133,22 @@ static enum method_body method_body(struct part method)
     return METHOD_UNKNOWN;
 }
 
-/* The path itself is path.c's to judge; here only what could move its borders. "/." is ours (guard.c). */
+/* The path itself is path.c's to judge; here only what could move its borders. "/." is ours (guard.c), and behind "//" evhttp
+ * looks for a host. */
 static bool target_is_plain(struct part target)
 {
     for (size_t i = 0; i < target.size; i++)
         if (target.at[i] <= 0x20 || target.at[i] >= 0x7f || target.at[i] == '#')
             return false;
-    return target.size > 0 && target.at[0] == '/' && !(target.size > 1 && target.at[1] == '.');
+    bool has_second = target.size > 1 && (target.at[1] == '.' || target.at[1] == '/');
+    return target.size > 0 && target.at[0] == '/' && !has_second;
+}
+
+/* Some version, whether or not it is spoken here. */
+static bool is_version(struct part version)
+{
+    return version.size == 8 && memcmp(version.at, "HTTP/", 5) == 0 && version.at[5] >= '0' && version.at[5] <= '9' &&
+           version.at[6] == '.' && version.at[7] >= '0' && version.at[7] <= '9';
 }
 
 struct request_line {
@@ -159,9 +168,11 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
     struct part version = { last + 1, (size_t)(end - last - 1) };
     if (!is_token(method))
         return WIRE_REQUEST_LINE;
-    ret_line->is_old = version.size == 8 && memcmp(version.at, "HTTP/1.0", 8) == 0;
-    if (!ret_line->is_old && !(version.size == 8 && memcmp(version.at, "HTTP/1.1", 8) == 0))
-        return version.size == 8 && memcmp(version.at, "HTTP/", 5) == 0 ? WIRE_VERSION : WIRE_REQUEST_LINE;
+    if (!is_version(version))
+        return WIRE_REQUEST_LINE;
+    ret_line->is_old = memcmp(version.at, "HTTP/1.0", 8) == 0;
+    if (!ret_line->is_old && memcmp(version.at, "HTTP/1.1", 8) != 0)
+        return WIRE_VERSION;
     if (target.size > TARGET_MAX_BYTES)
         return WIRE_TARGET_TOO_LONG;
     if (!target_is_plain(target))
