@@ -34,19 +34,43 @@ static void check_head(const char *data, size_t size)
         memmem(data, size - 4, "\r\n\r\n", 4) != NULL)
         abort();
     if ((head.body == WIRE_BODY_LENGTH) != (head.length > 0) || head.length > 1000 ||
-        (head.needs_length && head.body != WIRE_BODY_NONE))
+        (head.body != WIRE_BODY_NONE && !head.may_have_body))
         abort();
+    size_t at = 0;
+    for (unsigned i = 0; i < head.body_line_count; i++) {
+        const struct wire_line *line = &head.body_lines[i];
+        if (line->at < at || line->at + line->size > size - 2 || data[line->at + line->size - 1] != '\n')
+            abort();
+        at = line->at + line->size;
+    }
+}
+
+/* What was taken, and a sum of the data that was in it. */
+static size_t take(struct wire_chunks *chunks, const char *bytes, size_t size, bool *ret_is_fine, uint64_t *sum)
+{
+    size_t taken = 0, data_size, step;
+    *ret_is_fine = true;
+    do {
+        step = wire_take_chunk(chunks, bytes + taken, size - taken, &data_size, ret_is_fine);
+        if (data_size > step || step > size - taken)
+            abort();
+        taken += step;
+        for (size_t i = taken - data_size; i < taken; i++)
+            *sum = *sum * 31 + (unsigned char)bytes[i] + 1;
+    } while (step > 0 && *ret_is_fine);
+    return taken;
 }
 
 static void check_chunks(const char *data, size_t size, size_t cut)
 {
     struct wire_chunks whole = { 0 }, parts = { 0 };
+    uint64_t whole_sum = 0, parts_sum = 0;
     bool whole_is_fine, parts_are_fine;
-    size_t taken = wire_take_chunks(&whole, data, size, &whole_is_fine);
-    size_t again = wire_take_chunks(&parts, data, cut, &parts_are_fine);
+    size_t taken = take(&whole, data, size, &whole_is_fine, &whole_sum);
+    size_t again = take(&parts, data, cut, &parts_are_fine, &parts_sum);
     if (parts_are_fine && again == cut)
-        again += wire_take_chunks(&parts, data + cut, size - cut, &parts_are_fine);
-    if (taken != again || whole_is_fine != parts_are_fine || whole.state != parts.state || taken > size)
+        again += take(&parts, data + cut, size - cut, &parts_are_fine, &parts_sum);
+    if (taken != again || whole_is_fine != parts_are_fine || whole.state != parts.state || whole_sum != parts_sum)
         abort();
 }
 

@@ -26,6 +26,11 @@
 #define STREAM_IDLE_READER_MS     60000
 #define STREAM_CHUNK_BYTES        (256 * 1024) /* what one reader may hold in memory at a time */
 
+/* --- whom the API knows before it asks who calls -------------------------------------------------------------- */
+#define API_HOST_COUNT_MAX          64
+#define API_ORIGIN_COUNT_MAX        32
+#define ADDRESS_CONNECTIONS_DEFAULT 512 /* one address'; behind it may stand a proxy with many users */
+
 /* Parts of multipart/form-data that are no file: the JSON document, and standard input. */
 #define PART_JOB   "job"
 #define PART_STDIN "stdin"
@@ -33,6 +38,8 @@
 /* --- names ------------------------------------------------------------------------------------------------ */
 #define NAME_MAX_BYTES       64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
 #define ADDRESS_MAX_BYTES    64   /* a numeric address with its port */
+#define HOST_NAME_MAX_BYTES  254  /* RFC 1035 section 2.3.4, and the closing NUL */
+#define ORIGIN_MAX_BYTES     268  /* "https://", a host and a port */
 #define REASON_MAX_BYTES     256  /* a sentence for people */
 #define ERROR_TEXT_MAX_BYTES 512  /* what struct error holds */
 #define PATH_MAX_BYTES       1024 /* any path that the configuration names */

@@ -25,8 +25,20 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
                        struct error *err)
 {
     (void)bootstrap;
-    struct setting_front front = { .max_wait_ms = config->max_wait_ms, .version = SALLYPORT_VERSION };
+    struct setting_front front = { .max_wait_ms = config->max_wait_ms,
+                                   .address_connections_max = config->address_connections_max,
+                                   .version = SALLYPORT_VERSION };
     int done = add(file, SETTING_FRONT, &front, err);
+    for (uint32_t i = 0; i < config->host_count && done == 0; i++) {
+        struct setting_host host;
+        memcpy(host.name, config->hosts[i], sizeof host.name);
+        done = add(file, SETTING_HOST, &host, err);
+    }
+    for (uint32_t i = 0; i < config->origin_count && done == 0; i++) {
+        struct setting_origin origin;
+        memcpy(origin.origin, config->origins[i], sizeof origin.origin);
+        done = add(file, SETTING_ORIGIN, &origin, err);
+    }
     for (uint32_t i = 0; i < config->policy->command_count && done == 0; i++) {
         struct setting_public_command command = { .mode = config->command_modes[i] };
         memcpy(command.name, config->policy->commands[i].name, sizeof command.name);

@@ -12,6 +12,7 @@
 #include "dates.h"
 #include "follows.h"
 #include "identities.h"
+#include "hosts.h"
 #include "listeners.h"
 #include "notices.h"
 #include "public.h"
@@ -70,6 +71,7 @@ static void take_server(struct reading *reading)
     const struct server_draft *draft = &reading->server;
     struct config *config = reading->config;
     config->max_wait_ms = (uint32_t)draft->max_wait_ms;
+    config->address_connections_max = (uint32_t)draft->address_connections_max;
     config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
 #if SALLYPORT_TEST_SWITCHES
     config->test_clock_speed = (uint32_t)draft->test_clock_speed;
@@ -149,6 +151,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         validate(reading);
         take_server(reading);
         listeners_take(reading);
+        hosts_take(reading);
         identities_check(reading);
         follows_resolve(reading);
         notices_take(reading);

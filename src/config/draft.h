@@ -31,8 +31,10 @@ struct quota_draft {
 };
 
 struct server_draft {
-    const json_t *listen;       /* texts */
-    const char *metrics_listen; /* NULL: none */
+    const json_t *listen;          /* texts */
+    const json_t *hosts, *origins; /* texts */
+    const char *metrics_listen;    /* NULL: none */
+    uint64_t address_connections_max;
     uint64_t max_wait_ms, shutdown_grace_ms;
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;

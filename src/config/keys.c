@@ -74,6 +74,21 @@ const struct key keys[] = {
       .hint = "[\"127.0.0.1:8417\", unix:/run/sallyport/api.sock]",
       .help = "Where the API listens: numeric `\"ADDRESS:PORT\"`, `\"[IPv6]:PORT\"` or `unix:/PATH`; one, or a "
               "list." },
+    { "server.hosts", KEY_TEXTS, NODE_AT(struct server_draft, hosts), .most = API_HOST_COUNT_MAX, .fallback = "[]",
+      .hint = "[jobs.example.org]",
+      .help =
+          "Names that the API is asked under, as clients write them into the Host header; other names get 421, so that "
+          "no web page reaches us by a name of its own. Numeric addresses and `localhost` need no entry." },
+    { "server.origins", KEY_TEXTS, NODE_AT(struct server_draft, origins), .most = API_ORIGIN_COUNT_MAX,
+      .fallback = "[]", .hint = "[\"https://dash.example.org\"]",
+      .help = "Sites whose pages may use the API from a browser (CORS). Acting requests of other sites' pages are "
+              "refused with "
+              "403 `cross-site`." },
+    { "server.connections_per_address", KEY_INT, NUMBER_AT(struct server_draft, address_connections_max), .least = 1,
+      .most = 65536, .fallback = "512",
+      .help =
+          "Connections of one address at once (of IPv6: of one /64); more are closed. A proxy in front is one address. "
+          "Unix sockets are not counted." },
     { "server.max_wait", KEY_DURATION, NUMBER_AT(struct server_draft, max_wait_ms), .least = SECOND_MS,
       .most = 3600 * SECOND_MS, .fallback = "55s",
       .help = "The longest that one request may wait for a job. Proxies often give up at 60 s." },

@@ -13,6 +13,7 @@
 #include "sallyport/proto/channel.h"
 #include "sallyport/proto/messages.h"
 
+#include "crowd.h"
 #include "guard.h"
 #include "http_counts.h"
 #include "keeper_ask.h"
@@ -40,11 +41,14 @@ struct front {
     unsigned unbound_count;
     struct public_settings settings;
     struct guards guards; /* one for each connection */
+    struct crowd crowd;
+    uint64_t crowd_told_ms; /* when the log last said that an address had too many */
     struct asks asks;
     struct request *requests; /* every open one */
     unsigned gzips;           /* answers that are being compressed */
     unsigned searches;        /* requests that look through output */
     uint64_t uploads_bytes;   /* of large bodies that are held or on their way */
+    uint64_t bodies_bytes;    /* of the others that are held, but for the first bytes of each */
     struct http_counts counts;
     unsigned scrapes;         /* texts of metrics that were not taken yet */
     struct msg_status status; /* what the keeper said last */

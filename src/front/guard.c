@@ -1,8 +1,8 @@
 /*
- * How a connection goes: on_input takes what was read out of evhttp's reach, feed() gives back what is right. When a request
- * is whole the guard is BUSY, and what comes early waits; on_answered looks at it. A refusal ends in LINGERING: nothing is
- * said any more, and what the client still sends is thrown away for a moment, so that its own reset does not overtake our
- * answer.
+ * How a connection goes: on_input takes what was read out of evhttp's reach, feed() gives back whole requests of one form: a
+ * head that tells the length of its body, and the body. Then the guard is BUSY, and what comes early waits; on_answered looks
+ * at it. A refusal ends in LINGERING: nothing is said any more, and what the client still sends is thrown away for a moment,
+ * so that its own reset does not overtake our answer.
  *
  * Three facts of libevent 2.1.12 carry this. The callback of the input buffer runs inside the socket's read, before evhttp's.
  * bufferevent_getcb() gives evhttp's connection, once evhttp made it. And a reference that we hold keeps the bufferevent
@@ -21,6 +21,10 @@
 #include <event2/event.h>
 #include <event2/http.h>
 
+#include "sallyport/base/clock.h"
+#include "sallyport/base/log.h"
+
+#include "arrival.h"
 #include "front.h"
 #include "http.h"
 #include "request.h"
@@ -29,6 +33,10 @@
 #define HEAD_MAX_S              15
 #define BODY_MAX_S              60
 #define LARGE_LEAST_BYTES_PER_S (256 * 1024) /* a large body has so much more time */
+#define BODY_STEP_S             15
+#define BODY_STEP_LEAST_BYTES   (15 * 1024)            /* what must come in each such step */
+#define BODY_FREE_BYTES         REQUEST_HEAD_MAX_BYTES /* of each body, that nobody else must leave room for */
+#define CROWD_TELL_MS           10000
 #define LINGER_MAX_S            2
 #define EARLY_MAX_BYTES         REQUEST_HEAD_MAX_BYTES /* what may wait behind a request in flight */
 #define REFUSED_PATH            "/.refused/"
@@ -40,17 +48,17 @@ struct guard {
     struct guard *next, **link; /* in its bucket */
     struct bufferevent *bev;    /* a reference */
     struct evbuffer_cb_entry *watcher;
-    struct evbuffer *pending;             /* read, and not yet let through */
+    struct arrival arrival;               /* of the next request; evhttp saw nothing of it */
+    struct crowd_member member;           /* of its address */
     struct evhttp_connection *connection; /* NULL until evhttp made it */
     struct event *deadline;
     struct request *request;
     enum guard_state state;
-    struct wire_scan scan;
-    struct wire_head head;
-    struct wire_chunks chunks;
-    uint64_t left;  /* of a body with a length */
-    uint64_t held;  /* of the front's uploads_bytes; 0: the body is none of the large ones */
-    bool is_broken; /* to be closed from the loop */
+    uint64_t *room;      /* which of the front's counts has `held` in it; NULL: none */
+    uint64_t held;       /* bytes of the body for which room was taken */
+    uint64_t arrived;    /* of the body when the step began */
+    unsigned steps_left; /* for the body to arrive in */
+    bool is_broken;      /* to be closed from the loop */
 };
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg); /* first at once, to find evhttp's connection */
@@ -65,19 +73,21 @@ static struct guard **bucket_of(struct front *front, const struct bufferevent *b
 
 void guard_forget_body(struct guard *guard)
 {
-    guard->front->uploads_bytes -= guard->held;
+    if (guard->room != NULL)
+        *guard->room -= guard->held;
+    guard->room = NULL;
     guard->held = 0;
 }
 
 static void guard_free(struct guard *guard)
 {
+    crowd_leave(&guard->member);
     guard_forget_body(guard);
     if (guard->watcher != NULL)
         evbuffer_remove_cb_entry(bufferevent_get_input(guard->bev), guard->watcher);
     if (guard->deadline != NULL)
         event_free(guard->deadline);
-    if (guard->pending != NULL)
-        evbuffer_free(guard->pending);
+    arrival_done(&guard->arrival);
     if (guard->link != NULL) {
         *guard->link = guard->next;
         if (guard->next != NULL)
@@ -93,10 +103,10 @@ int guard_new(struct front *front, struct bufferevent *bev)
     if (guard == NULL)
         return -ENOMEM;
     *guard = (struct guard){ .front = front, .bev = bev };
-    guard->pending = evbuffer_new();
+    int done = arrival_init(&guard->arrival);
     guard->deadline = evtimer_new(front->base, on_deadline, guard);
     guard->watcher = evbuffer_add_cb(bufferevent_get_input(bev), on_input, guard);
-    if (guard->pending == NULL || guard->deadline == NULL || guard->watcher == NULL) {
+    if (done < 0 || guard->deadline == NULL || guard->watcher == NULL) {
         guard_free(guard);
         return -ENOMEM;
     }
@@ -139,15 +149,6 @@ static void input_close(struct guard *guard, struct evbuffer *input)
     evbuffer_cb_set_flags(input, guard->watcher, EVBUFFER_CB_ENABLED);
 }
 
-static void let_through(struct guard *guard, size_t size)
-{
-    struct evbuffer *input = bufferevent_get_input(guard->bev);
-    input_open(guard, input);
-    if (evbuffer_remove_buffer(guard->pending, input, size) != (int)size)
-        break_later(guard);
-    input_close(guard, input);
-}
-
 static void say_instead(struct guard *guard, const char *text)
 {
     struct evbuffer *input = bufferevent_get_input(guard->bev);
@@ -161,52 +162,67 @@ static void refuse(struct guard *guard, enum wire_fault fault)
 {
     char text[96];
     snprintf(text, sizeof text, "GET " REFUSED_PATH "%u HTTP/1.1\r\nHost: refused\r\n\r\n", (unsigned)fault);
-    evbuffer_drain(guard->pending, evbuffer_get_length(guard->pending));
+    arrival_drop(&guard->arrival);
+    guard_forget_body(guard);
     set_deadline(guard, 0);
     guard->state = GUARD_REFUSING;
     say_instead(guard, text);
 }
 
-static void become_busy(struct guard *guard)
+/* evhttp gets the request, of which it saw nothing before. */
+static void let_through(struct guard *guard)
 {
+    struct evbuffer *input = bufferevent_get_input(guard->bev);
     set_deadline(guard, 0);
     guard->state = GUARD_BUSY;
+    input_open(guard, input);
+    int done = arrival_hand_over(&guard->arrival, input);
+    input_close(guard, input);
+    if (done < 0)
+        break_later(guard);
 }
 
-static void let_head_through(struct guard *guard, size_t size)
+/* Straight to the socket: all that was said before has left, and evhttp is to know nothing of it. */
+static void tell_to_go_on(struct guard *guard)
 {
-    if (guard->head.needs_length) {
-        let_through(guard, size - 2);
-        say_instead(guard, "Content-Length: 0\r\n\r\n");
-        evbuffer_drain(guard->pending, 2);
-    } else {
-        let_through(guard, size);
-    }
-    if (guard->head.body == WIRE_BODY_NONE) {
-        become_busy(guard);
-        return;
-    }
-    guard->state = GUARD_BODY;
-    guard->left = guard->head.length;
-    guard->chunks = (struct wire_chunks){ 0 };
-    set_deadline(guard, BODY_MAX_S + (unsigned)(guard->held / LARGE_LEAST_BYTES_PER_S));
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (send(bufferevent_getfd(guard->bev), text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof text - 1)
+        break_later(guard);
 }
 
-/*
- * A large body is an upload whose length is told. Room for all of it is taken before the first byte, so that many of them
- * cannot have all memory together.
- */
+static void begin_body(struct guard *guard)
+{
+    guard->state = GUARD_BODY;
+    guard->arrived = 0;
+    guard->steps_left = (BODY_MAX_S + (unsigned)(guard->held / LARGE_LEAST_BYTES_PER_S)) / BODY_STEP_S;
+    set_deadline(guard, BODY_STEP_S);
+    if (guard->arrival.head.awaits_go_on && arrival_body_size(&guard->arrival) == 0)
+        tell_to_go_on(guard);
+}
+
+/* Room for so much of the body, which is memory, so that many bodies cannot have all of it together. */
+static bool hold(struct guard *guard, uint64_t size, uint64_t max)
+{
+    if (size <= guard->held)
+        return true;
+    if (size - guard->held > max - *guard->room)
+        return false;
+    *guard->room += size - guard->held;
+    guard->held = size;
+    return true;
+}
+
+/* A large body is an upload whose length is told. Room for all of it is taken before the first byte. */
 static enum wire_fault judge_size(struct guard *guard)
 {
-    const struct wire_head *head = &guard->head;
+    const struct wire_head *head = &guard->arrival.head;
     struct front *front = guard->front;
     bool is_large = head->body == WIRE_BODY_LENGTH && head->length > HTTP_BODY_MAX_BYTES;
     if (is_large && !head->is_form)
         return WIRE_BODY_TOO_LARGE;
-    if (is_large && head->length > HTTP_UPLOADS_MAX_BYTES - front->uploads_bytes)
-        return WIRE_NO_ROOM;
-    guard->held = is_large ? head->length : 0;
-    front->uploads_bytes += guard->held;
+    guard->room = is_large ? &front->uploads_bytes : &front->bodies_bytes;
+    if (is_large && !hold(guard, head->length, HTTP_UPLOADS_MAX_BYTES))
+        return WIRE_NO_ROOM_FOR_UPLOAD;
     if (guard->connection != NULL) /* else evhttp's own bound stays, which is that of small bodies */
         evhttp_connection_set_max_body_size(guard->connection,
                                             (ev_ssize_t)(is_large ? HTTP_UPLOAD_MAX_BYTES : HTTP_BODY_MAX_BYTES));
@@ -216,62 +232,47 @@ static enum wire_fault judge_size(struct guard *guard)
 /* False: more must come, or nothing more will be taken. */
 static bool feed_head(struct guard *guard)
 {
-    size_t size = evbuffer_get_length(guard->pending), head_size = 0;
-    if (size > REQUEST_HEAD_MAX_BYTES + 1)
-        size = REQUEST_HEAD_MAX_BYTES + 1;
-    const char *data = (const char *)evbuffer_pullup(guard->pending, (ev_ssize_t)size);
     enum wire_fault fault = WIRE_FINE;
     if (guard->state == GUARD_IDLE) {
         guard->state = GUARD_HEAD;
-        guard->scan = (struct wire_scan){ 0 };
         set_deadline(guard, HEAD_MAX_S);
     }
-    int done = data != NULL ? wire_scan_head(&guard->scan, data, size, &head_size, &fault) : 0;
+    int done = arrival_read_head(&guard->arrival, &fault);
     if (done > 0)
-        fault = wire_parse_head(data, head_size, HTTP_UPLOAD_MAX_BYTES, &guard->head);
-    if (done > 0 && fault == WIRE_FINE)
         fault = judge_size(guard);
     if (fault != WIRE_FINE) {
         refuse(guard, fault);
         return false;
     }
-    if (done > 0)
-        let_head_through(guard, head_size);
+    if (done > 0 && guard->arrival.head.body == WIRE_BODY_NONE)
+        let_through(guard);
+    else if (done > 0)
+        begin_body(guard);
     return done > 0;
 }
 
 static bool feed_body(struct guard *guard)
 {
-    size_t size = evbuffer_get_length(guard->pending);
-    bool is_whole;
-    if (guard->head.body == WIRE_BODY_LENGTH) {
-        if (size > guard->left)
-            size = (size_t)guard->left;
-        if (guard->held > 0 && size < guard->left)
-            return false; /* evhttp would be asked to look at all of it again with each piece */
-        guard->left -= size;
-        is_whole = guard->left == 0;
-    } else {
-        bool is_fine = false;
-        const char *data = (const char *)evbuffer_pullup(guard->pending, -1);
-        if (data != NULL)
-            size = wire_take_chunks(&guard->chunks, data, size, &is_fine);
-        if (!is_fine) {
-            break_later(guard); /* evhttp has the head: there is no way left to say why */
-            return false;
-        }
-        is_whole = guard->chunks.state == CHUNK_DONE;
+    enum wire_fault fault = WIRE_FINE;
+    int done = arrival_read_body(&guard->arrival, HTTP_BODY_MAX_BYTES, &fault);
+    uint64_t size = arrival_body_size(&guard->arrival);
+    if (guard->room == &guard->front->bodies_bytes && size > BODY_FREE_BYTES && fault == WIRE_FINE &&
+        !hold(guard, size - BODY_FREE_BYTES, HTTP_BODIES_MAX_BYTES))
+        fault = WIRE_NO_ROOM;
+    if (fault != WIRE_FINE) {
+        refuse(guard, fault);
+        return false;
     }
-    let_through(guard, size);
-    if (is_whole)
-        become_busy(guard);
-    return true;
+    if (done > 0)
+        let_through(guard);
+    return done > 0;
 }
 
 static void feed(struct guard *guard)
 {
+    struct evbuffer *pending = guard->arrival.pending;
     bool goes_on = true;
-    while (goes_on && !guard->is_broken && evbuffer_get_length(guard->pending) > 0) {
+    while (goes_on && !guard->is_broken && evbuffer_get_length(pending) > 0) {
         switch (guard->state) {
         case GUARD_IDLE:
         case GUARD_HEAD:
@@ -282,40 +283,27 @@ static void feed(struct guard *guard)
             break;
         case GUARD_BUSY:
             /* Enough early bytes would hide that the client left, for its end stands behind them. */
-            if (evbuffer_get_length(guard->pending) > EARLY_MAX_BYTES)
+            if (evbuffer_get_length(pending) > EARLY_MAX_BYTES)
                 break_later(guard);
             goes_on = false;
             break;
         default:
-            evbuffer_drain(guard->pending, evbuffer_get_length(guard->pending));
+            arrival_drop(&guard->arrival);
             break;
         }
     }
 }
 
-/*
- * Of a large body the bytes are packed: each read has memory of its own, of which libevent 2.1.12 leaves half empty, and that
- * twice of every body is what would be held.
- */
-static bool pack(struct guard *guard, struct evbuffer *input)
-{
-    size_t size = evbuffer_get_length(input);
-    const unsigned char *data = evbuffer_pullup(input, -1);
-    return data != NULL && evbuffer_add(guard->pending, data, size) == 0 && evbuffer_drain(input, size) == 0;
-}
-
-/* Takes what was read out again. What was let through before, and waits for the rest of its body, stays. */
+/* Takes what was read out again. What was let through before, and evhttp did not look at yet, stays. */
 static bool take_new(struct guard *guard, struct evbuffer *input, size_t passed)
 {
-    if (passed == 0 && guard->held > 0)
-        return pack(guard, input);
     if (passed == 0)
-        return evbuffer_add_buffer(guard->pending, input) == 0;
+        return arrival_add(&guard->arrival, input) == 0;
     struct evbuffer *kept = evbuffer_new();
     if (kept == NULL)
         return false;
     bool is_taken = evbuffer_remove_buffer(input, kept, passed) == (int)passed &&
-                    evbuffer_add_buffer(guard->pending, input) == 0 && evbuffer_add_buffer(input, kept) == 0;
+                    arrival_add(&guard->arrival, input) == 0 && evbuffer_add_buffer(input, kept) == 0;
     evbuffer_free(kept);
     return is_taken;
 }
@@ -334,6 +322,30 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         break_later(guard);
 }
 
+/* False: the address has too many, which is told now and then. */
+static bool join_crowd(struct guard *guard)
+{
+    struct front *front = guard->front;
+    struct sockaddr_storage peer = { 0 };
+    socklen_t size = sizeof peer;
+    unsigned most = front->settings.address_connections_max;
+    if (getpeername(bufferevent_getfd(guard->bev), (struct sockaddr *)&peer, &size) < 0)
+        return false; /* it left already */
+    if (crowd_enter(&front->crowd, &guard->member, (struct sockaddr *)&peer, most))
+        return true;
+    char *host = NULL;
+    ev_uint16_t port = 0;
+    uint64_t now_ms = clock_monotonic_ms();
+    evhttp_connection_get_peer(guard->connection, &host, &port);
+    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
+        log_warn(
+            "address=%s has %u connections already, as many as server.connections_per_address allows; more are closed",
+            host != NULL ? host : "", most);
+    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
+        front->crowd_told_ms = now_ms;
+    return false;
+}
+
 /* evhttp made its connection behind guard_new(), in the same turn; or it could not, and let the bufferevent go. */
 static void adopt(struct guard *guard)
 {
@@ -346,7 +358,20 @@ static void adopt(struct guard *guard)
     }
     guard->connection = arg;
     evhttp_connection_set_closecb(guard->connection, on_closed, guard);
-    set_deadline(guard, IDLE_MAX_S);
+    if (join_crowd(guard))
+        set_deadline(guard, IDLE_MAX_S);
+    else
+        evhttp_connection_free(guard->connection);
+}
+
+/* The client is slow; whether it still is one, and no way to hold a connection. */
+static bool body_moves(struct guard *guard)
+{
+    uint64_t arrived = arrival_body_size(&guard->arrival);
+    bool moves = arrived - guard->arrived >= BODY_STEP_LEAST_BYTES && guard->steps_left > 1;
+    guard->arrived = arrived;
+    guard->steps_left--;
+    return moves;
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -356,11 +381,13 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (guard->connection == NULL) {
         adopt(guard);
-    } else if (guard->state == GUARD_HEAD && !guard->is_broken) {
+    } else if (guard->is_broken || (guard->state != GUARD_HEAD && guard->state != GUARD_BODY)) {
+        evhttp_connection_free(guard->connection);
+    } else if (guard->state == GUARD_BODY && body_moves(guard)) {
+        set_deadline(guard, BODY_STEP_S);
+    } else {
         refuse(guard, WIRE_TOO_SLOW);
         bufferevent_trigger(guard->bev, EV_READ, 0);
-    } else {
-        evhttp_connection_free(guard->connection);
     }
 }
 
@@ -410,7 +437,7 @@ void guard_detach(struct guard *guard)
 
 bool guard_closes(const struct guard *guard)
 {
-    return guard->head.closes;
+    return guard->arrival.head.closes;
 }
 
 enum wire_fault guard_fault(struct evhttp_request *http)

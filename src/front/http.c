@@ -22,6 +22,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 
+#include "browser.h"
 #include "descriptors.h"
 #include "evidence.h"
 #include "front.h"
@@ -85,7 +86,7 @@ static void refuse_wire(struct request *request, enum wire_fault fault)
 {
     struct problem problem;
     problem_init(&problem, wire_fault_code(fault), "%s", wire_fault_detail(fault));
-    if (fault == WIRE_NO_ROOM)
+    if (fault == WIRE_NO_ROOM || fault == WIRE_NO_ROOM_FOR_UPLOAD)
         problem.retry_after_s = UPLOADS_RETRY_AFTER_S;
     request->lingers = true;
     request_problem(request, &problem);
@@ -114,7 +115,8 @@ static void on_request(struct evhttp_request *http, void *arg)
         return;
     prefer_parse(request_header(request, "Prefer"), &request->prefer);
     evidence_collect(request);
-    routes_dispatch(request);
+    if (browser_admits(request))
+        routes_dispatch(request);
 }
 
 /* Evidence is not looked at, so that none can be asked for. */
@@ -125,7 +127,8 @@ static void on_metrics_request(struct evhttp_request *http, void *arg)
         return;
     request->is_for_metrics = true;
     request->is_known = true;
-    routes_dispatch(request);
+    if (browser_admits(request))
+        routes_dispatch(request);
 }
 
 /* Without this evhttp would spin: a full table of descriptors fails accept, and the listener stays readable. */
@@ -186,12 +189,15 @@ int http_open(struct front *front, struct error *err)
     front->http = http_new(front, on_request);
     front->metrics_http = http_new(front, on_metrics_request);
     front->accept_again = evtimer_new(front->base, on_accept_again, front);
+    int done = crowd_init(&front->crowd);
+    if (done < 0)
+        return fail(err, -done, "get a random number");
     if (front->http == NULL || front->metrics_http == NULL || front->accept_again == NULL)
         return fail(err, ENOMEM, "make HTTP server");
     while (front->unbound_count > 0) {
         bool is_for_metrics = front->unbound_listeners[front->unbound_count - 1].is_for_metrics;
-        int done = listener_open(front, is_for_metrics ? front->metrics_http : front->http,
-                                 front->unbound_listeners[front->unbound_count - 1].fd, err);
+        done = listener_open(front, is_for_metrics ? front->metrics_http : front->http,
+                             front->unbound_listeners[front->unbound_count - 1].fd, err);
         if (done < 0)
             return done;
         front->unbound_count--;

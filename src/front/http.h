@@ -14,6 +14,9 @@
 #define HTTP_UPLOAD_MAX_BYTES  ((uint64_t)UPLOADS_MAX_BYTES + STDIN_MAX_BYTES + HTTP_BODY_MAX_BYTES)
 #define HTTP_UPLOADS_MAX_BYTES ((uint64_t)256 * 1024 * 1024)
 
+/* Of all other bodies together, beyond the first bytes of each. */
+#define HTTP_BODIES_MAX_BYTES ((uint64_t)32 * 1024 * 1024)
+
 struct error;
 struct evhttp_request;
 struct evhttp_connection;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/http.h>
+
 #include "sallyport/base/text.h"
 #include "sallyport/proto/channel.h"
 #include "sallyport/proto/entries.h"
@@ -28,6 +30,7 @@ static const struct kind {
     { "bad-query", 400, "The query has a key or value that nobody knows" },
     { "unauthenticated", 401, "No valid credentials" },
     { "forbidden", 403, "The caller lacks the right" },
+    { "cross-site", 403, "A page of another site asked" },
     { "param-not-allowed", 403, "The caller may not use this value" },
     { "not-found", 404, "Not found" },
     { "method-not-allowed", 405, "The method does not fit the path" },
@@ -50,6 +53,7 @@ static const struct kind {
     { "expectation-failed", 417, "The expectation cannot be met" },
     { "params-invalid", 422, "Values are not what the command allows" },
     { "config-invalid", 422, "The configuration cannot be used" },
+    { "misdirected", 421, "The host is not served here" },
     { "head-too-large", 431, "The head of the request is too large" },
     { "rate-limited", 429, "Too many requests" },
     { "concurrency-full", 429, "As many jobs of this command as may run are running" },
@@ -60,6 +64,7 @@ static const struct kind {
     { "draining", 503, "The service takes no new jobs" },
     { "store-full", 503, "There is no room for another record" },
     { "uploads-full", 503, "Too many large bodies at once" },
+    { "bodies-full", 503, "Too many bodies at once" },
     { "launcher-down", 503, "The launcher is not there" },
     { "keeper-down", 503, "The keeper is not there" },
     { "reloading", 503, "A new configuration is being taken over" },
@@ -168,8 +173,12 @@ void request_problem(struct request *request, struct problem *problem)
 {
     json_t *json = problem_json(problem, request);
     unsigned status = problem->status;
-    if (status == 401)
+    if (status == 401) {
+        /* What was found out beforehand is not for those whom nobody knows. */
+        evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Allow");
+        evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Accept-Post");
         request_add_header(request, "WWW-Authenticate", "Bearer realm=\"sallyport\"");
+    }
     if (problem->retry_after_s > 0)
         request_add_header_number(request, "Retry-After", problem->retry_after_s);
     add_rate(request, problem);

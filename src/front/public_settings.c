@@ -13,7 +13,24 @@
 static int take_front(struct public_settings *settings, const struct setting_front *front)
 {
     settings->max_wait_ms = front->max_wait_ms;
+    settings->address_connections_max = front->address_connections_max;
     memcpy(settings->version, front->version, sizeof settings->version);
+    return 0;
+}
+
+static int take_host(struct public_settings *settings, const struct setting_host *host, struct error *err)
+{
+    if (settings->host_count >= API_HOST_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d hosts", API_HOST_COUNT_MAX);
+    memcpy(settings->hosts[settings->host_count++], host->name, sizeof host->name);
+    return 0;
+}
+
+static int take_origin(struct public_settings *settings, const struct setting_origin *origin, struct error *err)
+{
+    if (settings->origin_count >= API_ORIGIN_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d origins", API_ORIGIN_COUNT_MAX);
+    memcpy(settings->origins[settings->origin_count++], origin->origin, sizeof origin->origin);
     return 0;
 }
 
@@ -48,6 +65,10 @@ static int take_records(struct public_settings *settings, struct reader *in, str
     while ((done = record_file_next(in, setting_defs, SETTING_COUNT, &type, &setting, sizeof setting, err)) > 0) {
         if (type == SETTING_FRONT)
             done = take_front(settings, &setting.front);
+        else if (type == SETTING_HOST)
+            done = take_host(settings, &setting.host, err);
+        else if (type == SETTING_ORIGIN)
+            done = take_origin(settings, &setting.origin, err);
         else if (type == SETTING_PUBLIC_COMMAND)
             done = take_command(settings, &setting.public_command, err);
         else
@@ -65,7 +86,9 @@ int public_settings_load(struct public_settings *settings, int fd, uint32_t gene
     int done = memfd_read_sealed(fd, SETTINGS_MAX_BYTES, &data, &size, err);
     if (done < 0)
         return fail_in(err, "read settings");
-    struct public_settings fresh = { .generation = generation, .max_wait_ms = WAIT_MAX_MS_DEFAULT };
+    struct public_settings fresh = { .generation = generation,
+                                     .max_wait_ms = WAIT_MAX_MS_DEFAULT,
+                                     .address_connections_max = ADDRESS_CONNECTIONS_DEFAULT };
     struct reader in = { data, size };
     done = take_records(&fresh, &in, err);
     if (done < 0) {

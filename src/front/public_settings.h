@@ -21,6 +21,10 @@ struct public_command {
 struct public_settings {
     uint32_t generation; /* of the policy whose command indexes these are */
     uint32_t max_wait_ms;
+    uint32_t address_connections_max;
+    uint32_t host_count, origin_count;
+    char hosts[API_HOST_COUNT_MAX][HOST_NAME_MAX_BYTES];
+    char origins[API_ORIGIN_COUNT_MAX][ORIGIN_MAX_BYTES];
     char version[NAME_MAX_BYTES];
     struct public_command *commands;
     uint32_t command_count;

@@ -174,6 +174,10 @@ static void add_common_headers(struct request *request, const char *content_type
 {
     request_add_header(request, "X-Request-Id", request->id);
     request_add_header(request, "X-Content-Type-Options", "nosniff");
+    request_add_header(request, "Content-Security-Policy",
+                       "default-src 'none'; frame-ancestors 'none'; worker-src 'none'; sandbox");
+    request_add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
+    request_add_header(request, "Referrer-Policy", "no-referrer");
     request_add_header(request, "Cache-Control", "no-store, no-transform");
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
@@ -255,6 +259,10 @@ void request_start(struct request *request, unsigned status, const char *content
     if (evhttp_find_header(headers, "Content-Length") == NULL && evhttp_find_header(headers, "Connection") == NULL)
         if (http_is_old(request->http))
             request_add_header(request, "Connection", "close");
+    /* What the client said was understood by now, and its bytes would be held as long as the answer goes on. */
+    struct evbuffer *body = evhttp_request_get_input_buffer(request->http);
+    evbuffer_drain(body, evbuffer_get_length(body));
+    guard_forget_body(request->guard);
     request->has_started = true;
     request->front->counts.streams_open++;
     count_answer(request, status);

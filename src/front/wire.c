@@ -32,7 +32,9 @@ static const struct {
     [WIRE_EXPECTATION] = { "expectation-failed", "Expect may only be 100-continue." },
     [WIRE_CHUNK] = { "bad-request", "A chunk of the body is not well-formed." },
     [WIRE_TOO_SLOW] = { "request-timeout", "The request took too long to arrive." },
-    [WIRE_NO_ROOM] = { "uploads-full", "As many large bodies as may be are on their way already. Try again." },
+    [WIRE_NO_ROOM] = { "bodies-full", "As many bytes of bodies as may be are held already. Try again." },
+    [WIRE_NO_ROOM_FOR_UPLOAD] = { "uploads-full",
+                                  "As many large bodies as may be are on their way already. Try again." },
 };
 
 const char *wire_fault_code(enum wire_fault fault)
@@ -131,13 +133,22 @@ static enum method_body method_body(struct part method)
     return METHOD_UNKNOWN;
 }
 
-/* The path itself is path.c's to judge; here only what could move its borders. "/." is ours (guard.c). */
+/* The path itself is path.c's to judge; here only what could move its borders. "/." is ours (guard.c), and behind "//" evhttp
+ * looks for a host. */
 static bool target_is_plain(struct part target)
 {
     for (size_t i = 0; i < target.size; i++)
         if (target.at[i] <= 0x20 || target.at[i] >= 0x7f || target.at[i] == '#')
             return false;
-    return target.size > 0 && target.at[0] == '/' && !(target.size > 1 && target.at[1] == '.');
+    bool has_second = target.size > 1 && (target.at[1] == '.' || target.at[1] == '/');
+    return target.size > 0 && target.at[0] == '/' && !has_second;
+}
+
+/* Some version, whether or not it is spoken here. */
+static bool is_version(struct part version)
+{
+    return version.size == 8 && memcmp(version.at, "HTTP/", 5) == 0 && version.at[5] >= '0' && version.at[5] <= '9' &&
+           version.at[6] == '.' && version.at[7] >= '0' && version.at[7] <= '9';
 }
 
 struct request_line {
@@ -157,9 +168,11 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
     struct part version = { last + 1, (size_t)(end - last - 1) };
     if (!is_token(method))
         return WIRE_REQUEST_LINE;
-    ret_line->is_old = version.size == 8 && memcmp(version.at, "HTTP/1.0", 8) == 0;
-    if (!ret_line->is_old && !(version.size == 8 && memcmp(version.at, "HTTP/1.1", 8) == 0))
-        return version.size == 8 && memcmp(version.at, "HTTP/", 5) == 0 ? WIRE_VERSION : WIRE_REQUEST_LINE;
+    if (!is_version(version))
+        return WIRE_REQUEST_LINE;
+    ret_line->is_old = memcmp(version.at, "HTTP/1.0", 8) == 0;
+    if (!ret_line->is_old && memcmp(version.at, "HTTP/1.1", 8) != 0)
+        return WIRE_VERSION;
     if (target.size > TARGET_MAX_BYTES)
         return WIRE_TARGET_TOO_LONG;
     if (!target_is_plain(target))
@@ -192,7 +205,7 @@ static struct part trim(struct part part)
     return part;
 }
 
-/* A value that is not there has no address. */
+/* What a field says goes to values; a value that is not there has no address. */
 static enum wire_fault parse_field(struct part line, struct part values[SINGLE_COUNT])
 {
     if (line.at[0] == ' ' || line.at[0] == '\t')
@@ -246,7 +259,7 @@ static enum wire_fault judge_body(const struct request_line *line, const struct 
     }
     if (head->body != WIRE_BODY_NONE && line->body == METHOD_WITHOUT_BODY)
         return WIRE_NO_BODY_HERE;
-    head->needs_length = line->body == METHOD_WITH_BODY && length.at == NULL && coding.at == NULL;
+    head->may_have_body = line->body == METHOD_WITH_BODY;
     return head->length > body_max ? WIRE_BODY_TOO_LARGE : WIRE_FINE;
 }
 
@@ -261,6 +274,21 @@ static bool is_form(struct part type)
 {
     static const char form[] = "multipart/form-data";
     return type.at != NULL && type.size > sizeof form - 1 && strncasecmp(type.at, form, sizeof form - 1) == 0;
+}
+
+/* The lines that one of the values stands in. */
+static void find_body_lines(const char *data, size_t size, const struct part values[SINGLE_COUNT],
+                            struct wire_head *head)
+{
+    static const unsigned fields[WIRE_BODY_LINES] = { FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT };
+    struct part rest = { data, size }, line;
+    while (line_next(&rest, &line))
+        for (unsigned i = 0; i < WIRE_BODY_LINES; i++) {
+            const char *value = values[fields[i]].at;
+            if (value != NULL && value >= line.at && value <= line.at + line.size)
+                head->body_lines[head->body_line_count++] =
+                    (struct wire_line){ (size_t)(line.at - data), line.size + 2 };
+        }
 }
 
 enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max, struct wire_head *ret_head)
@@ -280,6 +308,8 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
         return WIRE_EXPECTATION;
     ret_head->closes = is_last(values[FIELD_CONNECTION]);
     ret_head->is_form = is_form(values[FIELD_TYPE]);
+    ret_head->awaits_go_on = expect.at != NULL && !line.is_old;
+    find_body_lines(data, size, values, ret_head);
     return judge_body(&line, values, body_max, ret_head);
 }
 
@@ -334,22 +364,18 @@ static bool take_byte(struct wire_chunks *chunks, char c)
     }
 }
 
-size_t wire_take_chunks(struct wire_chunks *chunks, const char *data, size_t size, bool *ret_is_fine)
+size_t wire_take_chunk(struct wire_chunks *chunks, const char *data, size_t size, size_t *ret_data, bool *ret_is_fine)
 {
     size_t taken = 0;
+    *ret_data = 0;
     *ret_is_fine = true;
-    while (taken < size && chunks->state != CHUNK_DONE) {
-        if (chunks->state != CHUNK_DATA) {
-            *ret_is_fine = take_byte(chunks, data[taken++]);
-            if (!*ret_is_fine)
-                return taken;
-            continue;
-        }
-        size_t piece = size - taken < chunks->left ? size - taken : (size_t)chunks->left;
-        taken += piece;
-        chunks->left -= piece;
-        if (chunks->left == 0)
-            chunks->state = CHUNK_DATA_END;
-    }
-    return taken;
+    while (taken < size && *ret_is_fine && chunks->state != CHUNK_DONE && chunks->state != CHUNK_DATA)
+        *ret_is_fine = take_byte(chunks, data[taken++]);
+    if (!*ret_is_fine || chunks->state != CHUNK_DATA)
+        return taken;
+    *ret_data = size - taken < chunks->left ? size - taken : (size_t)chunks->left;
+    chunks->left -= *ret_data;
+    if (chunks->left == 0)
+        chunks->state = CHUNK_DATA_END;
+    return taken + *ret_data;
 }

@@ -33,6 +33,7 @@ enum wire_fault {
     WIRE_CHUNK,
     WIRE_TOO_SLOW,
     WIRE_NO_ROOM,
+    WIRE_NO_ROOM_FOR_UPLOAD,
     WIRE_FAULT_COUNT,
 };
 
@@ -51,12 +52,23 @@ int wire_scan_head(struct wire_scan *scan, const char *data, size_t size, size_t
 
 enum wire_body { WIRE_BODY_NONE, WIRE_BODY_LENGTH, WIRE_BODY_CHUNKS };
 
+/* A line of the head with its end, counted from the head's start. */
+struct wire_line {
+    size_t at, size;
+};
+
+#define WIRE_BODY_LINES 3
+
 struct wire_head {
     enum wire_body body;
     uint64_t length;
-    bool needs_length; /* a method with a body, and not a word of one: evhttp must be told that it is empty */
-    bool closes;       /* the client will not use the connection again */
-    bool is_form;      /* multipart/form-data */
+    bool may_have_body; /* by its method */
+    bool awaits_go_on;  /* the client sends no body before it was told to (100) */
+    bool closes;        /* the client will not use the connection again */
+    bool is_form;       /* multipart/form-data */
+    /* What says how the body comes: Content-Length, Transfer-Encoding, Expect; in the order of the head. */
+    struct wire_line body_lines[WIRE_BODY_LINES];
+    unsigned body_line_count;
 };
 
 /* Judges a whole head, its last empty line included. body_max: the longest body taken. */
@@ -78,5 +90,8 @@ struct wire_chunks {
     uint64_t left;
 };
 
-/* Takes bytes up to the end of the body at most; the number of them. *ret_is_fine false: no such body. */
-size_t wire_take_chunks(struct wire_chunks *chunks, const char *data, size_t size, bool *ret_is_fine);
+/*
+ * Takes a part of the body: what stands around the data, and one stretch of data at most. The number of bytes taken, of which
+ * the last *ret_data are data; 0 only at the end of the body or of what there is. *ret_is_fine false: no such body.
+ */
+size_t wire_take_chunk(struct wire_chunks *chunks, const char *data, size_t size, size_t *ret_data, bool *ret_is_fine);

@@ -9,7 +9,16 @@
 
 static const struct field front_fields[] = {
     U32(struct setting_front, max_wait_ms, TIMEOUT_MAX_MS),
+    U32(struct setting_front, address_connections_max, UINT32_MAX),
     TEXT(struct setting_front, version),
+};
+
+static const struct field host_fields[] = {
+    TEXT(struct setting_host, name),
+};
+
+static const struct field origin_fields[] = {
+    TEXT(struct setting_origin, origin),
 };
 
 static const struct field public_command_fields[] = {
@@ -107,6 +116,8 @@ static const struct field notifier_fields[] = {
 
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
+    [SETTING_HOST] = RECORD("host", struct setting_host, host_fields),
+    [SETTING_ORIGIN] = RECORD("origin", struct setting_origin, origin_fields),
     [SETTING_PUBLIC_COMMAND] = RECORD("public-command", struct setting_public_command, public_command_fields),
     [SETTING_KEEPER] = RECORD("keeper", struct setting_keeper, keeper_fields),
     [SETTING_IDENTITY] = RECORD("identity", struct setting_identity, identity_fields),

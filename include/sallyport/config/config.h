@@ -62,6 +62,11 @@ struct config {
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
+    uint32_t address_connections_max;
+    char hosts[API_HOST_COUNT_MAX][HOST_NAME_MAX_BYTES]; /* names that the API is asked under */
+    uint32_t host_count;
+    char origins[API_ORIGIN_COUNT_MAX][ORIGIN_MAX_BYTES]; /* whose pages may ask it */
+    uint32_t origin_count;
     uint32_t slot_count, slots_per_account, first_uid;
     bool syncs_fully; /* store.sync: full (default) or normal */
     uint64_t store_budget_bytes, store_free_min_bytes;

@@ -25,12 +25,23 @@ enum setting_type {
     SETTING_CALLBACK,       /* keeper, one for each: a secret is in it */
     SETTING_NOTICE,         /* keeper, behind all callbacks: what is told to which */
     SETTING_NOTIFIER,       /* notifier */
+    SETTING_HOST,           /* front, one for each name that it may be asked under */
+    SETTING_ORIGIN,         /* front, one for each whose pages may ask it */
     SETTING_COUNT,
 };
 
 struct setting_front {
     uint32_t max_wait_ms;
+    uint32_t address_connections_max; /* of one address at once */
     char version[NAME_MAX_BYTES];
+};
+
+struct setting_host {
+    char name[HOST_NAME_MAX_BYTES];
+};
+
+struct setting_origin {
+    char origin[ORIGIN_MAX_BYTES];
 };
 
 struct setting_public_command {
@@ -157,6 +168,8 @@ struct setting_notifier {
 
 union any_setting {
     struct setting_front front;
+    struct setting_host host;
+    struct setting_origin origin;
     struct setting_public_command public_command;
     struct setting_keeper keeper;
     struct setting_identity identity;

@@ -162,6 +162,10 @@ Test(config, tells_wrong_keys_shapes_and_units)
     EXPECT_REPORTS(mistakes);
 }
 
+#define NO_ORIGIN                                                                                                      \
+    "is no origin: write the scheme, the host and a port that is not the scheme's own, without a path, such as "       \
+    "https://dash.example.org\n"
+
 Test(config, tells_wrong_addresses)
 {
     static const struct mistake mistakes[] = {
@@ -181,6 +185,20 @@ Test(config, tells_wrong_addresses)
           "c.yaml:1:19: server.listen[0]: 'unix:api.sock' must be an absolute path: it starts with '/'\n" },
         { "server: {listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]}\n",
           "c.yaml:1:34: server.listen[1]: '127.0.0.1:1' is listed already\n" },
+        { "server: {hosts: [Jobs.example.org]}\n",
+          "c.yaml:1:18: server.hosts[0]: 'Jobs.example.org' is no host name: write "
+          "lower-case letters, digits, '-' and dots, without a port, such as "
+          "jobs.example.org\n" },
+        { "server: {hosts: [\"10.0.0.1\"]}\n",
+          "c.yaml:1:18: server.hosts[0]: '10.0.0.1' is a numeric address: those are "
+          "always served, leave it out\n" },
+        { "server: {origins: [https://a.org, \"https://a.org/\"]}\n",
+          "c.yaml:1:35: server.origins[1]: 'https://a.org/' " NO_ORIGIN },
+        { "server: {origins: [\"*\"]}\n", "c.yaml:1:20: server.origins[0]: '*' " NO_ORIGIN },
+        { "server: {origins: [\"https://a.org:443\"]}\n",
+          "c.yaml:1:20: server.origins[0]: 'https://a.org:443' " NO_ORIGIN },
+        { "server: {connections_per_address: 0}\n",
+          "c.yaml:1:35: server.connections_per_address: must be between 1 and 65536\n" },
         { "server: {listen: []}\n", "c.yaml:1:18: server.listen: must have at least 1 item\n" },
     };
     EXPECT_REPORTS(mistakes);

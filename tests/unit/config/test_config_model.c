@@ -56,6 +56,19 @@ Test(config, has_the_defaults_of_limits_h)
     config_free(config);
 }
 
+Test(config, reads_the_names_it_is_asked_under_and_whose_pages_may_ask)
+{
+    struct config *config = parse(
+        "server: {hosts: [jobs.example.org, a_b-1], origins: [\"https://d.example.org\", \"http://10.0.0.1:8080\"], "
+        "connections_per_address: 7}\n");
+    cr_assert_eq(config->host_count, 2);
+    cr_expect_str_eq(config->hosts[1], "a_b-1");
+    cr_assert_eq(config->origin_count, 2);
+    cr_expect_str_eq(config->origins[1], "http://10.0.0.1:8080");
+    cr_expect_eq(config->address_connections_max, 7);
+    config_free(config);
+}
+
 Test(config, reads_listeners)
 {
     struct config *config = parse("server: {listen: [\"10.0.0.5:8443\", \"[::1]:8417\", unix:/run/a.sock]}\n");

@@ -79,8 +79,12 @@ static inline void rig_settings(uint32_t generation)
     static const char *const names[] = { "greet", "wait", "secret" };
     struct record_file file = { 0 };
     struct error err = { 0 };
-    struct setting_front front = { .max_wait_ms = 2000, .version = "1.2.3" };
+    struct setting_front front = { .max_wait_ms = 2000, .address_connections_max = 1000, .version = "1.2.3" };
     cr_assert_eq(record_file_add(&file, setting_defs, SETTING_COUNT, SETTING_FRONT, &front, &err), 0);
+    cr_assert_eq(record_file_add(&file, setting_defs, SETTING_COUNT, SETTING_HOST, &(struct setting_host){ "a" }, &err),
+                 0);
+    struct setting_origin origin = { "https://dash.example.org" };
+    cr_assert_eq(record_file_add(&file, setting_defs, SETTING_COUNT, SETTING_ORIGIN, &origin, &err), 0);
     for (int i = 0; i < 3; i++) {
         struct setting_public_command command = { .json = { (const uint8_t *)json[i], (uint32_t)strlen(json[i]) },
                                                   .mode = i == 1 };

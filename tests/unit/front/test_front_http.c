@@ -8,14 +8,14 @@ static const struct msg_identity tester = { .actor = "tester", .via = EVIDENCE_B
 Test(front_http, tells_health_without_authentication_in_one_word)
 {
     struct client client = client_open();
-    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     cr_expect_eq(client_reply(&client), 200);
     cr_expect_str_eq(client.body, "ok\n");
-    client_send(&client, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     cr_expect_eq(client_reply(&client), 503);
     keeper_say(MSG_STATUS, 0, &(struct msg_status){ .is_launcher_up = true, .generation = 7 }, NULL, 0);
     usleep(50000);
-    client_send(&client, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     cr_expect_eq(client_reply(&client), 200);
     cr_expect_str_eq(client.body, "ready\n");
     client_close(&client);
@@ -24,7 +24,8 @@ Test(front_http, tells_health_without_authentication_in_one_word)
 Test(front_http, answers_head_without_body_and_keeps_the_connection)
 {
     struct client client = client_open();
-    client_send(&client, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client,
+                "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client_until(&client, "ok\n");
     expect_in(&client, "Content-Length: 3\r\n");
     cr_expect(strstr(client.text, "\r\n\r\nHTTP/1.1 200") != NULL, "a body came with HEAD: %s", client.text);
@@ -50,7 +51,7 @@ Test(front_http, passes_the_token_on_and_tells_who_the_caller_is)
 Test(front_http, hands_over_the_connection_itself_for_a_caller_on_the_unix_socket)
 {
     struct client client = client_open_unix();
-    client_send(&client, "GET /v1/whoami HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client, "GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n");
     struct message *message = keeper_expect(MSG_WHOAMI);
     struct ucred who = { 0 };
     socklen_t size = sizeof who;
@@ -74,7 +75,7 @@ Test(front_http, shows_no_evidence_for_credentials_that_are_not_one_bearer_token
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         struct client client = i == 0 ? client_open() : client_open_unix();
         char head[256];
-        snprintf(head, sizeof head, "GET /v1/whoami HTTP/1.1\r\nHost: x\r\n%s\r\n", heads[i]);
+        snprintf(head, sizeof head, "GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n%s\r\n", heads[i]);
         client_send(&client, head);
         struct message *message = keeper_expect(MSG_WHOAMI);
         cr_expect_eq(message->body.whoami.evidence.kind, EVIDENCE_NONE, "%s", heads[i]);
@@ -115,7 +116,7 @@ Test(front_http, refuses_what_has_no_route_with_a_problem_document)
         { "GET /v1/jobs/" JOB "/approval", 404, "not-found", "not in this release" },
         { "GET /r/a/b/c", 404, "not-found", "not in this release" },
         { "GET /v1/jobs/", 404, "not-found", "" },
-        { "GET //v1/jobs", 404, "not-found", "" },
+        { "GET /v1//jobs", 404, "not-found", "" },
         { "GET /V1/jobs", 404, "not-found", "" },
         { "GET /v1/jobs/01JD8K3V9X5Q2M7R4T6W8Y0B1C", 404, "not-found", "" },
         { "GET /v1/commands/No-Name", 404, "not-found", "" },
@@ -154,18 +155,18 @@ Test(front_http, refuses_what_has_no_route_with_a_problem_document)
 Test(front_http, closes_the_connection_after_a_head_that_two_parties_could_read_differently)
 {
     static const char *const heads[] = {
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 36\r\nContent-Length: 0\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length : 36\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0b"
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 36\r\nContent-Length: 0\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length : 36\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \x0b"
         "chunked\r\n\r\n",
-        "HEAD /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 36\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 36\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n",
         "GET /healthz HTTP/1.1\r\n\r\n",
-        "GET /healthz HTTP/1.9\r\nHost: x\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nA(: b\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: +0\r\n\r\n",
+        "GET /healthz HTTP/1.9\r\nHost: localhost\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA(: b\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: +0\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         struct client client = client_open();
@@ -181,7 +182,7 @@ Test(front_http, closes_the_connection_after_a_head_that_two_parties_could_read_
 Test(front_http, makes_a_name_for_a_request_whose_own_is_not_plain)
 {
     struct client client = client_open();
-    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-Id: a b<script>\r\n\r\n");
+    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a b<script>\r\n\r\n");
     cr_expect_eq(client_reply(&client), 200);
     const char *id = strstr(client.text, "X-Request-Id: ");
     cr_assert(id != NULL);
@@ -292,7 +293,7 @@ Test(front_http, survives_a_client_that_leaves_while_the_keeper_thinks)
     usleep(50000);
     keeper_answer(MSG_IDENTITY, &tester);
     client = client_open();
-    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     cr_expect_eq(client_reply(&client), 200);
     client_close(&client);
 }

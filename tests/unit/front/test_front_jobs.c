@@ -105,7 +105,7 @@ Test(front_jobs, refuses_bodies_of_another_kind_or_size)
 {
     static char body[300 * 1024];
     struct client client = client_open();
-    client_send(&client, "POST /v1/commands/greet/jobs HTTP/1.1\r\nHost: x\r\n" TOKEN
+    client_send(&client, "POST /v1/commands/greet/jobs HTTP/1.1\r\nHost: localhost\r\n" TOKEN
                          "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
     keeper_expect(MSG_WHOAMI);
     keeper_answer(MSG_IDENTITY, &(struct msg_identity){ .actor = "tester" });
@@ -116,7 +116,8 @@ Test(front_jobs, refuses_bodies_of_another_kind_or_size)
     keeper_answer(MSG_IDENTITY, &(struct msg_identity){ .actor = "tester" });
     cr_expect_eq(client_reply(&client), 406);
     memset(body, ' ', sizeof body);
-    client_send(&client, "POST /v1/commands/greet/jobs HTTP/1.1\r\nHost: x\r\n" TOKEN "Content-Length: 307200\r\n\r\n");
+    client_send(&client,
+                "POST /v1/commands/greet/jobs HTTP/1.1\r\nHost: localhost\r\n" TOKEN "Content-Length: 307200\r\n\r\n");
     client_send_bytes(&client, body, sizeof body);
     keeper_expect(MSG_WHOAMI);
     keeper_answer(MSG_IDENTITY, &(struct msg_identity){ .actor = "tester" });
@@ -336,7 +337,8 @@ Test(front_jobs, cancels_and_signals)
     keeper_answer(MSG_CANCELLED, &(struct msg_cancelled){ true });
     cr_expect_eq(client_reply(&client), 202);
     expect_in(&client, "\"changed\":true");
-    client_send(&client, "POST /v1/jobs/" JOB "/cancel HTTP/1.1\r\nHost: x\r\n" TOKEN "Content-Length: 0\r\n\r\n");
+    client_send(&client,
+                "POST /v1/jobs/" JOB "/cancel HTTP/1.1\r\nHost: localhost\r\n" TOKEN "Content-Length: 0\r\n\r\n");
     keeper_expect(MSG_CANCEL);
     keeper_answer(MSG_CANCELLED, &(struct msg_cancelled){ false });
     cr_expect_eq(client_reply(&client), 200);

@@ -127,7 +127,7 @@ Test(front_metrics, are_all_that_their_own_listener_has_and_need_no_token_there)
     answer_with(metrics_file(true, 1));
     cr_expect_eq(client_reply(&client), 200);
     expect_in(&client, "\nsallyport_jobs_running 3\n");
-    client_send(&client, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_send(&client, "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     keeper_expect(MSG_READ_METRICS);
     answer_with(metrics_file(true, 1));
     client.size = 0;

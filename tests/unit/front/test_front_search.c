@@ -300,7 +300,7 @@ Test(front_search, lets_all_others_have_their_turn_and_ends_with_its_client)
         client_until(&searchers[i], "\"off\":0,\"line\":1,"); /* what is found comes at once */
     }
     for (int i = 0; i < 50; i++) {
-        client_send(&other, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        client_send(&other, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
         cr_expect_eq(client_reply(&other), 200);
     }
     for (int i = 0; i < SEARCH_COUNT_MAX; i++)
@@ -348,7 +348,7 @@ Test(front_search, needs_no_keeper_for_what_was_handed_over)
         if (wanted == 503)
             channel_done(&rig.keeper);
         for (int i = 0; i < 500 && status != wanted; i++) {
-            client_send(&other, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+            client_send(&other, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
             status = client_reply(&other);
         }
         cr_expect_eq(status, wanted);

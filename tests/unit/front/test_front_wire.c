@@ -45,6 +45,7 @@ static const struct {
     { "GET / HTTP/1.\t1\r\n" HOST "\r\n", 0, WIRE_REQUEST_LINE },
     { "GET / HTTP/01.1\r\n" HOST "\r\n", 0, WIRE_REQUEST_LINE },
     { "GET / HTTP/4294967297.1\r\n" HOST "\r\n", 0, WIRE_REQUEST_LINE },
+    { "GET / HTTP/1,1\r\n" HOST "\r\n", 0, WIRE_REQUEST_LINE },
     { "GET / HTTP/1.9\r\n" HOST "\r\n", 0, WIRE_VERSION },
     { "GET / HTTP/0.9\r\n" HOST "\r\n", 0, WIRE_VERSION },
     { "PRI * HTTP/2.0\r\n\r\n", 0, WIRE_VERSION },
@@ -56,6 +57,7 @@ static const struct {
     { "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
     { "GET a HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
     { "GET ?q HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
+    { "GET //a HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
     { "GET /#f HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
     { "GET /\xff HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
     { "GET /.refused/3 HTTP/1.1\r\n" HOST "\r\n", 0, WIRE_TARGET },
@@ -142,26 +144,42 @@ Test(front_wire, tells_how_long_a_body_is_and_when_a_connection_ends)
         const char *text;
         struct wire_head head;
     } cases[] = {
-        { GET "\r\n", { WIRE_BODY_NONE, 0, false, false, false } },
-        { POST "\r\n", { WIRE_BODY_NONE, 0, true, false, false } },
-        { POST "Content-Length: 7\r\n\r\n", { WIRE_BODY_LENGTH, 7, false, false, false } },
-        { POST "Content-Length: 0\r\n\r\n", { WIRE_BODY_NONE, 0, false, false, false } },
+        { GET "\r\n", { .body = WIRE_BODY_NONE } },
+        { POST "\r\n", { .may_have_body = true } },
+        { POST "Content-Length: 7\r\n\r\n", { WIRE_BODY_LENGTH, 7, .may_have_body = true } },
+        { POST "Content-Length: 0\r\n\r\n", { .may_have_body = true } },
+        { POST "Content-Length: 7\r\nExpect: 100-continue\r\n\r\n",
+          { WIRE_BODY_LENGTH, 7, .may_have_body = true, .awaits_go_on = true } },
+        { "POST / HTTP/1.0\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n",
+          { WIRE_BODY_LENGTH, 7, .may_have_body = true } },
         { POST "Transfer-Encoding: chunked\r\nConnection: keep-alive, close\r\n\r\n",
-          { WIRE_BODY_CHUNKS, 0, false, true, false } },
-        { GET "Connection: Keep-Alive\r\n\r\n", { WIRE_BODY_NONE, 0, false, false, false } },
+          { WIRE_BODY_CHUNKS, .may_have_body = true, .closes = true } },
+        { GET "Connection: Keep-Alive\r\n\r\n", { .body = WIRE_BODY_NONE } },
         { POST "Content-Type: Multipart/Form-Data; boundary=x\r\nContent-Length: 7\r\n\r\n",
-          { WIRE_BODY_LENGTH, 7, false, false, true } },
-        { POST "Content-Type: multipart/form-data\r\n\r\n", { WIRE_BODY_NONE, 0, true, false, false } },
-        { POST "Content-Type: application/json\r\n\r\n", { WIRE_BODY_NONE, 0, true, false, false } },
+          { WIRE_BODY_LENGTH, 7, .may_have_body = true, .is_form = true } },
+        { POST "Content-Type: multipart/form-data\r\n\r\n", { .may_have_body = true } },
+        { POST "Content-Type: application/json\r\n\r\n", { .may_have_body = true } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct wire_head head;
+        struct wire_head head, wanted = cases[i].head;
         cr_expect_eq(wire_parse_head(cases[i].text, strlen(cases[i].text), 1000, &head), WIRE_FINE);
-        cr_expect(head.body == cases[i].head.body && head.length == cases[i].head.length &&
-                      head.needs_length == cases[i].head.needs_length && head.closes == cases[i].head.closes &&
-                      head.is_form == cases[i].head.is_form,
+        cr_expect(head.body == wanted.body && head.length == wanted.length && head.closes == wanted.closes &&
+                      head.may_have_body == wanted.may_have_body && head.awaits_go_on == wanted.awaits_go_on &&
+                      head.is_form == wanted.is_form,
                   "%s", cases[i].text);
     }
+}
+
+Test(front_wire, finds_the_lines_that_tell_how_a_body_comes)
+{
+    static const char text[] = POST "Expect: 100-continue\r\nX: Content-Length: 1\r\ncontent-length:7\r\n\r\n";
+    struct wire_head head;
+    cr_assert_eq(wire_parse_head(text, sizeof text - 1, 1000, &head), WIRE_FINE);
+    cr_assert_eq(head.body_line_count, 2);
+    cr_expect(strncmp(text + head.body_lines[0].at, "Expect: 100-continue\r\nX:", head.body_lines[0].size + 2) == 0);
+    cr_expect_eq(head.body_lines[0].size, strlen("Expect: 100-continue\r\n"));
+    cr_expect(strncmp(text + head.body_lines[1].at, "content-length:7\r\n", head.body_lines[1].size) == 0);
+    cr_expect_eq(head.body_lines[1].size, strlen("content-length:7\r\n"));
 }
 
 Test(front_wire, bounds_the_head_and_its_fields)
@@ -185,43 +203,58 @@ Test(front_wire, bounds_the_head_and_its_fields)
     cr_expect_eq(judge(head, size, 0), WIRE_TARGET_TOO_LONG);
 }
 
+/* All there is, one stretch of data after the other; what was taken, and the data. */
+static size_t take_chunks(struct wire_chunks *chunks, const char *bytes, size_t size, char *data, bool *ret_is_fine)
+{
+    size_t taken = 0, data_size, step;
+    *ret_is_fine = true;
+    do {
+        step = wire_take_chunk(chunks, bytes + taken, size - taken, &data_size, ret_is_fine);
+        taken += step;
+        strncat(data, bytes + taken - data_size, data_size);
+    } while (step > 0 && *ret_is_fine);
+    return taken;
+}
+
 Test(front_wire, takes_chunks_in_their_one_form)
 {
     static const struct {
         const char *text;
         bool is_fine;
         size_t taken; /* of those that are fine */
+        const char *data;
     } cases[] = {
-        { "0\r\n\r\n", true, 5 },
-        { "3\r\nabc\r\n0\r\n\r\nGET", true, 13 },
-        { "a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n", true, 36 },
-        { "0x3\r\n", false, 0 },
-        { "+3\r\n", false, 0 },
-        { " 3\r\n", false, 0 },
-        { "3 \r\n", false, 0 },
-        { "03\r\n", false, 0 },
-        { "00\r\n", false, 0 },
-        { "\r\n", false, 0 },
-        { "3;a=b\r\n", false, 0 },
-        { "3\nabc", false, 0 },
-        { "3\r\nabc0\r\n", false, 0 },
-        { "3\r\nabcd\r\n", false, 0 },
-        { "123456789\r\n", false, 0 },
-        { "0\r\nX: a\r\n\r\n", false, 0 },
-        { "3\r\nabc\r\n\r\n0\r\n\r\n", false, 0 },
+        { "0\r\n\r\n", true, 5, "" },
+        { "3\r\nabc\r\n0\r\n\r\nGET", true, 13, "abc" },
+        { "a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n", true, 36, "01234567890123456789a" },
+        { "0x3\r\n", false, 0, NULL },
+        { "+3\r\n", false, 0, NULL },
+        { " 3\r\n", false, 0, NULL },
+        { "3 \r\n", false, 0, NULL },
+        { "03\r\n", false, 0, NULL },
+        { "00\r\n", false, 0, NULL },
+        { "\r\n", false, 0, NULL },
+        { "3;a=b\r\n", false, 0, NULL },
+        { "3\nabc", false, 0, NULL },
+        { "3\r\nabc0\r\n", false, 0, NULL },
+        { "3\r\nabcd\r\n", false, 0, NULL },
+        { "123456789\r\n", false, 0, NULL },
+        { "0\r\nX: a\r\n\r\n", false, 0, NULL },
+        { "3\r\nabc\r\n\r\n0\r\n\r\n", false, 0, NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t size = strlen(cases[i].text);
         for (size_t cut = 0; cut <= size; cut++) {
             struct wire_chunks chunks = { 0 };
+            char data[64] = "";
             bool is_fine;
-            size_t taken = wire_take_chunks(&chunks, cases[i].text, cut, &is_fine);
+            size_t taken = take_chunks(&chunks, cases[i].text, cut, data, &is_fine);
             if (is_fine && taken == cut)
-                taken += wire_take_chunks(&chunks, cases[i].text + cut, size - cut, &is_fine);
+                taken += take_chunks(&chunks, cases[i].text + cut, size - cut, data, &is_fine);
             cr_assert_eq(is_fine, cases[i].is_fine, "%s cut at %zu", cases[i].text, cut);
             if (is_fine)
-                cr_assert(taken == cases[i].taken && chunks.state == CHUNK_DONE, "%s cut at %zu: %zu", cases[i].text,
-                          cut, taken);
+                cr_assert(taken == cases[i].taken && chunks.state == CHUNK_DONE && strcmp(data, cases[i].data) == 0,
+                          "%s cut at %zu: %zu, %s", cases[i].text, cut, taken, data);
         }
     }
 }
@@ -324,13 +357,52 @@ Test(front_guard, lets_a_client_finish_sending_a_body_that_is_refused)
     client_close(&client);
 }
 
-Test(front_guard, ends_a_connection_whose_chunks_are_wrong)
+Test(front_guard, answers_chunks_that_are_wrong_with_a_problem_and_ends)
 {
     struct client client = client_open();
     client_send(&client, "POST /healthz HTTP/1.1\r\n" HOST
                          "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\nGET /healthz HTTP/1.1\r\n" HOST "\r\n");
     client_until_end(&client);
-    cr_expect_str_eq(client.text, "");
+    cr_expect_eq(atoi(client.text + 9), 400, "%s", client.text);
+    cr_expect(strstr(client.text, "200 OK") == NULL);
+    client_close(&client);
+}
+
+Test(front_guard, bounds_a_body_in_chunks_with_a_problem_too)
+{
+    static char data[64 * 1024];
+    struct client client = client_open();
+    client_send(&client, POST "Transfer-Encoding: chunked\r\n\r\n");
+    memset(data, 'a', sizeof data);
+    for (unsigned i = 0; i < 9; i++) {
+        client_send(&client, "10000\r\n");
+        client_send_bytes(&client, data, sizeof data);
+        client_send(&client, "\r\n");
+    }
+    cr_expect_eq(client_reply(&client), 413);
+    client_close(&client);
+}
+
+Test(front_guard, tells_who_waits_for_it_to_go_on_and_takes_the_body_then)
+{
+    static const char *const bodies[] = {
+        "Content-Length: 16\r\n\r\n",
+        "{\"reason\":\"dri\"}",
+        "Transfer-Encoding: chunked\r\n\r\n",
+        "10\r\n{\"reason\":\"dri\"}\r\n0\r\n\r\n",
+    };
+    struct client client = client_open();
+    for (unsigned i = 0; i < 4; i += 2) {
+        client_send(&client, "POST /v1/commands/greet/jobs HTTP/1.1\r\n" HOST TOKEN
+                             "Content-Type: application/json\r\nExpect: 100-continue\r\n");
+        client_send(&client, bodies[i]);
+        client_until(&client, "HTTP/1.1 100 Continue\r\n\r\n");
+        cr_expect(keeper_hears_nothing());
+        client_send(&client, bodies[i + 1]);
+        expect_submit(&client, "dri");
+    }
+    client_send(&client, POST "Content-Length: 10000000\r\nExpect: 100-continue\r\n\r\n");
+    cr_expect_eq(client_reply(&client), 413);
     client_close(&client);
 }
 

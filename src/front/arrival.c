@@ -1,0 +1,137 @@
+#include "arrival.h"
+
+#include <errno.h>
+
+#include <event2/buffer.h>
+
+#include "http.h"
+
+int arrival_init(struct arrival *arrival)
+{
+    *arrival = (struct arrival){ evbuffer_new(), evbuffer_new(), evbuffer_new(), { 0 }, { 0 }, { 0 } };
+    if (arrival->pending != NULL && arrival->text != NULL && arrival->data != NULL)
+        return 0;
+    arrival_done(arrival);
+    return -ENOMEM;
+}
+
+void arrival_done(struct arrival *arrival)
+{
+    struct evbuffer *buffers[] = { arrival->pending, arrival->text, arrival->data };
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        if (buffers[i] != NULL)
+            evbuffer_free(buffers[i]);
+    *arrival = (struct arrival){ 0 };
+}
+
+static void empty(struct evbuffer *buffer)
+{
+    evbuffer_drain(buffer, evbuffer_get_length(buffer));
+}
+
+void arrival_drop(struct arrival *arrival)
+{
+    empty(arrival->pending);
+    empty(arrival->text);
+    empty(arrival->data);
+    arrival->scan = (struct wire_scan){ 0 };
+}
+
+/* Packed, for each read has memory of its own, of which libevent 2.1.12 leaves half empty, or nearly all of it for a client
+ * that sends a byte at a time. */
+int arrival_add(struct arrival *arrival, struct evbuffer *from)
+{
+    size_t size = evbuffer_get_length(from);
+    const unsigned char *bytes = evbuffer_pullup(from, -1);
+    bool is_taken = size == 0 || (bytes != NULL && evbuffer_add(arrival->pending, bytes, size) == 0 &&
+                                  evbuffer_drain(from, size) == 0);
+    return is_taken ? 0 : -ENOMEM;
+}
+
+/* The first `size` bytes of what is pending. */
+static bool move(struct arrival *arrival, struct evbuffer *to, size_t size)
+{
+    return size == 0 || evbuffer_remove_buffer(arrival->pending, to, size) == (int)size;
+}
+
+/* Without the empty line that ends it. */
+static bool keep_head(struct arrival *arrival, size_t size)
+{
+    const struct wire_head *head = &arrival->head;
+    size_t at = 0;
+    for (unsigned i = 0; i < head->body_line_count; i++) {
+        const struct wire_line *line = &head->body_lines[i];
+        if (!move(arrival, arrival->text, line->at - at) || evbuffer_drain(arrival->pending, line->size) < 0)
+            return false;
+        at = line->at + line->size;
+    }
+    return move(arrival, arrival->text, size - at - 2) && evbuffer_drain(arrival->pending, 2) == 0;
+}
+
+int arrival_read_head(struct arrival *arrival, enum wire_fault *ret_fault)
+{
+    size_t size = evbuffer_get_length(arrival->pending), head_size = 0;
+    if (size > REQUEST_HEAD_MAX_BYTES + 1)
+        size = REQUEST_HEAD_MAX_BYTES + 1;
+    const char *bytes = (const char *)evbuffer_pullup(arrival->pending, (ev_ssize_t)size);
+    if (bytes == NULL)
+        return 0;
+    int done = wire_scan_head(&arrival->scan, bytes, size, &head_size, ret_fault);
+    if (done <= 0)
+        return done;
+    arrival->scan = (struct wire_scan){ 0 };
+    arrival->chunks = (struct wire_chunks){ 0 };
+    *ret_fault = wire_parse_head(bytes, head_size, HTTP_UPLOAD_MAX_BYTES, &arrival->head);
+    if (*ret_fault == WIRE_FINE && !keep_head(arrival, head_size))
+        *ret_fault = WIRE_NO_ROOM;
+    return *ret_fault == WIRE_FINE ? 1 : -1;
+}
+
+/* The data of all chunks that are there. */
+static enum wire_fault take_chunks(struct arrival *arrival, uint64_t body_max)
+{
+    size_t size = evbuffer_get_length(arrival->pending), at = 0, data_size;
+    const char *bytes = (const char *)evbuffer_pullup(arrival->pending, -1);
+    bool is_fine = bytes != NULL || size == 0;
+    while (is_fine && at < size && arrival->chunks.state != CHUNK_DONE) {
+        at += wire_take_chunk(&arrival->chunks, bytes + at, size - at, &data_size, &is_fine);
+        if (evbuffer_get_length(arrival->data) + data_size > body_max)
+            return WIRE_BODY_TOO_LARGE;
+        if (evbuffer_add(arrival->data, bytes + at - data_size, data_size) < 0)
+            return WIRE_NO_ROOM;
+    }
+    evbuffer_drain(arrival->pending, at);
+    return is_fine ? WIRE_FINE : WIRE_CHUNK;
+}
+
+int arrival_read_body(struct arrival *arrival, uint64_t body_max, enum wire_fault *ret_fault)
+{
+    if (arrival->head.body != WIRE_BODY_CHUNKS)
+        return evbuffer_get_length(arrival->pending) >= arrival->head.length;
+    *ret_fault = take_chunks(arrival, body_max);
+    if (*ret_fault != WIRE_FINE)
+        return -1;
+    return arrival->chunks.state == CHUNK_DONE;
+}
+
+uint64_t arrival_body_size(const struct arrival *arrival)
+{
+    if (arrival->head.body == WIRE_BODY_CHUNKS)
+        return evbuffer_get_length(arrival->data);
+    size_t pending = evbuffer_get_length(arrival->pending);
+    return pending < arrival->head.length ? pending : arrival->head.length;
+}
+
+int arrival_hand_over(struct arrival *arrival, struct evbuffer *to)
+{
+    uint64_t size = arrival_body_size(arrival);
+    bool is_done = evbuffer_add_buffer(to, arrival->text) == 0;
+    if (arrival->head.may_have_body)
+        is_done = is_done && evbuffer_add_printf(to, "Content-Length: %llu\r\n", (unsigned long long)size) > 0;
+    is_done = is_done && evbuffer_add(to, "\r\n", 2) == 0;
+    if (arrival->head.body == WIRE_BODY_CHUNKS)
+        is_done = is_done && evbuffer_add_buffer(to, arrival->data) == 0;
+    else
+        is_done = is_done && move(arrival, to, (size_t)size);
+    return is_done ? 0 : -ENOMEM;
+}
