@@ -1,14 +1,10 @@
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "bootstrap.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/host_range.h"
 
 /* Rootless with a range: ids inside our own user namespace, where nobody else lives. */
 #define ROOTLESS_FIRST_SERVICE 1
@@ -18,39 +14,6 @@
 static uint32_t slots_wanted(const struct config *config)
 {
     return config->slot_count + config->slots_per_account * config->policy->account_count;
-}
-
-/* The ids that we hand out must belong to nobody: accounts and subordinate ranges are left alone. */
-static int check_range_is_free(uint32_t first, uint32_t count, struct error *err)
-{
-    struct passwd *account;
-    int done = 0;
-    setpwent();
-    while (done == 0 && (account = getpwent()) != NULL)
-        if (account->pw_uid >= first && account->pw_uid - first < count)
-            done = fail_plain(err, EEXIST,
-                              "slots.first_uid: id %u belongs to the account '%s'; choose a range that nobody uses",
-                              (unsigned)account->pw_uid, account->pw_name);
-    endpwent();
-    if (done < 0)
-        return done;
-    FILE *file = fopen("/etc/subuid", "re");
-    if (file == NULL)
-        return 0;
-    char line[256];
-    while (done == 0 && fgets(line, sizeof line, file) != NULL) {
-        char *range = strchr(line, ':'), *middle;
-        if (range == NULL)
-            continue;
-        *range++ = '\0';
-        unsigned long start = strtoul(range, &middle, 10);
-        unsigned long length = *middle == ':' ? strtoul(middle + 1, NULL, 10) : 0;
-        if (length > 0 && start < (unsigned long)first + count && first < start + length)
-            done = fail_plain(err, EEXIST,
-                              "slots.first_uid: the range meets that of '%s' in /etc/subuid; choose another", line);
-    }
-    fclose(file);
-    return done;
 }
 
 /* The account made for this process when the package was installed, or an id of our own range. */
@@ -92,5 +55,5 @@ int ids_choose(struct bootstrap *bootstrap, struct error *err)
     ids->launcher = service_id(bootstrap, "sallyport-launcher", first - 3);
     ids->reaper = first - 4;
     ids->notifier = service_id(bootstrap, "sallyport-notifier", first - 5);
-    return check_range_is_free(first - 5, needed + 5, err);
+    return host_range_check(first - HOST_SERVICE_IDS, needed + HOST_SERVICE_IDS, err);
 }

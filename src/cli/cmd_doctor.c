@@ -1,4 +1,5 @@
 /* sallyport doctor: can this host run jobs, and what must the configuration say about it? */
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,10 +8,14 @@
 
 #include "cli.h"
 #include "doctor.h"
+#include "instance.h"
 #include "options.h"
 #include "render.h"
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
 #include "sallyport/config/config.h"
 #include "say.h"
+#include "state_dir.h"
 #include "terminal.h"
 
 struct doctor_options {
@@ -55,6 +60,19 @@ static json_t *findings_json(const struct findings *findings, const char *degrad
     return json_pack("{s:o, s:s}", "findings", items, "degrade", degrade);
 }
 
+static void check_all(const struct doctor_options *options, const struct host_facts *facts, struct findings *findings)
+{
+    const char *state = options->state == NULL ? state_dir_default() : options->state;
+    struct error ignored;
+    pid_t service;
+    auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool is_running = instance_find(state, &service, &ignored) == 0;
+    doctor_check_host(facts, findings);
+    doctor_check_kernel(root, facts, findings);
+    doctor_check_place(state, findings);
+    doctor_check_service(facts, options->config == NULL ? CONFIG_DEFAULT : options->config, is_running, findings);
+}
+
 static int doctor(struct cli *cli, void *values, const struct words *words)
 {
     const struct doctor_options *options = values;
@@ -68,8 +86,7 @@ static int doctor(struct cli *cli, void *values, const struct words *words)
         printf("%s\n", doctor_degrade_text(doctor_degrade(&facts), ",", degrade));
         return 0;
     }
-    doctor_check_host(&facts, &findings);
-    doctor_check_service(&facts, options->config == NULL ? CONFIG_DEFAULT : options->config, &findings);
+    check_all(options, &facts, &findings);
     if (options->state != NULL)
         doctor_check_state(options->state, &findings);
     doctor_degrade_text(doctor_degrade(&facts), ", ", degrade);
@@ -98,6 +115,9 @@ const struct subcommand cmd_doctor = {
                "if anything fails; what only warns is weaker than it could be.\n"
                "\n"
                "With --state the database there is read as a whole, also while the service runs.\n"
+               "--config and --state should be as sallyportd has them: how many namespaces, ids and\n"
+               "descriptors are needed depends on the slots, and an address that the service has\n"
+               "itself is not taken by another.\n"
                "\n"
                "A limit that this host cannot give is refused unless degrade: names it. The last\n"
                "line says exactly what to write; it is never written for you.\n",

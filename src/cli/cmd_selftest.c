@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attacks.h"
 #include "cli.h"
 #include "confinement.h"
 #include "instance.h"
@@ -20,14 +21,19 @@
 #include "state_dir.h"
 
 struct selftest_options {
-    const char *state;
+    const char *state, *config;
     uint64_t pid;
+    bool attacks;
 };
 
 static const struct option_row rows[] = {
     { '\0', OPTION_TEXT, "state", offsetof(struct selftest_options, state), "DIR", STATE_DIR_HELP, NULL },
     { '\0', OPTION_NUMBER, "pid", offsetof(struct selftest_options, pid), "PID",
       "the process of sallyportd, where its lock is not shown", NULL },
+    { '\0', OPTION_FLAG, "attacks", offsetof(struct selftest_options, attacks), NULL,
+      "try to break out of a cell of this host, in ways that do no harm", NULL },
+    { 'c', OPTION_TEXT, "config", offsetof(struct selftest_options, config), "FILE",
+      "with --attacks: has the command 'attack', in place of ours", NULL },
 };
 
 /* --- processes ------------------------------------------------------------------------------------------------- */
@@ -127,6 +133,19 @@ static void print_processes(const struct cli *cli, const json_t *items)
     json_decref(shown);
 }
 
+/* Somebody named a process: it may be any. */
+static int check_named(const struct instance *instance, struct error *err)
+{
+    for (uint32_t i = 1; i < instance->count; i++)
+        if (instance->processes[i].role != ROLE_UNKNOWN)
+            return 0;
+    return fail_plain(
+        err, ESRCH,
+        "process %d is no sallyportd: no process below it is one of ours. Leave --pid out, and name the state "
+        "directory (--state DIR), or take the number that `pgrep -o sallyportd` prints",
+        (int)instance->processes[0].pid);
+}
+
 static int look_at_processes(const struct selftest_options *options, json_t *report, json_t *differences,
                              struct error *err)
 {
@@ -137,8 +156,12 @@ static int look_at_processes(const struct selftest_options *options, json_t *rep
                    : instance_find(options->state != NULL ? options->state : state_dir_default(), &bootstrap, err);
     if (done == 0)
         done = instance_read(bootstrap, &instance, err);
-    if (done < 0)
+    if (done == 0 && options->pid > 0)
+        done = check_named(&instance, err);
+    if (done < 0) {
+        instance_done(&instance);
         return done;
+    }
     json_t *items = json_array();
     for (uint32_t i = 0; i < instance.count; i++) {
         json_array_append_new(items, process_json(&instance.processes[i]));
@@ -169,14 +192,13 @@ static void print_differences(const json_t *differences)
             (int)json_integer_value(json_object_get(item, "pid")), json_string_value(json_object_get(item, "text")));
 }
 
-static int selftest(struct cli *cli, void *values, const struct words *words)
+static int look(struct cli *cli, const struct selftest_options *options)
 {
     struct error err = { 0 };
     json_t *report = json_object(), *differences = json_array();
     int code = 0;
-    (void)words;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && code == 0; i++)
-        if (parts[i].look(values, report, differences, &err) < 0) {
+        if (parts[i].look(options, report, differences, &err) < 0) {
             say("%s", err.text);
             code = CODE_TROUBLE;
         }
@@ -195,6 +217,21 @@ static int selftest(struct cli *cli, void *values, const struct words *words)
     return code;
 }
 
+static int selftest(struct cli *cli, void *values, const struct words *words)
+{
+    const struct selftest_options *options = values;
+    (void)words;
+    if (options->attacks && (options->state != NULL || options->pid > 0)) {
+        say("--attacks starts a sallyportd of its own: it takes neither --state nor --pid");
+        return CODE_TROUBLE;
+    }
+    if (!options->attacks && options->config != NULL) {
+        say("--config goes with --attacks");
+        return CODE_TROUBLE;
+    }
+    return options->attacks ? attacks_run(cli, options->config) : look(cli, options);
+}
+
 const struct subcommand cmd_selftest = {
     .name = "selftest",
     .summary = "is the running instance confined as it must be?",
@@ -208,7 +245,18 @@ const struct subcommand cmd_selftest = {
                "Landlock is shown by no kernel: a process that could not load its rules has ended.\n"
                "Capabilities of slots and of init are over their own user namespace alone.\n"
                "\n"
-               "  sallyport selftest -o wide\n",
+               "With --attacks it looks at no instance. It starts a sallyportd of its own, as try\n"
+               "does, and its jobs try to break out of their cell: rows of the escape tests that\n"
+               "do the host no harm, even where they work. Those that would (mounts, settings,\n"
+               "other processes, a full disk) are refused by the program that runs there. The cell\n"
+               "is the one that a configuration gets which says nothing, with the degrade: that\n"
+               "doctor names for this host. Exit codes: 0 if none worked, and what could not be\n"
+               "asked is not in this kernel; 1 if one worked; 125 if one could not be tried, which\n"
+               "is no success. With -c the command 'attack' of that file is the cell: it runs\n"
+               "probe with the parameter 'words', a list.\n"
+               "\n"
+               "  sallyport selftest -o wide\n"
+               "  sallyport selftest --attacks\n",
     .options = rows,
     .option_count = sizeof rows / sizeof rows[0],
     .option_bytes = sizeof(struct selftest_options),

@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "client.h"
 #include "commands.h"
+#include "layers.h"
 #include "options.h"
 #include "params.h"
 #include "private_server.h"
@@ -18,8 +19,6 @@
 #include "sallyport/config/config.h"
 #include "say.h"
 #include "submit.h"
-
-#define JOBS_MOST 200
 
 struct try_options {
     const char *config, *params_file;
@@ -37,38 +36,6 @@ static const struct option_row rows[] = {
     { '\0', OPTION_DURATION_MS, "timeout", offsetof(struct try_options, timeout_ms), "TIME",
       "shorten the job's time; the command's own is the most", NULL },
 };
-
-/* The job and, of a sequence, its steps: each lacked what the host could not give and `degrade:` accepts. */
-static void say_layers(const struct cli *cli)
-{
-    struct error err;
-    json_t *jobs = NULL, *lacked = json_object();
-    if (list_ask(cli->client, "/v1/jobs", JOBS_MOST, &jobs, &err) < 0) {
-        say("which layers were in effect is not known: %s", err.text);
-        json_decref(lacked);
-        return;
-    }
-    const json_t *job, *name;
-    size_t index, place;
-    bool has_launched = false;
-    json_array_foreach(jobs, index, job)
-    {
-        has_launched = has_launched || json_is_string(json_object_get(job, "started_at"));
-        json_array_foreach(json_object_get(job, "degraded"), place, name)
-            json_object_set_new(lacked, json_string_value(name), json_true());
-    }
-    char text[256] = "";
-    const char *key;
-    json_t *value;
-    json_object_foreach(lacked, key, value)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] == '\0' ? "" : ", ", key);
-    if (text[0] != '\0')
-        say("the sandbox was weaker, as degrade: accepts: without %s", text);
-    else if (has_launched)
-        say_dim("every layer and every limit of the sandbox was in effect");
-    json_decref(jobs);
-    json_decref(lacked);
-}
 
 static int gather(const struct try_options *options, const json_t *command, json_t *body, struct error *err)
 {
@@ -100,7 +67,7 @@ static int run_job(struct cli *cli, const struct try_options *options, const cha
         snprintf(path, sizeof path, "/v1/commands/%s/jobs", name);
         code = submit_run(&quiet, &submit, path, body);
         if (!cli->is_quiet)
-            say_layers(cli);
+            layers_say(cli);
     }
     json_decref(command);
     json_decref(body);

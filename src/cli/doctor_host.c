@@ -93,6 +93,25 @@ static void check_proc(const struct host_facts *facts, struct findings *findings
                  : "ask the host's administrator what forbids mounting procfs in a user namespace");
 }
 
+/* What later ABIs added, for jobs and for our own processes. Other layers stand where these are missing. */
+static const char *lacks_text(uint32_t abi, char text[300])
+{
+    static const struct {
+        uint32_t since;
+        const char *what;
+    } features[] = { { 3, "truncation (read-only mounts stand alone)" },
+                     { 4, "TCP ports (the network namespace and the filter stand alone)" },
+                     { 5, "ioctl on devices (the filter stands alone)" },
+                     { LANDLOCK_SCOPE, "abstract sockets and signals (namespaces stand alone)" } };
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof features / sizeof features[0]; i++)
+        if (abi < features[i].since) {
+            size_t used = strlen(text);
+            snprintf(text + used, 300 - used, "%s%s", used == 0 ? "" : ", ", features[i].what);
+        }
+    return text;
+}
+
 static void check_landlock(const struct host_facts *facts, struct findings *findings)
 {
     uint32_t abi = facts->landlock_abi;
@@ -106,8 +125,11 @@ static void check_landlock(const struct host_facts *facts, struct findings *find
         MEND(finding,
              "boot with lsm=landlock,... in front of the list in /sys/kernel/security/lsm (kernel command line)");
     } else if (abi < LANDLOCK_SCOPE) {
+        char lacks[300];
         TELL(finding,
-             "ABI %u; commands with network: host need ABI 6 (Linux 6.12), or degrade: [landlock] of their own", abi);
+             "ABI %u, which does not know %s; commands with network: host need ABI 6, or degrade: [landlock] of "
+             "their own",
+             abi, lacks_text(abi, lacks));
         MEND(finding,
              "boot Linux 6.12 or later, as bookworm-backports has it; nothing to do where no command shares the "
              "host's network");

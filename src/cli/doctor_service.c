@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/timex.h>
 #include <unistd.h>
 
@@ -14,10 +13,8 @@
 #include "sallyport/base/error.h"
 #include "sallyport/config/config.h"
 
-#define STATE_DIRECTORY "/var/lib/sallyport"
-#define DISK_LOW_BYTES  (1024ull * 1024 * 1024)
-#define ROOM_BEHIND     2 /* findings about the state directory */
-#define EXPIRY_NEAR_MS  (14ull * 24 * 3600 * 1000)
+#define ROOM_BEHIND    2 /* findings about the state directory */
+#define EXPIRY_NEAR_MS (14ull * 24 * 3600 * 1000)
 
 #define TELL(finding, ...) snprintf((finding)->text, sizeof(finding)->text, __VA_ARGS__)
 #define MEND(finding, ...) snprintf((finding)->fix, sizeof(finding)->fix, __VA_ARGS__)
@@ -33,18 +30,6 @@ static void check_clock(struct findings *findings)
     if (!is_synchronised)
         MEND(finding,
              "timedatectl set-ntp true, or install chrony (a virtual machine may get its time from the host unseen)");
-}
-
-static void check_disk(struct findings *findings)
-{
-    struct statvfs room;
-    if (statvfs(STATE_DIRECTORY, &room) < 0)
-        return; /* not installed as a service */
-    unsigned long long free_bytes = (unsigned long long)room.f_bavail * room.f_frsize;
-    struct finding *finding = finding_add(findings, free_bytes < DISK_LOW_BYTES ? DOCTOR_WARN : DOCTOR_PASS, "disk");
-    TELL(finding, "%llu MiB free below " STATE_DIRECTORY, free_bytes >> 20);
-    if (free_bytes < DISK_LOW_BYTES)
-        MEND(finding, "make room, or lower retention: in the configuration; without room jobs are refused");
 }
 
 static void check_exposure(const struct config *config, struct findings *findings)
@@ -85,7 +70,8 @@ static void first_line(const char *report, char *text, size_t room)
     snprintf(text, room, "%.*s", (int)strcspn(report, "\n"), report);
 }
 
-void doctor_check_service(const struct host_facts *facts, const char *config_path, struct findings *findings)
+void doctor_check_service(const struct host_facts *facts, const char *config_path, bool is_running,
+                          struct findings *findings)
 {
     struct config *config = NULL;
     struct error err = { .text = "" };
@@ -93,11 +79,11 @@ void doctor_check_service(const struct host_facts *facts, const char *config_pat
     size_t report_size = 0;
     struct stat st;
     check_clock(findings);
-    check_disk(findings);
     if (stat(config_path, &st) < 0) {
         struct finding *finding = finding_add(findings, DOCTOR_WARN, "configuration");
         TELL(finding, "%s: %s, so it was not checked", config_path, strerrordesc_np(errno));
         MEND(finding, errno == EACCES ? "run doctor as root to check it, too" : "name it with --config FILE");
+        doctor_check_room(facts, NULL, is_running, findings);
         return;
     }
     FILE *to = open_memstream(&report, &report_size);
@@ -109,8 +95,10 @@ void doctor_check_service(const struct host_facts *facts, const char *config_pat
     if (result < 0) {
         first_line(report[0] != '\0' ? report : err.text, finding->text, sizeof finding->text);
         MEND(finding, "sallyport config check %s names all faults", config_path);
+        doctor_check_room(facts, NULL, is_running, findings);
     } else {
         TELL(finding, "%s is fine", config_path);
+        doctor_check_room(facts, config, is_running, findings);
         check_exposure(config, findings);
         check_tokens(config, findings);
     }

@@ -16,6 +16,7 @@ static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 
 static int pipe_ends[2] = { -1, -1 };
 static struct sigaction former[CAUGHT_COUNT];
+static unsigned users;
 
 int interrupt_parse(const char *text, struct interrupt_rule *ret_rule, struct error *err)
 {
@@ -56,15 +57,16 @@ static void on_signal(int number)
 
 int interrupt_open(int *ret_fd, struct error *err)
 {
-    if (pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    if (users == 0 && pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return fail(err, errno, "prepare for Ctrl-C");
-    for (size_t i = 0; i < CAUGHT_COUNT; i++) {
+    for (size_t i = 0; i < CAUGHT_COUNT && users == 0; i++) {
         /* Without SA_RESTART: a write to a stalled reader must let go. */
         struct sigaction action = { .sa_handler = on_signal };
         sigaction(caught[i], NULL, &former[i]);
         if (former[i].sa_handler != SIG_IGN)
             sigaction(caught[i], &action, NULL);
     }
+    users++;
     *ret_fd = pipe_ends[0];
     return 0;
 }
@@ -77,7 +79,7 @@ int interrupt_take(void)
 
 void interrupt_close(void)
 {
-    if (pipe_ends[0] < 0)
+    if (users == 0 || --users > 0)
         return;
     for (size_t i = 0; i < CAUGHT_COUNT; i++)
         sigaction(caught[i], &former[i], NULL);

@@ -35,12 +35,13 @@ enum interrupt_action interrupt_decide(const struct interrupt_rule *rule, int si
 
 /*
  * From now on INT, TERM and HUP wake a poll on the returned descriptor and cut blocking writes short, instead of ending
- * us; signals that were ignored stay so (nohup). The descriptor belongs to this module. -errno on failure.
+ * us; signals that were ignored stay so (nohup). The descriptor belongs to this module. -errno on failure. Whoever opens what
+ * is open already gets the same, and each has to close it.
  */
 int interrupt_open(int *ret_fd, struct error *err);
 
 /* The next signal that came, or 0. */
 int interrupt_take(void);
 
-/* Signals end us again. */
+/* Signals end us again, when all have closed it. */
 void interrupt_close(void);

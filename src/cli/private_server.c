@@ -15,29 +15,12 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "programs.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "say.h"
 
 #define STATUS_NONE 71
-
-/* Beside us, as built; or in the sbin beside our bin, as installed. */
-static int find_program(char path[PATH_MAX_BYTES], struct error *err)
-{
-    static const char *const places[] = { "", "/../sbin" };
-    char own[PATH_MAX_BYTES];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
-    if (length < 0)
-        return fail(err, errno, "find our own program");
-    own[length] = '\0';
-    *strrchr(own, '/') = '\0';
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        snprintf(path, PATH_MAX_BYTES, "%s%s/sallyportd", own, places[i]);
-        if (access(path, X_OK) == 0)
-            return 0;
-    }
-    return fail_plain(err, ENOENT, "there is no sallyportd beside this program (%s), nor in ../sbin", own);
-}
 
 static int listen_for_word(const char *directory, char path[PATH_MAX_BYTES], int *ret_fd, struct error *err)
 {
@@ -104,7 +87,7 @@ static int start_in(const char *config, struct private_server *server, int wake_
     char program[PATH_MAX_BYTES], notify[PATH_MAX_BYTES];
     auto_fd int word_fd = -1;
     int lifeline[2], status = 0;
-    if (find_program(program, err) < 0 || listen_for_word(server->directory, notify, &word_fd, err) < 0)
+    if (programs_find("sallyportd", program, err) < 0 || listen_for_word(server->directory, notify, &word_fd, err) < 0)
         return -err->code;
     server->log_fd = memfd_create("sallyportd-log", MFD_CLOEXEC);
     if (server->log_fd < 0 || fcntl(server->log_fd, F_SETFL, O_APPEND) < 0 || pipe2(lifeline, O_CLOEXEC) < 0)

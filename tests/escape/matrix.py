@@ -47,6 +47,13 @@ def stopped_by(row):
     return ", ".join(held + gives_way)
 
 
+def stoppers(row):
+    """The same as names alone, those that hold by themselves first."""
+    if row.control != CONTROL_LAYERS:
+        return [row.by]
+    return [NAMES[layer] for layer in row.layers if layer in row.alone] + [NAMES[layer] for layer in row.layers if layer not in row.alone]
+
+
 def document():
     return HEAD + "".join(f"| {row.title} | {row.id} | {stopped_by(row)} |\n" for row in ROWS)
 

@@ -3,15 +3,17 @@
 import glob
 import os
 import re
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "service"))
 
 import corpus
+import matrix
 import rows
 import test_escape
-from harness import SOURCE
+from harness import BIN, SOURCE
 
 SKIPS_MOST = 5      # rows that this kernel cannot be asked
 ROW_COUNT = 116
@@ -87,8 +89,26 @@ class Rows(unittest.TestCase):
         if os.geteuid() == 0:       # others lack root too, which is no matter of the kernel
             self.assertLessEqual(len(skipped), SKIPS_MOST, sorted(skipped))
 
+    def test_the_harmless_probe_says_the_same_of_its_rows(self):
+        """src/probe/harmless.c is what `sallyport selftest --attacks` goes by."""
+        listed = subprocess.run([os.path.join(BIN, "probe"), "--list"], capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
+        self.assertGreater(len(listed), 50)
+        for line in listed:
+            row_id, title, words, refusals, stopped_by, at_worst, given_up_by = line.split("\t")
+            with self.subTest(row_id):
+                row = corpus.row(row_id)
+                self.assertEqual((title, [row_id, *words.split()], set(refusals.split()), stopped_by),
+                                 (row.title, row.probe, row.blocked, ", ".join(matrix.stoppers(row))))
+                self.assertTrue(at_worst)
+                self.assertEqual(given_up_by, "job-uid" if row.full_needs == ["two-ids"] else "")
+
+    def test_the_harmless_probe_has_no_row_that_changes_the_host(self):
+        listed = subprocess.run([os.path.join(BIN, "probe"), "--list"], capture_output=True, text=True, check=True, timeout=20).stdout
+        rows_there = {line.split("\t")[0] for line in listed.splitlines()}
+        self.assertEqual(rows_there & {"S10", "S11a", "S11b", "S11c", "S12a", "S12c", "S13", "S14", "S22", "S28", "S28b", "S29", "S31", "S36",
+                                       "S38c", "S44", "S47", "S53b", "S60", "S65", "S66a", "S66b", "S67", "S82", "S116", "read", "write"}, set())
+
     def test_the_document_says_what_is_shown(self):
-        import matrix
         with open(matrix.PATH, encoding="utf-8") as file:
             self.assertEqual(file.read(), matrix.document(), "tests/escape/matrix.py >docs/defence-in-depth.md")
 

@@ -39,6 +39,10 @@ extern const struct attack process_attacks[];
 extern const struct attack socket_attacks[];
 extern const struct attack observer_tools[];
 
+/* argv[0] is the first argument behind the id. Returns the exit status: BROKEN for an unknown id, or too few arguments. */
+int attack_run(const char *id, int argc, char **argv);
+void attack_list(void);
+
 /* Each prints the one verdict line and returns the exit status, so that an attack ends with `return worked(...)`. */
 int worked(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int blocked(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

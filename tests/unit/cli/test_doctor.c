@@ -102,3 +102,22 @@ Test(doctor, what_only_warns_comes_with_its_fix_too)
         cr_expect_eq(warned, 1, "lack %zu", i);
     }
 }
+
+Test(doctor, what_an_older_landlock_does_not_know_is_named)
+{
+    static const char *const features[] = { "truncation", "TCP ports", "ioctl on devices", "abstract sockets" };
+    static const struct {
+        uint32_t abi;
+        size_t first; /* of features that it lacks */
+    } kernels[] = { { 2, 0 }, { 3, 1 }, { 4, 2 }, { 5, 3 }, { 6, 4 }, { 7, 4 } };
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+        struct host_facts facts = good_host();
+        struct findings findings = { .count = 0 };
+        facts.landlock_abi = kernels[i].abi;
+        doctor_check_host(&facts, &findings);
+        for (uint32_t j = 0; j < findings.count; j++)
+            for (size_t k = 0; k < 4 && strcmp(findings.items[j].subject, "Landlock") == 0; k++)
+                cr_expect_eq(strstr(findings.items[j].text, features[k]) != NULL, k >= kernels[i].first, "ABI %u: %s",
+                             kernels[i].abi, findings.items[j].text);
+    }
+}

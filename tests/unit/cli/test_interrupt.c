@@ -69,3 +69,20 @@ Test(interrupt, what_was_ignored_stays_ignored)
     cr_expect_eq(interrupt_take(), 0);
     interrupt_close();
 }
+
+Test(interrupt, is_shared_by_all_who_open_it_until_the_last_has_closed_it)
+{
+    struct error err;
+    int fd, same;
+    signal(SIGINT, SIG_DFL);
+    cr_assert_eq(interrupt_open(&fd, &err), 0);
+    cr_assert_eq(interrupt_open(&same, &err), 0);
+    cr_expect_eq(same, fd);
+    interrupt_close();
+    raise(SIGINT);
+    cr_expect_eq(interrupt_take(), SIGINT);
+    interrupt_close();
+    struct sigaction now;
+    sigaction(SIGINT, NULL, &now);
+    cr_expect_eq(now.sa_handler, SIG_DFL);
+}
