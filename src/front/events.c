@@ -57,8 +57,9 @@ static bool ask(struct request *request, uint8_t kinds)
     return ask_follow(request, &follow, on_feed);
 }
 
-static int fill(struct request *request, struct evbuffer *chunk)
+static int fill(struct request *request, struct evbuffer *chunk, size_t room)
 {
+    (void)room; /* what is pending is bounded by the keeper's answers */
     struct events *events = request->state;
     return evbuffer_add_buffer(chunk, events->pending) < 0 ? -ENOMEM : 0;
 }

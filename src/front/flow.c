@@ -9,6 +9,7 @@
 #include "sallyport/base/log.h"
 #include "sallyport/limits.h"
 
+#include "front.h"
 #include "http.h"
 #include "problem.h"
 #include "request.h"
@@ -16,10 +17,25 @@
 static void on_drained(struct evhttp_connection *connection, void *arg); /* the client has the last chunk */
 static void on_ping(struct request *request);                            /* and had nothing to read for a while */
 
+#define FLOW_ALL_BYTES   (8 * 1024 * 1024) /* under way in all answers together, beyond the least of each */
+#define FLOW_LEAST_BYTES (4 * 1024)
+
+/* A part of what is left, so that the next ones have some too. */
+static size_t room_for_chunk(const struct front *front)
+{
+    uint64_t left = front->flow_bytes < FLOW_ALL_BYTES ? FLOW_ALL_BYTES - front->flow_bytes : 0;
+    uint64_t room = left / 16;
+    if (room < FLOW_LEAST_BYTES)
+        return FLOW_LEAST_BYTES;
+    return room < STREAM_CHUNK_BYTES ? (size_t)room : STREAM_CHUNK_BYTES;
+}
+
 static void send_chunk(struct request *request, struct evbuffer *chunk)
 {
     struct flow *flow = request->state;
     flow->is_writing = true;
+    request->flow_bytes = evbuffer_get_length(chunk);
+    request->front->flow_bytes += request->flow_bytes;
     evhttp_send_reply_chunk_with_cb(request->http, chunk, on_drained, request);
 }
 
@@ -36,7 +52,7 @@ void flow_pump(struct request *request)
     if (flow->is_writing)
         return;
     struct evbuffer *chunk = evbuffer_new();
-    int done = chunk != NULL ? flow->kind->fill(request, chunk) : -ENOMEM;
+    int done = chunk != NULL ? flow->kind->fill(request, chunk, room_for_chunk(request->front)) : -ENOMEM;
     if (done < 0) {
         log_error("request=%s output cannot be read: %s; the connection is closed", request->id, strerror(-done));
         request_abort(request);
@@ -54,6 +70,8 @@ static void on_drained(struct evhttp_connection *connection, void *arg)
     struct request *request = arg;
     struct flow *flow = request->state;
     (void)connection;
+    request->front->flow_bytes -= request->flow_bytes;
+    request->flow_bytes = 0;
     flow->is_writing = false;
     request_set_timer(request, STREAM_PING_MS, on_ping);
     if (flow->kind->go_on == NULL || flow->kind->go_on(request))

@@ -1,6 +1,7 @@
 /*
  * An answer that goes out piece by piece, as fast as its client takes it: one chunk is under way, and the next is made when
- * that has left. So a slow client costs one chunk, and one that stands still for STREAM_IDLE_READER_MS is closed.
+ * that has left. So a slow client costs one chunk, and one that stands still for STREAM_IDLE_READER_MS is closed. Chunks are
+ * STREAM_CHUNK_BYTES large while few wait, and become smaller the more of them do, so that all together stay small too.
  */
 #pragma once
 
@@ -13,8 +14,9 @@ struct problem;
 struct request;
 
 struct flow_kind {
-    /* Adds what there is now, STREAM_CHUNK_BYTES at most; nothing when nothing is there. -errno: the answer breaks. */
-    int (*fill)(struct request *request, struct evbuffer *chunk);
+    /* Adds what there is now: `room` bytes, or the least that can be said if that is more; nothing when nothing is there.
+     * -errno: the answer breaks. */
+    int (*fill)(struct request *request, struct evbuffer *chunk, size_t room);
     bool (*is_finished)(const struct request *request);
     /* After STREAM_PING_MS of silence. NULL: silence it is. */
     void (*add_ping)(struct request *request, struct evbuffer *chunk);

@@ -45,6 +45,7 @@ struct front {
     uint64_t crowd_told_ms; /* when the log last said that an address had too many */
     struct asks asks;
     struct request *requests; /* every open one */
+    uint64_t flow_bytes;      /* of answers' chunks that have not left yet */
     unsigned gzips;           /* answers that are being compressed */
     unsigned searches;        /* requests that look through output */
     uint64_t uploads_bytes;   /* of large bodies that are held or on their way */

@@ -30,10 +30,10 @@ struct scrape {
     struct evbuffer *text; /* what is left of it */
 };
 
-static int fill(struct request *request, struct evbuffer *chunk)
+static int fill(struct request *request, struct evbuffer *chunk, size_t room)
 {
     struct scrape *scrape = request->state;
-    return evbuffer_remove_buffer(scrape->text, chunk, STREAM_CHUNK_BYTES) < 0 ? -ENOMEM : 0;
+    return evbuffer_remove_buffer(scrape->text, chunk, room) < 0 ? -ENOMEM : 0;
 }
 
 static bool is_finished(const struct request *request)

@@ -96,14 +96,15 @@ int output_piece_next(struct output_log *log, struct output_cursor *cursor, uint
     if (done <= 0)
         return done;
 
+    size_t most = cursor->piece_max > 0 && cursor->piece_max < sizeof data ? cursor->piece_max : sizeof data;
     uint64_t end = extent.to;
     uint32_t record = cursor->record;
     struct utf8_scan scan;
     size_t size;
     for (;;) {
         uint64_t stop = end < to ? end : to;
-        bool is_cut = stop - cursor->at > sizeof data;
-        size = is_cut ? sizeof data : (size_t)(stop - cursor->at);
+        bool is_cut = stop - cursor->at > most;
+        size = is_cut ? most : (size_t)(stop - cursor->at);
         done = output_log_read(log, cursor->at, data, size);
         if (done < 0)
             return done;

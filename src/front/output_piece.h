@@ -18,9 +18,10 @@ struct output_log;
 
 /* Where a reader stands. */
 struct output_cursor {
-    uint64_t at;     /* the next byte, in the log */
-    uint32_t record; /* the one that covers it, or an earlier one */
-    uint32_t only;   /* enum output_stream, 0 for both */
+    uint64_t at;        /* the next byte, in the log */
+    uint32_t record;    /* the one that covers it, or an earlier one */
+    uint32_t only;      /* enum output_stream, 0 for both */
+    uint32_t piece_max; /* bytes of a piece; 0, or more than that: OUTPUT_PIECE_MAX */
 };
 
 struct output_piece {
@@ -44,5 +45,6 @@ int output_stretch_next(struct output_log *log, struct output_cursor *cursor, ui
                         size_t *ret_size);
 
 /* `{"type":"output",...}` without newline; at most OUTPUT_JSON_MAX bytes. Lasts until the next call. */
-#define OUTPUT_JSON_MAX (6 * OUTPUT_PIECE_MAX + 256)
+#define OUTPUT_JSON_BYTES(piece_bytes) (6 * (piece_bytes) + 256)
+#define OUTPUT_JSON_MAX                OUTPUT_JSON_BYTES(OUTPUT_PIECE_MAX)
 const char *output_piece_json(const struct output_piece *piece, size_t *ret_size);

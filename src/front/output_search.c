@@ -100,7 +100,7 @@ static int show(struct output_search *search, unsigned *reads, struct shown_line
     uint32_t record = 0;
     unsigned left = sizeof ret_line->text;
     int done = look_up(search, ret_line, &record);
-    struct output_cursor cursor = { ret_line->offset, record, search->cursor.only };
+    struct output_cursor cursor = { .at = ret_line->offset, .record = record, .only = search->cursor.only };
     if (done == 0)
         done = read_view(search, &cursor, ret_line->text, sizeof ret_line->text, &left, &ret_line->size);
     if (done < 0)

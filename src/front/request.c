@@ -100,6 +100,7 @@ void request_free(struct request *request)
     *request->link = request->next;
     if (request->next != NULL)
         request->next->link = request->link;
+    request->front->flow_bytes -= request->flow_bytes;
     if (request->has_started)
         request->front->counts.streams_open--;
     free(request);

@@ -55,6 +55,7 @@ struct request {
     struct evidence evidence; /* its secret points into the request's head */
     int peer_fd;              /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
+    size_t flow_bytes;    /* of the front's, for a chunk of the answer that has not left yet */
     struct problem *held; /* told once the keeper knows the caller */
     void *state;          /* of the route's handler */
     void (*free_state)(void *state);

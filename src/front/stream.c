@@ -38,9 +38,9 @@ static const char *const content_types[] = {
     [FORMAT_SSE] = "text/event-stream",
 };
 
-static int fill(struct request *request, struct evbuffer *chunk)
+static int fill(struct request *request, struct evbuffer *chunk, size_t room)
 {
-    return stream_fill(request->state, chunk);
+    return stream_fill(request->state, chunk, room);
 }
 
 static bool is_finished(const struct request *request)

@@ -50,9 +50,11 @@ static json_t *take(json_t **record)
     return taken;
 }
 
-static int fill_records(struct stream *stream, struct evbuffer *chunk, uint64_t to, bool grows)
+/* One record at least, and more as long as any may follow. */
+static int fill_records(struct stream *stream, struct evbuffer *chunk, size_t room, uint64_t to, bool grows)
 {
-    while (evbuffer_get_length(chunk) + OUTPUT_JSON_MAX <= STREAM_CHUNK_BYTES) {
+    stream->cursor.piece_max = (uint32_t)(room / 8);
+    do {
         struct output_piece piece;
         int done = output_piece_next(&stream->log, &stream->cursor, to, grows, &piece);
         if (done <= 0)
@@ -62,7 +64,7 @@ static int fill_records(struct stream *stream, struct evbuffer *chunk, uint64_t 
         snprintf(id, sizeof id, "%" PRIu64, stream->cursor.at);
         const char *json = output_piece_json(&piece, &size);
         add_record(stream, chunk, "output", id, json, size);
-    }
+    } while (evbuffer_get_length(chunk) + OUTPUT_JSON_BYTES(room / 8) <= room);
     return 0;
 }
 
@@ -83,15 +85,15 @@ static int add_bytes(struct stream *stream, struct evbuffer *chunk, size_t size)
     return 0;
 }
 
-static int fill_bytes(struct stream *stream, struct evbuffer *chunk, uint64_t to)
+static int fill_bytes(struct stream *stream, struct evbuffer *chunk, size_t room, uint64_t to)
 {
     for (unsigned i = 0; i < STRETCHES_MAX; i++) {
-        size_t room = STREAM_CHUNK_BYTES - evbuffer_get_length(chunk), size;
-        if (stream->left < room)
-            room = (size_t)stream->left;
-        if (room == 0)
+        size_t left = room - evbuffer_get_length(chunk), size;
+        if (stream->left < left)
+            left = (size_t)stream->left;
+        if (left == 0)
             return 0;
-        int done = output_stretch_next(&stream->log, &stream->cursor, to, room, &size);
+        int done = output_stretch_next(&stream->log, &stream->cursor, to, left, &size);
         if (done > 0)
             done = add_bytes(stream, chunk, size);
         else if (done == 0)
@@ -124,13 +126,15 @@ static int compress_next(struct stream *stream, struct evbuffer *chunk, uint64_t
 }
 
 /* What is read for a chunk goes out with it: without a flush much of a dull log could leave the compressor with nothing. */
-static int fill_gzip(struct stream *stream, struct evbuffer *chunk, uint64_t to)
+static int fill_gzip(struct stream *stream, struct evbuffer *chunk, size_t room, uint64_t to)
 {
     uint64_t from = stream->cursor.at;
     int done = 1;
     if (gzip_has_ended(stream->gzip))
         return 0;
-    for (unsigned i = 0; done > 0 && i < STRETCHES_MAX && stream->cursor.at - from < GZIP_CHUNK_BYTES; i++)
+    for (unsigned i = 0; done > 0 && i < STRETCHES_MAX && stream->cursor.at - from < GZIP_CHUNK_BYTES &&
+                         evbuffer_get_length(chunk) < room;
+         i++)
         done = compress_next(stream, chunk, to);
     if (done < 0)
         return done;
@@ -150,13 +154,13 @@ static bool has_all_output(const struct stream *stream)
     return is_whole && stream->cursor.at >= view_end(stream);
 }
 
-int stream_fill(struct stream *stream, struct evbuffer *chunk)
+int stream_fill(struct stream *stream, struct evbuffer *chunk, size_t room)
 {
     uint64_t to = view_end(stream);
     if (stream->is_gzip)
-        return fill_gzip(stream, chunk, to);
+        return fill_gzip(stream, chunk, room, to);
     if (!stream_has_records(stream)) {
-        int done = fill_bytes(stream, chunk, to);
+        int done = fill_bytes(stream, chunk, room, to);
         /* A view of one stream ends where only the other one is left. */
         if (done == 0 && evbuffer_get_length(chunk) == 0 && (!stream->view.follows || stream->log.is_complete)) {
             if (stream->left != UINT64_MAX && stream->left > 0)
@@ -170,7 +174,7 @@ int stream_fill(struct stream *stream, struct evbuffer *chunk)
     if (stream->news != NULL)
         add_json(stream, chunk, "state", NULL, take(&stream->news));
     bool grows = stream->view.follows && !stream->log.is_complete;
-    int done = fill_records(stream, chunk, to, grows);
+    int done = fill_records(stream, chunk, room, to, grows);
     if (done < 0)
         return done;
     if (!has_all_output(stream) || stream->end == NULL || !stream->log.is_complete)

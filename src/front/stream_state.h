@@ -51,8 +51,8 @@ enum place stream_place(struct stream *stream, struct place_head *ret_head);
 
 /* stream_chunk.c */
 
-/* Fills with what is there now, STREAM_CHUNK_BYTES at most. -errno when the log cannot be read. */
-int stream_fill(struct stream *stream, struct evbuffer *chunk);
+/* As flow_kind.fill. -errno when the log cannot be read. */
+int stream_fill(struct stream *stream, struct evbuffer *chunk, size_t room);
 
 /* All of the view has been put into chunks. */
 bool stream_is_finished(const struct stream *stream);
