@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import harness
 from harness import BIN, PROBE, Instance, Refused, probe_command, probe_directory, processes_named, skip
+from test_escape import NEEDS
 
 
 def bare(*arguments, **more):
@@ -405,7 +406,7 @@ class Degrade(unittest.TestCase):
     def setUp(self):
         harness.needs_program(self, "sallyportd")
         if not harness.needed_degrade():
-            skip(self, "needs a host that lacks something (here every cgroup v2 controller is there)")
+            skip(self, NEEDS["something-missing"])
 
     def test_S107_a_job_without_its_limits_is_refused(self):
         with Instance({"true": {"exec": ["/usr/bin/true"]}}, degrade=None) as instance:
