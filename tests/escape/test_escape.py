@@ -37,7 +37,11 @@ NEEDS = {
     "no-memory-cgroup": "the cgroup v2 memory controller is there and stands before the rlimit that is switched off",
     "landlock-scope": "needs Landlock ABI 6",
     "landlock-net": "needs Landlock ABI 4",
+    "handles": "needs a kernel that lets the root of a user namespace open by handle (Linux 6.11)",
+    "secret-memory": "needs a kernel with memfd_secret (before Linux 6.5: secretmem.enable=1)",
+    "memfd-noexec": "needs a kernel with vm.memfd_noexec (Linux 6.3)",
     "mdwe": "needs a kernel with PR_SET_MDWE (Linux 6.3)",
+    "something-missing": "needs a host that lacks something (here every cgroup v2 controller is there)",
     "two-ids": "needs jobs with an id of their own (root, or a range in /etc/subuid)",
 }
 
@@ -48,6 +52,10 @@ def read_number(path, fallback):
             return int(file.read())
     except (OSError, ValueError):
         return fallback
+
+
+def kernel_version():
+    return tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2])
 
 
 def landlock_abi():
@@ -78,7 +86,11 @@ def kernel_facts():
         "no-memory-cgroup": "memory" not in controllers,
         "landlock-scope": landlock_abi() >= 6,
         "landlock-net": landlock_abi() >= 4,
+        "handles": kernel_version() >= (6, 11),
+        "secret-memory": try_probe("S44d") == WORKED,
+        "memfd-noexec": os.path.exists("/proc/sys/vm/memfd_noexec"),
         "mdwe": ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) >= 0,   # PR_GET_MDWE
+        "something-missing": bool(harness.needed_degrade()),
         "two-ids": os.geteuid() == 0,
     }
 
@@ -227,7 +239,7 @@ def only_test(row, layer):
 
 def fixed_test(row):
     def test(self):
-        self.need([*row.full_needs, "two-ids"])
+        self.need([*row.full_needs, *row.by_needs, "two-ids"])
         with self.stage(row) as stage:
             self.assert_refused(row, self.attempt(self.minus, row, "fixed", stage), stage)
     return test

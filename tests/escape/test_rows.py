@@ -86,6 +86,7 @@ class Rows(unittest.TestCase):
     def test_few_rows_are_skipped_on_this_kernel(self):
         facts = test_escape.kernel_facts()
         skipped = {row_of(f"test {row.id}") for row in corpus.ROWS if not all(facts[need] for need in row.needs + row.full_needs)}
+        skipped -= {row_id for row_id, guest in rows.IN_GUEST.items() if not guest.lacks}     # that one shows them whole
         if os.geteuid() == 0:       # others lack root too, which is no matter of the kernel
             self.assertLessEqual(len(skipped), SKIPS_MOST, sorted(skipped))
 

@@ -131,7 +131,7 @@ class Instance:
             "server": {"listen": [f"127.0.0.1:{self.port}"], **(server or {})},
             # Ids by the port, which is ours alone: what attacks all processes of a job's uid meets no other instance.
             "slots": {"count": 4, "first_uid": 1_200_000_000 + self.port * 256, **(slots or {})},
-            "defaults": {"timeout": "20s", "grace": "1s", **(defaults or {})},
+            "defaults": {"timeout": f"{20 * SLOWNESS}s", "grace": "1s", **(defaults or {})},
             "tokens": {"tester": {"hash": token_hash(self.token), "allow": ["admin"]}, **(tokens or {})},
             "commands": commands,
         }
