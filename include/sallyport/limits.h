@@ -57,6 +57,7 @@
 #define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
 #define API_LISTENER_COUNT_MAX 16
 #define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
+#define TLS_FILE_MAX_BYTES     (256 * 1024)                 /* a chain of certificates, a key, a list of authorities */
 #define SCHEDULE_COUNT_MAX     1024
 #define SCHEDULE_TEXT_BYTES    512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */
 #define SCHEDULE_NEXT_COUNT    5   /* times to come that a listing tells */

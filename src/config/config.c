@@ -18,6 +18,7 @@
 #include "queue.h"
 #include "reading.h"
 #include "sources.h"
+#include "tls.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
@@ -48,6 +49,7 @@ void config_free(struct config *config)
         free(config->schedules[i].params);
     free(config->schedules);
     callbacks_free(config);
+    tls_free(config->tls);
     free(config->notices);
     policy_free(config->policy);
     free(config);
@@ -148,6 +150,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
     } else if (tree->root != NULL) {
         validate(reading);
         take_server(reading);
+        tls_take(reading);
         listeners_take(reading);
         identities_check(reading);
         follows_resolve(reading);

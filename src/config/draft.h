@@ -32,6 +32,8 @@ struct quota_draft {
 struct server_draft {
     const json_t *listen;       /* texts */
     const char *metrics_listen; /* NULL: none */
+    const char *tls_certificate, *tls_key, *tls_client_ca;
+    uint64_t tls_hsts_ms; /* 0: none */
     uint64_t max_wait_ms, shutdown_grace_ms;
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;

@@ -71,7 +71,8 @@ const struct key keys[] = {
       .most = API_LISTENER_COUNT_MAX, .fallback = "unix:/run/sallyport/api.sock",
       .hint = "[\"127.0.0.1:8417\", unix:/run/sallyport/api.sock]",
       .help = "Where the API listens: numeric `\"ADDRESS:PORT\"`, `\"[IPv6]:PORT\"` or `unix:/PATH`; one, or a "
-              "list." },
+              "list. With `server.tls` the addresses speak TLS, but for those that are written "
+              "`\"plain:ADDRESS:PORT\"`, such as one for a proxy on this host; unix sockets never do." },
     { "server.max_wait", KEY_DURATION, NUMBER_AT(struct server_draft, max_wait_ms), .least = SECOND_MS,
       .most = 3600 * SECOND_MS, .fallback = "55s",
       .help = "The longest that one request may wait for a job. Proxies often give up at 60 s." },
@@ -83,7 +84,21 @@ const struct key keys[] = {
     { "server.metrics.listen", KEY_TEXT, TEXT_AT(struct server_draft, metrics_listen), .least = 1, .most = 64,
       .help = "A loopback `\"ADDRESS:PORT\"` that serves `/metrics` and nothing else, to whoever asks there: without a "
               "token. None when absent." },
-    LATER("server.tls"),
+    { "server.tls", KEY_GROUP, .hint = "{cert: /etc/sallyport/tls/cert.pem, key: \"file:/etc/sallyport/tls/key.pem\"}",
+      .help =
+          "TLS 1.2 and 1.3 on the API's TCP listeners. A reload takes renewed files; connections that stand keep the "
+          "certificate that they began with." },
+    { "server.tls.cert", KEY_PATH, TEXT_AT(struct server_draft, tls_certificate), .is_required = true,
+      .help = "A PEM file with the server's certificate and, behind it, those that vouch for it. As with the "
+              "configuration itself, nobody but root may be able to change it, and no step of the path is a symbolic "
+              "link." },
+    { "server.tls.key", KEY_TEXT, TEXT_AT(struct server_draft, tls_key), .least = 1, .most = PATH_MAX_BYTES,
+      .is_required = true,
+      .help = "`file:PATH` of its private key: PEM without a passphrase, which only root can read." },
+    { "server.tls.hsts", KEY_DURATION, NUMBER_AT(struct server_draft, tls_hsts_ms), .least = SECOND_MS,
+      .most = RETENTION_MAX_MS,
+      .help = "For so long browsers shall reach this host by TLS alone (`Strict-Transport-Security`); said over TLS "
+              "only, and not at all when absent. Browsers hold to it for that long, also when TLS is given up." },
     LATER("server.trusted_proxies"),
     LATER("server.max_body_total"),
 

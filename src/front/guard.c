@@ -24,6 +24,7 @@
 #include "front.h"
 #include "http.h"
 #include "request.h"
+#include "tls.h"
 
 #define IDLE_MAX_S              60
 #define HEAD_MAX_S              15
@@ -135,7 +136,8 @@ static void input_open(struct guard *guard, struct evbuffer *input)
 
 static void input_close(struct guard *guard, struct evbuffer *input)
 {
-    evbuffer_freeze(input, 0);
+    if (!tls_is_on(guard->bev)) /* that of TLS never freezes it, and could not read any more */
+        evbuffer_freeze(input, 0);
     evbuffer_cb_set_flags(input, guard->watcher, EVBUFFER_CB_ENABLED);
 }
 
@@ -370,6 +372,7 @@ static void on_answered(struct evhttp_request *http, void *arg)
     (void)http;
     if (guard->state == GUARD_REFUSING) {
         guard->state = GUARD_LINGERING;
+        tls_end(guard->bev);
         shutdown(bufferevent_getfd(guard->bev), SHUT_WR);
         set_deadline(guard, LINGER_MAX_S);
         return;
@@ -385,6 +388,8 @@ static void on_closed(struct evhttp_connection *connection, void *arg)
     struct guard *guard = arg;
     struct request *request = guard->request;
     (void)connection;
+    if (guard->state == GUARD_IDLE) /* nothing was broken off */
+        tls_end(guard->bev);
     guard_free(guard);
     if (request != NULL)
         request_connection_closed(request);

@@ -7,6 +7,8 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 
+#include "tls.h"
+
 /* All public descriptions together; each is a few hundred bytes to a few KiB. */
 #define SETTINGS_MAX_BYTES (64 * 1024 * 1024)
 
@@ -50,6 +52,8 @@ static int take_records(struct public_settings *settings, struct reader *in, str
             done = take_front(settings, &setting.front);
         else if (type == SETTING_PUBLIC_COMMAND)
             done = take_command(settings, &setting.public_command, err);
+        else if (type == SETTING_TLS && settings->tls == NULL)
+            done = tls_new(&setting.tls, &settings->tls, err);
         else
             done = fail_plain(err, EBADMSG, "a record that is not the front's (type %u)", (unsigned)type);
         if (done < 0)
@@ -68,6 +72,7 @@ int public_settings_load(struct public_settings *settings, int fd, uint32_t gene
     struct public_settings fresh = { .generation = generation, .max_wait_ms = WAIT_MAX_MS_DEFAULT };
     struct reader in = { data, size };
     done = take_records(&fresh, &in, err);
+    explicit_bzero(data, size); /* a key may be in it */
     if (done < 0) {
         public_settings_done(&fresh);
         return fail_in(err, "read settings");
@@ -82,6 +87,7 @@ void public_settings_done(struct public_settings *settings)
     for (uint32_t i = 0; i < settings->command_count; i++)
         json_decref(settings->commands[i].json);
     free(settings->commands);
+    tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };
 }
 

@@ -11,6 +11,7 @@
 #include "sallyport/proto/settings.h"
 
 struct error;
+struct tls;
 
 struct public_command {
     char name[NAME_MAX_BYTES];
@@ -22,6 +23,7 @@ struct public_settings {
     uint32_t generation; /* of the policy whose command indexes these are */
     uint32_t max_wait_ms;
     char version[NAME_MAX_BYTES];
+    struct tls *tls; /* NULL: no listener speaks it */
     struct public_command *commands;
     uint32_t command_count;
 };

@@ -48,6 +48,7 @@ struct request {
     bool hears_all;      /* refusals and the keeper's end are for the handler to answer */
     bool closes;         /* the connection ends with this answer */
     bool lingers;        /* and it does so slowly (guard.c) */
+    bool is_tls;
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;

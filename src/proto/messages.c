@@ -25,6 +25,7 @@ static const struct field listener_fields[] = {
     TEXT(struct msg_listener, address),
     BOOL(struct msg_listener, is_unix),
     BOOL(struct msg_listener, is_for_metrics),
+    BOOL(struct msg_listener, is_tls),
 };
 
 static const struct field slot_fields[] = {

@@ -105,6 +105,13 @@ static const struct field notifier_fields[] = {
     BYTES(struct setting_notifier, certificates, SYSTEM_FILE_MAX_BYTES),
 };
 
+static const struct field tls_fields[] = {
+    BYTES(struct setting_tls, certificate, TLS_FILE_MAX_BYTES),
+    BYTES(struct setting_tls, key, TLS_FILE_MAX_BYTES),
+    BYTES(struct setting_tls, client_ca, TLS_FILE_MAX_BYTES),
+    U64(struct setting_tls, hsts_s),
+};
+
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
     [SETTING_PUBLIC_COMMAND] = RECORD("public-command", struct setting_public_command, public_command_fields),
@@ -118,4 +125,5 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_CALLBACK] = RECORD("callback", struct setting_callback, callback_fields),
     [SETTING_NOTICE] = RECORD("notice", struct setting_notice, notice_fields),
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
+    [SETTING_TLS] = RECORD("tls", struct setting_tls, tls_fields),
 };

@@ -25,6 +25,7 @@ enum setting_type {
     SETTING_CALLBACK,       /* keeper, one for each: a secret is in it */
     SETTING_NOTICE,         /* keeper, behind all callbacks: what is told to which */
     SETTING_NOTIFIER,       /* notifier */
+    SETTING_TLS,            /* front, when it serves TLS: the key is in it */
     SETTING_COUNT,
 };
 
@@ -155,6 +156,14 @@ struct setting_notifier {
     struct span certificates; /* of authorities, PEM */
 };
 
+/* PEM, as the files have it. */
+struct setting_tls {
+    struct span certificate; /* the server's own first, then those that vouch for it */
+    struct span key;
+    struct span client_ca; /* who may vouch for clients; empty: none is asked for a certificate */
+    uint64_t hsts_s;       /* for how long browsers shall come by TLS alone; 0: nothing is said */
+};
+
 union any_setting {
     struct setting_front front;
     struct setting_public_command public_command;
@@ -168,6 +177,7 @@ union any_setting {
     struct setting_callback callback;
     struct setting_notice notice;
     struct setting_notifier notifier;
+    struct setting_tls tls;
 };
 
 extern const struct record_def setting_defs[SETTING_COUNT];

@@ -117,8 +117,12 @@ Test(config, tells_wrong_keys_shapes_and_units)
         { COMMAND("    approval: {count: 1}\n"),
           "c.yaml:4:5: commands.x.approval: is not in this release; the name is kept for a later one\n" },
         { "hooks: {}\n", "c.yaml:1:1: hooks: is not in this release; the name is kept for a later one\n" },
-        { "server: {tls: {cert: /x}}\n",
-          "c.yaml:1:10: server.tls: is not in this release; the name is kept for a later one\n" },
+        { "server: {tls: {cert: /x}}\n", "c.yaml:1:10: server.tls: 'key' is missing\n" },
+        { "server: {tls: {cert: /x, key: \"file:/y\"}}\n",
+          "c.yaml:1:22: server.tls.cert: files are not read from here\n"
+          "c.yaml:1:31: server.tls.key: files are not read from here\n" },
+        { "server: {trusted_proxies: {}}\n",
+          "c.yaml:1:10: server.trusted_proxies: is not in this release; the name is kept for a later one\n" },
         { "slots: {first_uid: 4294967200}\n",
           "c.yaml:1:8: slots: first_uid and two ids for each of 64 slots go beyond the largest uid\n" },
     };
