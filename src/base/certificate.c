@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #include "sallyport/base/error.h"
+#include "sallyport/limits.h"
 
 #define STRENGTH_LEAST_BITS 112 /* RSA of 2048 bits, SHA-224: what OpenSSL asks for at its security level 2 */
 
@@ -98,6 +99,67 @@ void certificates_subject(const struct certificates *certificates, char *ret_tex
         memcpy(ret_text, text, length);
     ret_text[length] = '\0';
     BIO_free(out);
+}
+
+struct claims {
+    char *text;
+    size_t used, room;
+    unsigned count;
+};
+
+static void add_claim(struct claims *claims, const char *kind, const char *name, size_t size)
+{
+    size_t kind_size = strlen(kind);
+    bool is_good = size > 0 && kind_size + size < CLAIM_MAX_BYTES && claims->count < CLAIM_COUNT_MAX &&
+                   claims->used + kind_size + size + 1 <= claims->room;
+    for (size_t i = 0; i < size && is_good; i++)
+        is_good = name[i] >= ' ' && name[i] <= '~';
+    if (!is_good)
+        return;
+    char *at = claims->text + claims->used;
+    if (claims->count++ > 0)
+        *at++ = '\n';
+    at = mempcpy(at, kind, kind_size);
+    at = mempcpy(at, name, size);
+    claims->used = (size_t)(at - claims->text);
+}
+
+static void add_alternative(struct claims *claims, const GENERAL_NAME *name)
+{
+    static const struct {
+        int type;
+        const char *kind;
+    } kinds[] = { { GEN_DNS, "dns:" }, { GEN_EMAIL, "email:" }, { GEN_URI, "uri:" } };
+    int type = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (kinds[i].type == type)
+            add_claim(claims, kinds[i].kind, (const char *)ASN1_STRING_get0_data(value),
+                      (size_t)ASN1_STRING_length(value));
+}
+
+static void add_subject(struct claims *claims, const X509 *certificate)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long size = 0;
+    if (out != NULL && X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0)
+        size = BIO_get_mem_data(out, &text);
+    if (text != NULL && size > 0)
+        add_claim(claims, "subject:", text, (size_t)size);
+    BIO_free(out);
+}
+
+size_t certificate_claims(const struct x509_st *certificate, char *ret_text, size_t room)
+{
+    struct claims claims = { .text = ret_text, .room = room };
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        add_alternative(&claims, sk_GENERAL_NAME_value(names, i));
+    GENERAL_NAMES_free(names);
+    add_subject(&claims, certificate);
+    ERR_clear_error();
+    return claims.used;
 }
 
 /* Nobody is there to be asked, and OpenSSL would ask a terminal. */

@@ -99,7 +99,7 @@ static int finish(struct config *config, struct error *err)
 {
     struct policy *policy = config->policy;
     for (uint32_t i = 0; i < config->identity_count; i++)
-        if (config->identities[i].setting.kind == IDENTITY_TOKEN)
+        if (config->identities[i].setting.kind != IDENTITY_PEER)
             config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];

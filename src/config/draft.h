@@ -50,6 +50,7 @@ struct identity_draft {
     const char *hash; /* tokens */
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
+    const char *claim;   /* peers */
     const json_t *allow; /* texts */
     struct quota_draft quota;
 };

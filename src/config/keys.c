@@ -95,6 +95,10 @@ const struct key keys[] = {
     { "server.tls.key", KEY_TEXT, TEXT_AT(struct server_draft, tls_key), .least = 1, .most = PATH_MAX_BYTES,
       .is_required = true,
       .help = "`file:PATH` of its private key: PEM without a passphrase, which only root can read." },
+    { "server.tls.client_ca", KEY_PATH, TEXT_AT(struct server_draft, tls_client_ca),
+      .help =
+          "A PEM file with the authorities that vouch for callers' certificates (`peers.*.cert`). A caller need not "
+          "show one; one that does not verify ends the connection. Lists of revoked certificates are not read." },
     { "server.tls.hsts", KEY_DURATION, NUMBER_AT(struct server_draft, tls_hsts_ms), .least = SECOND_MS,
       .most = RETENTION_MAX_MS,
       .help = "For so long browsers shall reach this host by TLS alone (`Strict-Transport-Security`); said over TLS "
@@ -163,12 +167,17 @@ const struct key keys[] = {
     LATER("tokens.*.from"),
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",
-      .help = "Who may call on a unix socket without a token, known by uid. Nobody is known by default, root "
-              "neither." },
+      .help = "Who may call without a token: on a unix socket, known by uid, or over TLS with a certificate. Nobody is "
+              "known "
+              "by default, root neither." },
     { "peers.*", KEY_GROUP, .hint = "{uid: 0, allow: [admin]}",
       .help = "The name under which the caller appears in records. Tokens and peers share these names." },
-    { "peers.*.uid", KEY_INT, NUMBER_AT(struct identity_draft, uid), .most = UINT32_MAX - 1, .is_required = true,
-      .help = "The caller's uid." },
+    { "peers.*.uid", KEY_INT, NUMBER_AT(struct identity_draft, uid), .most = UINT32_MAX - 1,
+      .help = "The caller's uid, or else:" },
+    { "peers.*.cert", KEY_TEXT, TEXT_AT(struct identity_draft, claim), .least = 1, .most = CLAIM_MAX_BYTES - 1,
+      .help = "A name in the caller's certificate, letter for letter: `dns:NAME`, `email:ADDRESS` or `uri:URI` of its "
+              "subjectAltName, or `subject:` and what `openssl x509 -noout -subject -nameopt RFC2253` prints. Needs "
+              "`server.tls.client_ca`, whose authorities can make any caller of this kind." },
     { "peers.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[admin]", .help = "As for tokens." },
     { "peers.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },

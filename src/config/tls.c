@@ -121,6 +121,22 @@ static bool take_pair(struct reading *reading, const char *key_path, struct conf
     return fits;
 }
 
+static bool take_authorities(struct reading *reading, struct config_tls *tls)
+{
+    const char *path = reading->server.tls_client_ca;
+    struct certificates authorities = { .count = 0 };
+    struct error err = { 0 };
+    if (path == NULL)
+        return true;
+    if (!read_pem(reading, "client_ca", false, path, &tls->client_ca, &tls->setting.client_ca))
+        return false;
+    int done = certificates_read(tls->client_ca, tls->setting.client_ca.size, &authorities, &err);
+    certificates_done(&authorities);
+    if (done < 0)
+        fault_below(reading, "client_ca", -1, "%s %s", path, err.text);
+    return done == 0;
+}
+
 /* Never repeats what stands there: it may be the key itself. */
 static const char *key_path_of(struct reading *reading)
 {
@@ -145,7 +161,8 @@ static void take(struct reading *reading)
         return;
     }
     tls->setting.hsts_s = draft->tls_hsts_ms / 1000;
-    if (take_pair(reading, key_path, tls))
+    bool is_served = take_pair(reading, key_path, tls);
+    if (take_authorities(reading, tls) && is_served)
         reading->config->tls = tls;
     else
         tls_free(tls);

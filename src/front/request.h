@@ -53,8 +53,9 @@ struct request {
     struct path_match path;
     struct query query;
     struct prefer prefer;
-    struct evidence evidence; /* its secret points into the request's head */
-    int peer_fd;              /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
+    struct evidence evidence; /* its secret points into the request's head, or to what follows */
+    char claims[CLAIMS_MAX_BYTES];
+    int peer_fd; /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
     struct problem *held; /* told once the keeper knows the caller */
     void *state;          /* of the route's handler */

@@ -23,7 +23,8 @@
     (64 * 1024) /* of a client that speaks something else: a request's head, and some of its body */
 
 struct tls {
-    SSL_CTX *context;
+    SSL_CTX *context; /* in its store: who may vouch for clients */
+    bool asks_clients;
     char hsts[48]; /* "": nothing is said */
 };
 
@@ -65,7 +66,8 @@ static int set_rules(SSL_CTX *context, struct error *err)
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); /* idle connections are most of them */
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN); /* idle connections are most of them */
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 || SSL_CTX_set_num_tickets(context, 0) != 1 ||
         SSL_CTX_set_cipher_list(context, CIPHERS_OF_1_2) != 1)
@@ -85,6 +87,26 @@ static int use_pair(SSL_CTX *context, const struct certificates *certificates, E
     fits = fits && SSL_CTX_use_cert_and_key(context, certificates->items[0], key, chain, 1) == 1;
     sk_X509_free(chain); /* the context has references of its own */
     return fits ? 0 : fail_in_library(err, "use the certificate");
+}
+
+/* Who shows none is served as well, and known by a token. One that does not verify ends the handshake. */
+static int ask_clients(struct tls *tls, const struct setting_tls *setting, struct error *err)
+{
+    struct certificates authorities = { .count = 0 };
+    if (setting->client_ca.size == 0)
+        return 0;
+    int done = certificates_read(setting->client_ca.data, setting->client_ca.size, &authorities, err);
+    X509_STORE *store = SSL_CTX_get_cert_store(tls->context);
+    bool is_listed = done == 0 && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+    for (unsigned i = 0; i < authorities.count && is_listed; i++)
+        is_listed = X509_STORE_add_cert(store, authorities.items[i]) == 1 &&
+                    SSL_CTX_add_client_CA(tls->context, authorities.items[i]) == 1;
+    certificates_done(&authorities);
+    if (!is_listed)
+        return done < 0 ? done : fail_in_library(err, "use the authorities of clients");
+    SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+    tls->asks_clients = true;
+    return 0;
 }
 
 static void say_what_serves(const struct certificates *certificates)
@@ -108,6 +130,8 @@ static int fill(struct tls *tls, const struct setting_tls *setting, struct error
         done = private_key_read(setting->key.data, setting->key.size, &key, err);
     if (done == 0)
         done = use_pair(tls->context, &certificates, key, err);
+    if (done == 0)
+        done = ask_clients(tls, setting, err);
     if (done == 0)
         say_what_serves(&certificates);
     private_key_free(key);
@@ -165,6 +189,35 @@ struct bufferevent *tls_accept(const struct tls *tls, struct event_base *base)
 bool tls_is_on(struct bufferevent *bev)
 {
     return bufferevent_openssl_get_ssl(bev) != NULL;
+}
+
+static bool still_verifies(const struct tls *tls, SSL *ssl, X509 *certificate)
+{
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    X509_STORE *store = SSL_CTX_get_cert_store(tls->context);
+    bool verifies = check != NULL &&
+                    X509_STORE_CTX_init(check, store, certificate, SSL_get_peer_cert_chain(ssl)) == 1 &&
+                    X509_STORE_CTX_set_default(check, "ssl_client") == 1;
+    if (verifies) {
+        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(check), SSL_get_security_level(ssl));
+        verifies = X509_verify_cert(check) == 1;
+    }
+    X509_STORE_CTX_free(check);
+    return verifies;
+}
+
+size_t tls_claims(const struct tls *tls, struct bufferevent *bev, char *ret_text, size_t room)
+{
+    SSL *ssl = bufferevent_openssl_get_ssl(bev);
+    X509 *certificate = tls != NULL && tls->asks_clients && ssl != NULL ? SSL_get1_peer_certificate(ssl) : NULL;
+    size_t size = 0;
+    if (certificate == NULL) /* without one the handshake's verdict is "fine", too */
+        return 0;
+    if (SSL_get_verify_result(ssl) == X509_V_OK && still_verifies(tls, ssl, certificate))
+        size = certificate_claims(certificate, ret_text, room);
+    X509_free(certificate);
+    ERR_clear_error();
+    return size;
 }
 
 int tls_write_now(struct bufferevent *bev, const char *data, size_t size)

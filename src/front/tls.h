@@ -35,6 +35,12 @@ struct bufferevent *tls_accept(const struct tls *tls, struct event_base *base);
 bool tls_is_on(struct bufferevent *bev);
 
 /*
+ * What the client's certificate says of it (certificate_claims), or 0. Judged anew each time, by what is configured now: a
+ * certificate that has expired since the handshake, or whose authority is not listed any more, says nothing. tls may be NULL.
+ */
+size_t tls_claims(const struct tls *tls, struct bufferevent *bev, char *ret_text, size_t room);
+
+/*
  * Writes at once, past the bufferevent, whose output must be empty. 0, or -errno: the connection cannot be used any more, for
  * a part of it may be out.
  */

@@ -38,13 +38,23 @@ def tearDownModule():
 class TlsInstance(Instance):
     """Plain on `port`, where the harness asks, and TLS on `tls_port`."""
 
-    def __init__(self, certificates, name="good", tls=None, **more):
+    def __init__(self, certificates, name="good", tls=None, client_ca=None, peers=None, **more):
         super().__init__(COMMANDS, **more)
         self.certificates, self.tls_port = certificates, free_port()
         self.cert_path, self.tls_key_path = os.path.join(self.directory, "cert.pem"), os.path.join(self.directory, "key.pem")
         self.config["server"]["listen"] = [f"plain:127.0.0.1:{self.port}", f"127.0.0.1:{self.tls_port}"]
         self.config["server"]["tls"] = {"cert": self.cert_path, "key": f"file:{self.tls_key_path}", **(tls or {})}
+        if client_ca is not None:
+            self.use_client_ca(client_ca)
+        if peers is not None:
+            self.config["peers"] = peers
         self.use(name)
+
+    def use_client_ca(self, name):
+        path = os.path.join(self.directory, "client-ca.pem")
+        with open(self.certificates.path(f"{name}.pem"), encoding="ascii") as file:
+            self.write_private(path, file.read())
+        self.config["server"]["tls"]["client_ca"] = path
 
     def use(self, name, key=None):
         """Puts the certificate's files where the configuration names them."""
@@ -52,8 +62,11 @@ class TlsInstance(Instance):
             with open(self.certificates.path(source), encoding="ascii") as file:
                 self.write_private(target, file.read())
 
-    def trust(self, authority="ca"):
+    def trust(self, authority="ca", client=None):
+        """Believes this authority, and shows this certificate."""
         context = ssl.create_default_context(cafile=self.certificates.path(f"{authority}.pem"))
+        if client is not None:
+            context.load_cert_chain(self.certificates.path(f"{client}.pem"), self.certificates.path(f"{client}.key"))
         return context
 
     def open_tls(self, context=None, name="127.0.0.1", timeout=30):
@@ -401,6 +414,82 @@ class Reload(TlsCase):
                 return self.instance.served() == self.instance.expected("good")
             return False
         self.assertTrue(wait_until(serves, 20), self.instance.log())
+
+
+class ClientCertificates(TlsCase):
+    """Callers that show a certificate. It is what names them, and nothing else is."""
+
+    @classmethod
+    def setUpClass(cls):
+        for name, names in (("builder", "email:ops@example.org,DNS:ci.example"), ("stranger", "DNS:stranger.example"),
+                            ("server-only", "DNS:ci.example\nextendedKeyUsage=serverAuth"),
+                            ("both", "DNS:ci.example,URI:spiffe://example/watcher")):
+            cls.certificates.make(name, "ca", names)
+        cls.certificates.make("of-others", "other-ca", "DNS:ci.example")
+        cls.certificates.make("too-old", "ca", "DNS:ci.example", days=-1)
+        cls.options = {"client_ca": "ca", "peers": {
+            "builder": {"cert": "dns:ci.example", "allow": ["run:hello", "read:own"]},
+            "watcher": {"cert": "uri:spiffe://example/watcher", "allow": ["read:all"]}}}
+        super().setUpClass()
+
+    def ask(self, client, path="/v1/whoami", body=None, headers=None, connection=None):
+        """Without a token, unless the headers have one."""
+        connection = connection or self.instance.connect_tls(self.instance.trust(client=client))
+        self.addCleanup(connection.close)
+        connection.request("POST" if body else "GET", path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def test_a_certificate_names_its_caller_and_records_say_so(self):
+        status, who = self.ask("builder")
+        self.assertEqual((status, who["id"], who["via"]), (200, "builder", "certificate"), who)
+        status, job = self.ask("builder", "/v1/commands/hello/jobs", b"{}",
+                               {"Content-Type": "application/json", "Prefer": "wait=30"})
+        self.assertEqual((status, job["state"]), (200, "succeeded"), job)
+        self.assertEqual((job["actor"]["id"], job["actor"]["via"]), ("builder", "certificate"))
+        status, _ = self.ask("builder", "/v1/commands/much/jobs", b"{}", {"Content-Type": "application/json"})
+        self.assertEqual(status, 404)
+        done = self.curl("--cert", self.certificates.path("builder.pem"), "--key", self.certificates.path("builder.key"),
+                         path="/v1/whoami", token=False)
+        self.assertIn('"builder"', done.stdout)
+
+    def test_who_shows_none_is_known_by_a_token_or_not_at_all(self):
+        self.assertEqual(self.ask(None)[0], 401)
+        status, who = self.ask(None, headers={"Authorization": f"Bearer {self.instance.token}"})
+        self.assertEqual((status, who["via"]), (200, "token"))
+
+    def test_a_token_that_is_shown_counts_alone(self):
+        status, who = self.ask("builder", headers={"Authorization": f"Bearer {self.instance.token}"})
+        self.assertEqual((status, who["id"]), (200, "tester"))
+        for wrong in ("Bearer " + harness.new_token(), "Basic eDp5", "Bearer"):
+            self.assertEqual(self.ask("builder", headers={"Authorization": wrong})[0], 401, wrong)
+
+    def test_names_that_are_not_listed_or_of_two_callers_are_nobody_s(self):
+        for client in ("stranger", "both"):
+            self.assertEqual(self.ask(client)[0], 401, client)
+
+    def test_one_that_does_not_verify_ends_the_handshake(self):
+        for client, why in (("of-others", "unknown ca"), ("too-old", "expired"), ("self-signed", "unknown ca"),
+                            ("server-only", "unsupported certificate")):
+            said = self.s_client("-cert", self.certificates.path(f"{client}.pem"), "-key", self.certificates.path(f"{client}.key"),
+                                 "-ign_eof", given=b"GET /v1/whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertIn(why, said, client)
+            self.assertNotIn("HTTP/1.1", said, client)
+
+    def test_what_is_withdrawn_holds_for_the_next_request_of_a_connection_that_stands(self):
+        with TlsInstance(self.certificates, **self.options) as instance:
+            connection = instance.connect_tls(instance.trust(client="builder"))
+            self.assertEqual(self.ask(None, connection=connection)[0], 200)
+            instance.use_client_ca("other-ca")
+            self.assertEqual(instance.request("POST", "/v1/config/reload").status, 200)
+            self.assertEqual(self.ask(None, connection=connection)[0], 401)
+            instance.use_client_ca("ca")
+            self.assertEqual(instance.request("POST", "/v1/config/reload").status, 200)
+            self.assertEqual(self.ask(None, connection=connection)[0], 200)
+            del instance.config["peers"]["builder"]
+            instance.write_config()
+            self.assertEqual(instance.request("POST", "/v1/config/reload").status, 200)
+            self.assertEqual(self.ask(None, connection=connection)[0], 401)
 
 
 class Start(unittest.TestCase):

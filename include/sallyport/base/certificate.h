@@ -30,6 +30,12 @@ void certificates_times(const struct certificates *certificates, int64_t *ret_fr
 /* Whom the first of them names: "CN=api.example, O=Example", printable and cut to the room. */
 void certificates_subject(const struct certificates *certificates, char *ret_text, size_t room);
 
+/*
+ * The names of one certificate, as lines: "dns:", "email:" and "uri:" of its subjectAltName, then "subject:" as RFC 4514 writes it.
+ * A name with other than printable ASCII is left out, and so is what finds no room. Returns how many bytes; 0 for none.
+ */
+size_t certificate_claims(const struct x509_st *certificate, char *ret_text, size_t room);
+
 /* The one private key of the text, without a passphrase. Freed with private_key_free(). */
 int private_key_read(const void *pem, size_t size, struct evp_pkey_st **ret_key, struct error *err);
 void private_key_free(struct evp_pkey_st *key);

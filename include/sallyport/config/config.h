@@ -34,7 +34,8 @@ struct config_listener {
 
 struct config_identity {
     struct setting_identity setting;
-    uint8_t token_sha256[32]; /* what setting.token_sha256 points to */
+    uint8_t token_sha256[32];    /* what setting.token_sha256 points to */
+    char claim[CLAIM_MAX_BYTES]; /* of a certificate, whose hash it then is; else "" */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
 };

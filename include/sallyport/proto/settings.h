@@ -65,13 +65,14 @@ enum identity_kind {
     IDENTITY_NONE,
     IDENTITY_TOKEN,
     IDENTITY_PEER,
+    IDENTITY_CERTIFICATE,
     IDENTITY_SERVICE, /* the keeper's own, for a schedule: in no file of settings */
 };
 
 struct setting_identity {
     char name[NAME_MAX_BYTES];
     uint8_t kind;
-    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes */
+    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes; IDENTITY_CERTIFICATE: those of its claim */
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
     struct quota quota;

@@ -205,6 +205,19 @@ Test(config, tells_wrong_callers)
           "c.yaml:4:3: peers.a: the name is taken by tokens.a; records could not tell the two apart\n" },
         { "peers: {a: {uid: 7, allow: [admin]}, b: {uid: 7, allow: [admin]}}\n",
           "c.yaml:1:47: peers.b.uid: is that of peer 'a' too; one uid is one caller\n" },
+        { "peers: {a: {cert: \"dns:a\", allow: [admin]}, b: {cert: \"dns:a\", allow: [admin]}}\n",
+          "c.yaml:1:19: peers.a.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n"
+          "c.yaml:1:55: peers.b.cert: is that of peer 'a' too; one name is one caller\n"
+          "c.yaml:1:55: peers.b.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n" },
+        { "peers: {a: {uid: 7, cert: \"dns:a\", allow: [admin]}, b: {allow: [admin]}}\n",
+          "c.yaml:1:9: peers.a: needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a "
+          "certificate)\n"
+          "c.yaml:1:53: peers.b: needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a "
+          "certificate)\n" },
+        { "peers: {a: {cert: ci.example, allow: [admin]}}\n",
+          "c.yaml:1:19: peers.a.cert: must be dns:NAME, email:ADDRESS or uri:URI of the certificate's subjectAltName, "
+          "or "
+          "subject: and what `openssl x509 -noout -subject -nameopt RFC2253` prints\n" },
         { "peers: {root: {uid: 0}}\n", "c.yaml:1:9: peers.root: 'allow' is missing; write allow: [admin]\n" },
         { "peers: {a: {uid: 0, allow: [\"run:ab\"]}}\ncommands: {abc: {exec: [x]}}\n",
           "c.yaml:1:28: peers.a.allow: warning: there is no command 'ab'; did you mean 'abc'?\n"

@@ -200,6 +200,16 @@ Test(config_tls, says_what_a_file_has_in_place_of_a_certificate_or_a_key)
     cr_expect_null(strstr(said, "MIIB"));
 }
 
+Test(config_tls, takes_authorities_of_clients_and_no_other_file_for_them)
+{
+    write_pair();
+    expect_taken(LISTEN, PAIR ", client_ca: {D}/cert.pem", NULL);
+    cr_expect_gt(config->tls->setting.client_ca.size, 100);
+    expect_refused(PAIR ", client_ca: {D}/key.pem", "server.tls.client_ca: ");
+    cr_expect_not_null(strstr(said, "key.pem has no certificate"), "%s", said);
+    expect_refused(PAIR ", client_ca: {D}/none.pem", "/none.pem': No such file");
+}
+
 Test(config_tls, asks_nobody_for_a_passphrase)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
