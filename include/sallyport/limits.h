@@ -15,7 +15,10 @@
 #define STDIN_MAX_BYTES           (64 * 1024 * 1024)
 #define UPLOADS_MAX_BYTES         (64 * 1024 * 1024) /* all uploads of one job */
 #define UPLOAD_MAX_DEFAULT_BYTES  (16 * 1024 * 1024)
-#define SECRET_MAX_BYTES          256 /* a bearer token as presented */
+#define SECRET_MAX_BYTES          256  /* a bearer token as presented */
+#define CLAIMS_MAX_BYTES          1024 /* all names of a client's certificate, as lines */
+#define CLAIM_COUNT_MAX           16
+#define CLAIM_MAX_BYTES           256 /* one of them, and the closing NUL */
 #define IDEMPOTENCY_KEY_MAX_BYTES 128
 #define LABEL_COUNT_MAX           16
 #define LIST_JOBS_MAX             200   /* items of one page */
@@ -64,6 +67,7 @@
 #define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
 #define API_LISTENER_COUNT_MAX 16
 #define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
+#define TLS_FILE_MAX_BYTES     (256 * 1024)                 /* a chain of certificates, a key, a list of authorities */
 #define SCHEDULE_COUNT_MAX     1024
 #define SCHEDULE_TEXT_BYTES    512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */
 #define SCHEDULE_NEXT_COUNT    5   /* times to come that a listing tells */

@@ -222,6 +222,8 @@ int record_file_add(struct record_file *file, const struct record_def *defs, uin
 
 void record_file_done(struct record_file *file)
 {
+    if (file->data != NULL)
+        explicit_bzero(file->data, file->size); /* keys are in some of them */
     free(file->data);
     *file = (struct record_file){ 0 };
 }

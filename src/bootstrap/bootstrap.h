@@ -197,7 +197,7 @@ int world_hand_roots(struct bootstrap *bootstrap, uint32_t index, struct error *
  *   ret_has_changed  whether anything that it says differs from what was in effect
  */
 int model_apply(struct bootstrap *bootstrap, struct config *config, bool *ret_has_changed, struct error *err);
-void model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, FILE *report);
+int model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, FILE *report, struct error *err);
 
 /* reload.c: the whole of a reload, while the service runs; tells the keeper how it went. */
 void reload_run(struct bootstrap *bootstrap);

@@ -46,7 +46,9 @@ static int hand_front(struct bootstrap *bootstrap, struct error *err)
     int done = 0;
     for (uint32_t i = 0; i < bootstrap->config->listener_count && done == 0; i++) {
         const struct config_listener *listener = &bootstrap->config->listeners[i];
-        struct msg_listener message = { .is_unix = listener->is_unix, .is_for_metrics = listener->is_for_metrics };
+        struct msg_listener message = { .is_unix = listener->is_unix,
+                                        .is_for_metrics = listener->is_for_metrics,
+                                        .is_tls = listener->is_tls };
         memcpy(message.address, listener->address, sizeof message.address);
         done = child_hand(bootstrap, PROCESS_FRONT, MSG_LISTENER, &message, bootstrap->listener_fds[i], err);
     }

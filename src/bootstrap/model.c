@@ -225,7 +225,8 @@ static bool has_same_listeners(const struct config *left, const struct config *r
         return false;
     for (uint32_t i = 0; i < left->listener_count; i++)
         if (strcmp(left->listeners[i].address, right->listeners[i].address) != 0 ||
-            left->listeners[i].is_for_metrics != right->listeners[i].is_for_metrics)
+            left->listeners[i].is_for_metrics != right->listeners[i].is_for_metrics ||
+            left->listeners[i].is_tls != right->listeners[i].is_tls)
             return false;
     return true;
 }
@@ -236,11 +237,25 @@ static void warn(FILE *report, const char *text)
     fprintf(report, "warning: %s\n", text);
 }
 
-void model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, FILE *report)
+/* Listeners that stay and speak TLS go on with the certificate that they had. */
+static int keep_tls(const struct config *old, struct config *config, FILE *report, struct error *err)
+{
+    if (old->tls == NULL || config->tls != NULL)
+        return 0;
+    warn(report, "server.tls is gone; the old listeners stay until a restart, and their certificate with them");
+    return config_copy_tls(old, config, err);
+}
+
+int model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, FILE *report, struct error *err)
 {
     const struct config *old = bootstrap->config;
     if (!has_same_listeners(old, config))
-        warn(report, "server.listen or server.metrics.listen has changed; the old listeners stay until a restart");
+        warn(report,
+             "server.listen, server.metrics.listen or what speaks TLS has changed; the old listeners stay until a "
+             "restart");
+    int done = keep_tls(old, config, report, err);
+    if (done < 0)
+        return done;
     if (old->slot_count != config->slot_count || old->slots_per_account != config->slots_per_account ||
         old->first_uid != config->first_uid)
         warn(report, "slots have changed; the old number stays until a restart");
@@ -249,4 +264,5 @@ void model_keep_fixed(const struct bootstrap *bootstrap, struct config *config, 
     config->slot_count = old->slot_count;
     config->slots_per_account = old->slots_per_account;
     config->first_uid = old->first_uid;
+    return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * What each process gets of the configuration: the front what may be shown, the keeper who may do what and where callbacks
+ * What each process gets of the configuration: the front what may be shown and what TLS needs, the keeper who may do what and where callbacks
  * go, the launcher how commands run, the notifier nothing but what the system says of names and certificates. Sealed files
  * of records, so that a part can be handed again after a restart, and nobody can change it.
  */
@@ -21,6 +21,14 @@ static int add(struct record_file *file, enum setting_type type, const void *rec
     return record_file_add(file, setting_defs, SETTING_COUNT, type, record, err);
 }
 
+static bool has_tls_listener(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        if (config->listeners[i].is_tls)
+            return true;
+    return false;
+}
+
 static int write_front(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
                        struct error *err)
 {
@@ -39,6 +47,8 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
         memcpy(origin.origin, config->origins[i], sizeof origin.origin);
         done = add(file, SETTING_ORIGIN, &origin, err);
     }
+    if (done == 0 && config->tls != NULL && has_tls_listener(config)) /* who does not serve it needs no key */
+        done = add(file, SETTING_TLS, &config->tls->setting, err);
     for (uint32_t i = 0; i < config->policy->command_count && done == 0; i++) {
         struct setting_public_command command = { .mode = config->command_modes[i] };
         memcpy(command.name, config->policy->commands[i].name, sizeof command.name);

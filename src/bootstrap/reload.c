@@ -71,8 +71,9 @@ static int take_file(struct bootstrap *bootstrap, FILE *report, bool *ret_has_ch
     int done = config_load(bootstrap->config_path, check, report, &config, err);
     if (done < 0)
         return done;
-    model_keep_fixed(bootstrap, config, report);
-    done = model_apply(bootstrap, config, ret_has_changed, err);
+    done = model_keep_fixed(bootstrap, config, report, err);
+    if (done == 0)
+        done = model_apply(bootstrap, config, ret_has_changed, err);
     if (done == 0)
         tell_all(bootstrap, old_slot_count);
     else

@@ -178,7 +178,7 @@ static json_t *identity_json(const struct config_identity *identity)
         [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",       [SCOPE_METRICS] = "metrics",
     };
     json_t *allow = json_array();
-    char text[NAME_MAX_BYTES + 16], when[CLOCK_TEXT_BYTES];
+    char text[CLAIM_MAX_BYTES + 32], when[CLOCK_TEXT_BYTES];
     for (uint32_t i = 0; i < identity->scope_count; i++) {
         const struct setting_scope *scope = &identity->scopes[i];
         snprintf(text, sizeof text, "run:%s", scope->glob);
@@ -188,7 +188,10 @@ static json_t *identity_json(const struct config_identity *identity)
     bool has_expiry = identity->setting.expires_unix_ms > 0;
     char hash[TOKEN_HASH_TEXT_BYTES] = "sha256:";
     text_hex(identity->token_sha256, sizeof identity->token_sha256, hash + 7);
-    snprintf(text, sizeof text, "peer, uid %u", identity->setting.uid);
+    if (identity->claim[0] != '\0')
+        snprintf(text, sizeof text, "certificate, %s", identity->claim);
+    else
+        snprintf(text, sizeof text, "peer, uid %u", identity->setting.uid);
     return json_pack("{s:s, s:s, s:o, s:s*, s:s*}", "name", identity->setting.name, "kind", is_token ? "token" : text,
                      "allow", allow, "expires", has_expiry ? clock_text(identity->setting.expires_unix_ms, when) : NULL,
                      "hash", is_token ? hash : NULL);

@@ -38,13 +38,33 @@ static void check_exposure(const struct config *config, struct findings *finding
         const struct config_listener *listener = &config->listeners[i];
         bool is_loopback =
             listener->is_unix || strncmp(listener->host, "127.", 4) == 0 || strcmp(listener->host, "::1") == 0;
-        if (is_loopback || findings->count + ROOM_BEHIND + 1 >= DOCTOR_FINDINGS_MAX)
+        if (is_loopback || listener->is_tls || findings->count + ROOM_BEHIND + 1 >= DOCTOR_FINDINGS_MAX)
             continue;
         struct finding *finding = finding_add(findings, DOCTOR_WARN, "listener");
         TELL(finding, "%s takes connections from other hosts without TLS: tokens and output travel in the clear",
              listener->address);
-        MEND(finding, "listen on 127.0.0.1 or a unix socket behind a proxy that speaks TLS");
+        MEND(finding,
+             "give it a certificate with server.tls, or listen on 127.0.0.1 or a unix socket behind a proxy that "
+             "speaks TLS");
     }
+}
+
+static void check_certificate(const struct config *config, struct findings *findings)
+{
+    if (config->tls == NULL || findings->count + ROOM_BEHIND >= DOCTOR_FINDINGS_MAX)
+        return;
+    uint64_t until_ms = config->tls->until_unix_s > 0 ? (uint64_t)config->tls->until_unix_s * 1000 : 0;
+    uint64_t now_ms = clock_unix_ms();
+    bool is_fine = until_ms > now_ms + EXPIRY_NEAR_MS;
+    char when[CLOCK_TEXT_BYTES];
+    struct finding *finding = finding_add(findings, is_fine ? DOCTOR_PASS : DOCTOR_WARN, "certificate");
+    TELL(finding, "that of server.tls %s %.10s",
+         is_fine              ? "holds until"
+         : until_ms <= now_ms ? "expired on"
+                              : "expires on",
+         clock_text(until_ms, when));
+    if (!is_fine)
+        MEND(finding, "put a new one and its key into their places, then: sallyport config reload");
 }
 
 static void check_tokens(const struct config *config, struct findings *findings)
@@ -100,6 +120,7 @@ void doctor_check_service(const struct host_facts *facts, const char *config_pat
         TELL(finding, "%s is fine", config_path);
         doctor_check_room(facts, config, is_running, findings);
         check_exposure(config, findings);
+        check_certificate(config, findings);
         check_tokens(config, findings);
     }
     free(report);

@@ -19,6 +19,7 @@
 #include "queue.h"
 #include "reading.h"
 #include "sources.h"
+#include "tls.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
@@ -49,6 +50,7 @@ void config_free(struct config *config)
         free(config->schedules[i].params);
     free(config->schedules);
     callbacks_free(config);
+    tls_free(config->tls);
     free(config->notices);
     policy_free(config->policy);
     free(config);
@@ -99,7 +101,7 @@ static int finish(struct config *config, struct error *err)
 {
     struct policy *policy = config->policy;
     for (uint32_t i = 0; i < config->identity_count; i++)
-        if (config->identities[i].setting.kind == IDENTITY_TOKEN)
+        if (config->identities[i].setting.kind != IDENTITY_PEER)
             config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];
@@ -150,6 +152,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
     } else if (tree->root != NULL) {
         validate(reading);
         take_server(reading);
+        tls_take(reading);
         listeners_take(reading);
         hosts_take(reading);
         identities_check(reading);

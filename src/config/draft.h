@@ -35,6 +35,8 @@ struct server_draft {
     const json_t *hosts, *origins; /* texts */
     const char *metrics_listen;    /* NULL: none */
     uint64_t address_connections_max;
+    const char *tls_certificate, *tls_key, *tls_client_ca;
+    uint64_t tls_hsts_ms; /* 0: none */
     uint64_t max_wait_ms, shutdown_grace_ms;
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;
@@ -51,6 +53,7 @@ struct identity_draft {
     const char *hash; /* tokens */
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
+    const char *claim;   /* peers */
     const json_t *allow; /* texts */
     struct quota_draft quota;
 };

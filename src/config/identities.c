@@ -146,12 +146,46 @@ void token_close(struct reading *reading)
     identity->setting.quota = quota_of(&reading->identity.quota);
 }
 
+static bool is_claim(const char *text)
+{
+    static const char *const kinds[] = { "dns:", "email:", "uri:", "subject:" };
+    bool is_known = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        is_known |= strncmp(text, kinds[i], strlen(kinds[i])) == 0 && text[strlen(kinds[i])] != '\0';
+    for (; *text != '\0'; text++)
+        is_known &= *text >= ' ' && *text <= '~';
+    return is_known;
+}
+
+static void take_claim(struct reading *reading, struct config_identity *identity, const char *claim)
+{
+    if (!is_claim(claim)) {
+        fault_below(reading, "cert", -1,
+                    "must be dns:NAME, email:ADDRESS or uri:URI of the certificate's subjectAltName, or "
+                    "subject: and what `openssl x509 -noout -subject -nameopt RFC2253` prints");
+        return;
+    }
+    identity->setting.kind = IDENTITY_CERTIFICATE;
+    text_copy(identity->claim, sizeof identity->claim, claim);
+    hash_sha256(claim, strlen(claim), identity->token_sha256);
+    for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++)
+        if (strcmp(reading->config->identities[i].claim, claim) == 0)
+            fault_below(reading, "cert", -1, "is that of peer '%s' too; one name is one caller",
+                        reading->config->identities[i].setting.name);
+}
+
 void peer_close(struct reading *reading)
 {
     struct config_identity *identity = latest(reading);
     uint64_t uid = reading->identity.uid;
+    const char *claim = reading->identity.claim;
     take_scopes(reading, identity);
     identity->setting.quota = quota_of(&reading->identity.quota);
+    if ((uid != UINT64_MAX) == (claim != NULL))
+        fault_at_key(reading,
+                     "needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a certificate)");
+    else if (claim != NULL)
+        take_claim(reading, identity, claim);
     if (uid == UINT64_MAX)
         return;
     identity->setting.uid = (uint32_t)uid;
@@ -177,6 +211,8 @@ void identities_check(struct reading *reading)
         const struct config_identity *identity = &config->identities[i];
         size_t length = enter_key(reading, section(identity));
         enter_key(reading, identity->setting.name);
+        if (identity->claim[0] != '\0' && (config->tls == NULL || config->tls->setting.client_ca.size == 0))
+            warning_below(reading, "cert", -1, "nobody is asked for a certificate without 'server.tls.client_ca'");
         for (uint32_t j = 0; j < identity->scope_count; j++) {
             const struct setting_scope *scope = &identity->scopes[j];
             if (scope->kind != SCOPE_RUN || is_any_command(config->policy, scope->glob))

@@ -73,7 +73,8 @@ const struct key keys[] = {
       .most = API_LISTENER_COUNT_MAX, .fallback = "unix:/run/sallyport/api.sock",
       .hint = "[\"127.0.0.1:8417\", unix:/run/sallyport/api.sock]",
       .help = "Where the API listens: numeric `\"ADDRESS:PORT\"`, `\"[IPv6]:PORT\"` or `unix:/PATH`; one, or a "
-              "list." },
+              "list. With `server.tls` the addresses speak TLS, but for those that are written "
+              "`\"plain:ADDRESS:PORT\"`, such as one for a proxy on this host; unix sockets never do." },
     { "server.hosts", KEY_TEXTS, NODE_AT(struct server_draft, hosts), .most = API_HOST_COUNT_MAX, .fallback = "[]",
       .hint = "[jobs.example.org]",
       .help =
@@ -100,7 +101,25 @@ const struct key keys[] = {
     { "server.metrics.listen", KEY_TEXT, TEXT_AT(struct server_draft, metrics_listen), .least = 1, .most = 64,
       .help = "A loopback `\"ADDRESS:PORT\"` that serves `/metrics` and nothing else, to whoever asks there: without a "
               "token. None when absent." },
-    LATER("server.tls"),
+    { "server.tls", KEY_GROUP, .hint = "{cert: /etc/sallyport/tls/cert.pem, key: \"file:/etc/sallyport/tls/key.pem\"}",
+      .help =
+          "TLS 1.2 and 1.3 on the API's TCP listeners. A reload takes renewed files; connections that stand keep the "
+          "certificate that they began with." },
+    { "server.tls.cert", KEY_PATH, TEXT_AT(struct server_draft, tls_certificate), .is_required = true,
+      .help = "A PEM file with the server's certificate and, behind it, those that vouch for it. As with the "
+              "configuration itself, nobody but root may be able to change it, and no step of the path is a symbolic "
+              "link." },
+    { "server.tls.key", KEY_TEXT, TEXT_AT(struct server_draft, tls_key), .least = 1, .most = PATH_MAX_BYTES,
+      .is_required = true,
+      .help = "`file:PATH` of its private key: PEM without a passphrase, which only root can read." },
+    { "server.tls.client_ca", KEY_PATH, TEXT_AT(struct server_draft, tls_client_ca),
+      .help =
+          "A PEM file with the authorities that vouch for callers' certificates (`peers.*.cert`). A caller need not "
+          "show one; one that does not verify ends the connection. Lists of revoked certificates are not read." },
+    { "server.tls.hsts", KEY_DURATION, NUMBER_AT(struct server_draft, tls_hsts_ms), .least = SECOND_MS,
+      .most = RETENTION_MAX_MS,
+      .help = "For so long browsers shall reach this host by TLS alone (`Strict-Transport-Security`); said over TLS "
+              "only, and not at all when absent. Browsers hold to it for that long, also when TLS is given up." },
     LATER("server.trusted_proxies"),
     LATER("server.max_body_total"),
 
@@ -165,12 +184,17 @@ const struct key keys[] = {
     LATER("tokens.*.from"),
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",
-      .help = "Who may call on a unix socket without a token, known by uid. Nobody is known by default, root "
-              "neither." },
+      .help = "Who may call without a token: on a unix socket, known by uid, or over TLS with a certificate. Nobody is "
+              "known "
+              "by default, root neither." },
     { "peers.*", KEY_GROUP, .hint = "{uid: 0, allow: [admin]}",
       .help = "The name under which the caller appears in records. Tokens and peers share these names." },
-    { "peers.*.uid", KEY_INT, NUMBER_AT(struct identity_draft, uid), .most = UINT32_MAX - 1, .is_required = true,
-      .help = "The caller's uid." },
+    { "peers.*.uid", KEY_INT, NUMBER_AT(struct identity_draft, uid), .most = UINT32_MAX - 1,
+      .help = "The caller's uid, or else:" },
+    { "peers.*.cert", KEY_TEXT, TEXT_AT(struct identity_draft, claim), .least = 1, .most = CLAIM_MAX_BYTES - 1,
+      .help = "A name in the caller's certificate, letter for letter: `dns:NAME`, `email:ADDRESS` or `uri:URI` of its "
+              "subjectAltName, or `subject:` and what `openssl x509 -noout -subject -nameopt RFC2253` prints. Needs "
+              "`server.tls.client_ca`, whose authorities can make any caller of this kind." },
     { "peers.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[admin]", .help = "As for tokens." },
     { "peers.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },

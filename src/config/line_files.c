@@ -21,48 +21,59 @@ static bool first_line(const char *data, char *ret_text, size_t room)
     return data[length + strspn(data + length, blanks)] == '\0' && text_copy_bytes(ret_text, room, data, length);
 }
 
-static bool is_private(struct reading *reading, const struct line_file *file, const char *path, int fd)
+static bool is_private(struct reading *reading, const char *key, const char *path, int fd)
 {
     struct stat st;
     if (fstat(fd, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
         return true;
     if (reading->owners == CONFIG_OWNER_ANY) {
-        warning_below(reading, file->key, -1, "%s is a secret that others can read; chmod 600 it before use", path);
+        warning_below(reading, key, -1, "%s is a secret that others can read; chmod 600 it before use", path);
         return true;
     }
-    fault_below(reading, file->key, -1, "%s is a secret that others can read: chmod 600 %s", path, path);
+    fault_below(reading, key, -1, "%s is a secret that others can read: chmod 600 %s", path, path);
     return false;
+}
+
+bool whole_file_read(struct reading *reading, const char *key, bool is_secret, const char *path, size_t max,
+                     uint8_t **ret_data, size_t *ret_size)
+{
+    struct error err = { 0 };
+    const char *why = path_fault(path);
+    if (why != NULL) {
+        fault_below(reading, key, -1, "the path behind 'file:' %s", why);
+        return false;
+    }
+    if (!reading->may_read_files) {
+        fault_below(reading, key, -1, "files are not read from here");
+        return false;
+    }
+    char remark[ERROR_TEXT_BYTES] = "";
+    auto_fd int fd = -1;
+    if (owner_open(path, false, reading->owners, &fd, remark, &err) < 0) {
+        fault_below(reading, key, -1, "%s", err.text);
+        return false;
+    }
+    if (remark[0] != '\0')
+        warning_below(reading, key, -1, "%s", remark);
+    if (is_secret && !is_private(reading, key, path, fd))
+        return false;
+    if (fd_read_file(fd, max, ret_data, ret_size, &err) < 0) {
+        fault_below(reading, key, -1, "read %s: %s", path, err.text);
+        return false;
+    }
+    return true;
 }
 
 bool line_file_read(struct reading *reading, const struct line_file *file, const char *path, char *ret_text,
                     size_t room)
 {
-    struct error err = { 0 };
-    const char *why = path_fault(path);
-    if (why != NULL) {
-        fault_below(reading, file->key, -1, "the path behind 'file:' %s", why);
-        return false;
-    }
-    if (!reading->may_read_files) {
-        fault_below(reading, file->key, -1, "files are not read from here");
-        return false;
-    }
-    char remark[ERROR_TEXT_BYTES] = "";
-    auto_fd int fd = -1;
     auto_free uint8_t *data = NULL;
     size_t size;
-    if (owner_open(path, false, reading->owners, &fd, remark, &err) < 0 ||
-        fd_read_file(fd, LINE_FILE_MAX_BYTES, &data, &size, &err) < 0) {
-        fault_below(reading, file->key, -1, "%s", err.text);
+    if (!whole_file_read(reading, file->key, file->is_secret, path, LINE_FILE_MAX_BYTES, &data, &size))
         return false;
-    }
-    if (remark[0] != '\0')
-        warning_below(reading, file->key, -1, "%s", remark);
-    bool is_read = !file->is_secret || is_private(reading, file, path, fd);
-    if (is_read && !first_line((const char *)data, ret_text, room)) {
+    bool is_read = first_line((const char *)data, ret_text, room);
+    if (!is_read)
         fault_below(reading, file->key, -1, "%s must hold one line and no more: %s", path, file->wanted);
-        is_read = false;
-    }
     explicit_bzero(data, size);
     return is_read;
 }

@@ -7,6 +7,7 @@
 
 #include "paths.h"
 #include "reading.h"
+#include "tls.h"
 #include "sallyport/base/text.h"
 
 /* Returns what is wrong, or NULL. */
@@ -52,19 +53,30 @@ static const char *read_tcp(const char *text, struct config_listener *listener)
     return NULL;
 }
 
+static bool is_same(const struct config_listener *left, const struct config_listener *right)
+{
+    if (left->is_unix || right->is_unix)
+        return strcmp(left->address, right->address) == 0;
+    return left->port == right->port && strcmp(left->host, right->host) == 0;
+}
+
 static bool is_repeated(const struct config *config, const struct config_listener *listener)
 {
     for (uint32_t i = 0; i < config->listener_count; i++)
-        if (strcmp(config->listeners[i].address, listener->address) == 0)
+        if (is_same(&config->listeners[i], listener))
             return true;
     return false;
 }
 
-static const char *read_listener(const struct config *config, const char *text, struct config_listener *listener)
+static const char *read_listener(const struct reading *reading, const char *text, struct config_listener *listener)
 {
+    const struct config *config = reading->config;
     if (!text_copy(listener->address, sizeof listener->address, text))
         return "is too long";
-    const char *why = strncmp(text, "unix:", 5) == 0 ? read_unix(text + 5, listener) : read_tcp(text, listener);
+    bool is_plain = strncmp(text, "plain:", 6) == 0;
+    const char *why =
+        strncmp(text, "unix:", 5) == 0 ? read_unix(text + 5, listener) : read_tcp(is_plain ? text + 6 : text, listener);
+    listener->is_tls = !listener->is_unix && !is_plain && tls_is_written(reading);
     if (why == NULL && is_repeated(config, listener))
         why = "is listed already";
     return why;
@@ -80,7 +92,7 @@ static void take_listed(struct reading *reading)
         const char *text = text_item(listen, i);
         if (text[0] == '\0')
             continue;
-        const char *why = read_listener(config, text, &listener);
+        const char *why = read_listener(reading, text, &listener);
         if (why != NULL)
             fault_below(reading, "listen", is_list ? (int)i : -1, "'%.80s' %s", text, why);
         else
@@ -107,7 +119,8 @@ static void take_that_of_metrics(struct reading *reading)
     struct config_listener listener = { .is_for_metrics = true };
     if (text == NULL)
         return;
-    const char *why = read_listener(config, text, &listener);
+    const char *why = read_listener(reading, text, &listener);
+    listener.is_tls = false;
     if (why == NULL && !is_loopback(&listener))
         why = "is no loopback address, and no token is asked for there; write one such as \"127.0.0.1:9464\"";
     size_t length = enter_key(reading, "metrics");
@@ -118,10 +131,20 @@ static void take_that_of_metrics(struct reading *reading)
     leave(reading, length);
 }
 
+static bool is_any_tls(const struct config *config)
+{
+    bool is_any = false;
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        is_any |= config->listeners[i].is_tls;
+    return is_any;
+}
+
 void listeners_take(struct reading *reading)
 {
     size_t length = enter_key(reading, "server");
     take_listed(reading);
     take_that_of_metrics(reading);
+    if (reading->config->tls != NULL && !is_any_tls(reading->config))
+        warning_below(reading, "tls", -1, "is of no use: all of 'server.listen' is unix sockets or 'plain:'");
     leave(reading, length);
 }

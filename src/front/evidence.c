@@ -12,7 +12,9 @@
 
 #include "sallyport/base/text.h"
 
+#include "front.h"
 #include "request.h"
+#include "tls.h"
 
 static unsigned header_count(const struct request *request, const char *name)
 {
@@ -36,6 +38,16 @@ static void collect_bearer(struct request *request, const char *header)
         return;
     request->evidence.kind = EVIDENCE_BEARER;
     request->evidence.secret = (struct span){ (const uint8_t *)secret, (uint32_t)size };
+}
+
+static void collect_certificate(struct request *request)
+{
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
+    size_t size = tls_claims(request->front->settings.tls, bev, request->claims, sizeof request->claims);
+    if (size == 0)
+        return;
+    request->evidence.kind = EVIDENCE_CERTIFICATE;
+    request->evidence.secret = (struct span){ (const uint8_t *)request->claims, (uint32_t)size };
 }
 
 void evidence_collect(struct request *request)
@@ -66,5 +78,7 @@ void evidence_collect(struct request *request)
     } else if (is_unix) {
         evidence->kind = EVIDENCE_PEER;
         request->peer_fd = fd;
+    } else if (request->is_tls) {
+        collect_certificate(request);
     }
 }

@@ -30,6 +30,7 @@ static int take_listener(struct front *front, struct message *message, struct er
     if (front->unbound_count == LISTENER_COUNT_MAX || front->http != NULL)
         return fail_plain(err, EBADMSG, "a listener too many, or too late");
     front->unbound_listeners[front->unbound_count].fd = fd_take(&message->fds[0]);
+    front->unbound_listeners[front->unbound_count].is_tls = message->body.listener.is_tls;
     front->unbound_listeners[front->unbound_count++].is_for_metrics = message->body.listener.is_for_metrics;
     return 0;
 }

@@ -26,8 +26,9 @@ struct request;
 
 struct front {
     struct event_base *base;
-    struct evhttp *http, *metrics_http; /* the second serves the listener of metrics */
-    struct channel control;             /* from the bootstrap; its end is our end */
+    struct evhttp *http, *tls_http,
+        *metrics_http;      /* the second serves the same over TLS, the third the listener of metrics */
+    struct channel control; /* from the bootstrap; its end is our end */
     struct channel keeper;
     struct event *control_readable, *keeper_readable;
     uint64_t keeper_left_ms;    /* when the keeper went; 0 while there is one */
@@ -36,7 +37,7 @@ struct front {
     unsigned listener_count;
     struct {
         int fd;
-        bool is_for_metrics;
+        bool is_for_metrics, is_tls;
     } unbound_listeners[LISTENER_COUNT_MAX]; /* handed over and not yet served */
     unsigned unbound_count;
     struct public_settings settings;

@@ -28,6 +28,7 @@
 #include "front.h"
 #include "http.h"
 #include "request.h"
+#include "tls.h"
 
 #define IDLE_MAX_S              60
 #define HEAD_MAX_S              15
@@ -145,7 +146,8 @@ static void input_open(struct guard *guard, struct evbuffer *input)
 
 static void input_close(struct guard *guard, struct evbuffer *input)
 {
-    evbuffer_freeze(input, 0);
+    if (!tls_is_on(guard->bev)) /* that of TLS never freezes it, and could not read any more */
+        evbuffer_freeze(input, 0);
     evbuffer_cb_set_flags(input, guard->watcher, EVBUFFER_CB_ENABLED);
 }
 
@@ -186,7 +188,11 @@ static void let_through(struct guard *guard)
 static void tell_to_go_on(struct guard *guard)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (send(bufferevent_getfd(guard->bev), text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof text - 1)
+    int fd = bufferevent_getfd(guard->bev);
+    bool is_told = tls_is_on(guard->bev)
+                       ? tls_write_now(guard->bev, text, sizeof text - 1) == 0
+                       : send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof text - 1;
+    if (!is_told)
         break_later(guard);
 }
 
@@ -397,6 +403,7 @@ static void on_answered(struct evhttp_request *http, void *arg)
     (void)http;
     if (guard->state == GUARD_REFUSING) {
         guard->state = GUARD_LINGERING;
+        tls_end(guard->bev);
         shutdown(bufferevent_getfd(guard->bev), SHUT_WR);
         set_deadline(guard, LINGER_MAX_S);
         return;
@@ -412,6 +419,8 @@ static void on_closed(struct evhttp_connection *connection, void *arg)
     struct guard *guard = arg;
     struct request *request = guard->request;
     (void)connection;
+    if (guard->state == GUARD_IDLE) /* nothing was broken off */
+        tls_end(guard->bev);
     guard_free(guard);
     if (request != NULL)
         request_connection_closed(request);

@@ -29,6 +29,7 @@
 #include "problem.h"
 #include "request.h"
 #include "routes.h"
+#include "tls.h"
 
 #define IDLE_MAX_S            60
 #define WRITE_ONCE_BYTES      (1024 * 1024) /* libevent's 16 KiB would cost a factor of four */
@@ -36,10 +37,11 @@
 #define UPLOADS_RETRY_AFTER_S 5
 
 static struct bufferevent *on_accepted(struct event_base *base, void *arg); /* before there is a descriptor */
-static void on_request(struct evhttp_request *http, void *arg);             /* head and body are there, */
-static void on_metrics_request(struct evhttp_request *http, void *arg);     /* or came over the listener of metrics */
-static void on_accept_failed(struct evconnlistener *listener, void *arg);   /* descriptors ran out */
-static void on_accept_again(evutil_socket_t fd, short what, void *arg);     /* a rest later */
+static struct bufferevent *on_tls_accepted(struct event_base *base, void *arg);
+static void on_request(struct evhttp_request *http, void *arg);           /* head and body are there, */
+static void on_metrics_request(struct evhttp_request *http, void *arg);   /* or came over the listener of metrics */
+static void on_accept_failed(struct evconnlistener *listener, void *arg); /* descriptors ran out */
+static void on_accept_again(evutil_socket_t fd, short what, void *arg);   /* a rest later */
 
 static void rest_listeners(struct front *front, const char *why)
 {
@@ -50,16 +52,31 @@ static void rest_listeners(struct front *front, const char *why)
     evtimer_add(front->accept_again, &rest);
 }
 
-static struct bufferevent *on_accepted(struct event_base *base, void *arg)
+static struct bufferevent *guarded(struct front *front, struct bufferevent *bev)
 {
-    struct front *front = arg;
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (!descriptors_allow_connection(front))
         rest_listeners(front, "too many are open");
     /* Memory is short. Without a guard nothing may reach evhttp: it waits for more than there can be. */
     if (bev != NULL && guard_new(front, bev) < 0)
         bufferevent_setwatermark(bev, EV_READ, SIZE_MAX, 1);
     return bev;
+}
+
+static struct bufferevent *on_accepted(struct event_base *base, void *arg)
+{
+    return guarded(arg, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
+}
+
+/* Without one evhttp would make a plain one itself, and serve what comes over it. */
+static struct bufferevent *on_tls_accepted(struct event_base *base, void *arg)
+{
+    struct front *front = arg;
+    struct bufferevent *bev = front->settings.tls != NULL ? tls_accept(front->settings.tls, base) : NULL;
+    if (bev == NULL) {
+        log_error("a connection could not be given TLS; ending, to be started anew");
+        abort();
+    }
+    return guarded(front, bev);
 }
 
 bool http_is_old(struct evhttp_request *http)
@@ -184,20 +201,28 @@ static struct evhttp *http_new(struct front *front, void (*on_any)(struct evhttp
     return http;
 }
 
+static struct evhttp *server_for(const struct front *front, bool is_for_metrics, bool is_tls)
+{
+    return is_for_metrics ? front->metrics_http : is_tls ? front->tls_http : front->http;
+}
+
 int http_open(struct front *front, struct error *err)
 {
     front->http = http_new(front, on_request);
+    front->tls_http = http_new(front, on_request);
     front->metrics_http = http_new(front, on_metrics_request);
     front->accept_again = evtimer_new(front->base, on_accept_again, front);
     int done = crowd_init(&front->crowd);
     if (done < 0)
         return fail(err, -done, "get a random number");
-    if (front->http == NULL || front->metrics_http == NULL || front->accept_again == NULL)
+    if (front->http == NULL || front->tls_http == NULL || front->metrics_http == NULL || front->accept_again == NULL)
         return fail(err, ENOMEM, "make HTTP server");
+    evhttp_set_bevcb(front->tls_http, on_tls_accepted, front);
     while (front->unbound_count > 0) {
-        bool is_for_metrics = front->unbound_listeners[front->unbound_count - 1].is_for_metrics;
-        done = listener_open(front, is_for_metrics ? front->metrics_http : front->http,
-                             front->unbound_listeners[front->unbound_count - 1].fd, err);
+        unsigned last = front->unbound_count - 1;
+        struct evhttp *http =
+            server_for(front, front->unbound_listeners[last].is_for_metrics, front->unbound_listeners[last].is_tls);
+        done = listener_open(front, http, front->unbound_listeners[last].fd, err);
         if (done < 0)
             return done;
         front->unbound_count--;
@@ -211,11 +236,13 @@ void http_close(struct front *front)
         request_abort(front->requests);
     if (front->http != NULL)
         evhttp_free(front->http);
+    if (front->tls_http != NULL)
+        evhttp_free(front->tls_http);
     if (front->metrics_http != NULL)
         evhttp_free(front->metrics_http);
     if (front->accept_again != NULL)
         event_free(front->accept_again);
-    front->http = front->metrics_http = NULL;
+    front->http = front->tls_http = front->metrics_http = NULL;
     front->accept_again = NULL;
     while (front->unbound_count > 0)
         close(front->unbound_listeners[--front->unbound_count].fd);

@@ -7,6 +7,8 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 
+#include "tls.h"
+
 /* All public descriptions together; each is a few hundred bytes to a few KiB. */
 #define SETTINGS_MAX_BYTES (64 * 1024 * 1024)
 
@@ -71,6 +73,8 @@ static int take_records(struct public_settings *settings, struct reader *in, str
             done = take_origin(settings, &setting.origin, err);
         else if (type == SETTING_PUBLIC_COMMAND)
             done = take_command(settings, &setting.public_command, err);
+        else if (type == SETTING_TLS && settings->tls == NULL)
+            done = tls_new(&setting.tls, &settings->tls, err);
         else
             done = fail_plain(err, EBADMSG, "a record that is not the front's (type %u)", (unsigned)type);
         if (done < 0)
@@ -91,6 +95,7 @@ int public_settings_load(struct public_settings *settings, int fd, uint32_t gene
                                      .address_connections_max = ADDRESS_CONNECTIONS_DEFAULT };
     struct reader in = { data, size };
     done = take_records(&fresh, &in, err);
+    explicit_bzero(data, size); /* a key may be in it */
     if (done < 0) {
         public_settings_done(&fresh);
         return fail_in(err, "read settings");
@@ -105,6 +110,7 @@ void public_settings_done(struct public_settings *settings)
     for (uint32_t i = 0; i < settings->command_count; i++)
         json_decref(settings->commands[i].json);
     free(settings->commands);
+    tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };
 }
 

@@ -11,6 +11,7 @@
 #include "sallyport/proto/settings.h"
 
 struct error;
+struct tls;
 
 struct public_command {
     char name[NAME_MAX_BYTES];
@@ -26,6 +27,7 @@ struct public_settings {
     char hosts[API_HOST_COUNT_MAX][HOST_NAME_MAX_BYTES];
     char origins[API_ORIGIN_COUNT_MAX][ORIGIN_MAX_BYTES];
     char version[NAME_MAX_BYTES];
+    struct tls *tls; /* NULL: no listener speaks it */
     struct public_command *commands;
     uint32_t command_count;
 };

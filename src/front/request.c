@@ -26,6 +26,7 @@
 #include "http.h"
 #include "problem.h"
 #include "routes.h"
+#include "tls.h"
 
 static void on_client_gone(evutil_socket_t fd, short what, void *arg);
 
@@ -58,6 +59,7 @@ struct request *request_new(struct front *front, struct evhttp_request *http)
     request_name(request);
 
     struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
+    request->is_tls = tls_is_on(bev);
     request->gone = event_new(front->base, bufferevent_getfd(bev), EV_CLOSED, on_client_gone, request);
     if (request->gone == NULL || event_add(request->gone, NULL) < 0) {
         if (request->gone != NULL)
@@ -182,6 +184,9 @@ static void add_common_headers(struct request *request, const char *content_type
     request_add_header(request, "Cache-Control", "no-store, no-transform");
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
+    const char *hsts = request->is_tls ? tls_hsts(request->front->settings.tls) : NULL;
+    if (hsts != NULL)
+        request_add_header(request, "Strict-Transport-Security", hsts);
     /* Two blanks: evhttp does not know it then, so that it is the guard who ends the connection, when the client has read. */
     if (request->lingers)
         evhttp_add_header(evhttp_request_get_output_headers(request->http), "Connection", " close");

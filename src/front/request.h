@@ -48,12 +48,14 @@ struct request {
     bool hears_all;      /* refusals and the keeper's end are for the handler to answer */
     bool closes;         /* the connection ends with this answer */
     bool lingers;        /* and it does so slowly (guard.c) */
+    bool is_tls;
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;
     struct prefer prefer;
-    struct evidence evidence; /* its secret points into the request's head */
-    int peer_fd;              /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
+    struct evidence evidence; /* its secret points into the request's head, or to what follows */
+    char claims[CLAIMS_MAX_BYTES];
+    int peer_fd; /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
     size_t flow_bytes;    /* of the front's, for a chunk of the answer that has not left yet */
     struct problem *held; /* told once the keeper knows the caller */

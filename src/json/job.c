@@ -11,7 +11,12 @@
 
 const char *actor_via_text(uint8_t via)
 {
-    return via == EVIDENCE_PEER ? "peer" : via == EVIDENCE_SERVICE ? "service" : "token";
+    static const char *const texts[EVIDENCE_COUNT] = {
+        [EVIDENCE_PEER] = "peer",
+        [EVIDENCE_SERVICE] = "service",
+        [EVIDENCE_CERTIFICATE] = "certificate",
+    };
+    return via < EVIDENCE_COUNT && texts[via] != NULL ? texts[via] : "token";
 }
 
 static json_t *json_bits(uint32_t bits, unsigned count, const char *(*text)(unsigned))

@@ -8,15 +8,38 @@
 #include "sallyport/base/text.h"
 
 /* Every token is compared, also behind a hit: the time tells nothing. */
-static const struct caller *find_token(const struct rules *rules, struct span secret)
+static const struct caller *find_by_hash(const struct rules *rules, enum identity_kind kind, struct span secret)
 {
     const struct caller *found = NULL;
     uint8_t digest[HASH_BYTES];
     hash_sha256(secret.data, secret.size, digest);
     for (uint32_t i = 0; i < rules->caller_count; i++) {
         const struct caller *who = &rules->callers[i];
-        if (who->kind == IDENTITY_TOKEN && hash_equal(who->token_sha256, digest))
+        if (who->kind == kind && hash_equal(who->token_sha256, digest))
             found = who;
+    }
+    return found;
+}
+
+static const struct caller *find_token(const struct rules *rules, struct span secret)
+{
+    bool is_one = secret.size > 0 && secret.size <= SECRET_MAX_BYTES;
+    return is_one ? find_by_hash(rules, IDENTITY_TOKEN, secret) : NULL;
+}
+
+/* The names of one certificate, each a line. One that names two callers is neither of them. */
+static const struct caller *find_certificate(const struct rules *rules, struct span claims)
+{
+    const struct caller *found = NULL;
+    for (unsigned count = 0; claims.size > 0; count++) {
+        const uint8_t *end = memchr(claims.data, '\n', claims.size);
+        struct span claim = { claims.data, end != NULL ? (uint32_t)(end - claims.data) : claims.size };
+        const struct caller *who = find_by_hash(rules, IDENTITY_CERTIFICATE, claim);
+        if (count >= CLAIM_COUNT_MAX || (who != NULL && found != NULL && who != found))
+            return NULL;
+        found = who != NULL ? who : found;
+        uint32_t taken = claim.size + (end != NULL);
+        claims = (struct span){ claims.data + taken, claims.size - taken };
     }
     return found;
 }
@@ -62,8 +85,10 @@ const struct caller *authorize(const struct rules *rules, const struct evidence 
                                uint64_t now_unix_ms)
 {
     const struct caller *who = NULL;
-    if (evidence->kind == EVIDENCE_BEARER && evidence->secret.size > 0)
+    if (evidence->kind == EVIDENCE_BEARER)
         who = find_token(rules, evidence->secret);
+    else if (evidence->kind == EVIDENCE_CERTIFICATE)
+        who = find_certificate(rules, evidence->secret);
     else if (evidence->kind == EVIDENCE_PEER)
         who = find_peer(rules, connection_fd);
     if (who != NULL && who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms)
@@ -75,6 +100,8 @@ enum auth_failure authorize_failure(const struct rules *rules, const struct evid
 {
     if (evidence->kind == EVIDENCE_PEER)
         return AUTH_PEER_UNKNOWN;
+    if (evidence->kind == EVIDENCE_CERTIFICATE)
+        return AUTH_CERTIFICATE_UNKNOWN;
     if (evidence->kind != EVIDENCE_BEARER || evidence->secret.size == 0)
         return AUTH_NONE_MISSING;
     return find_token(rules, evidence->secret) != NULL ? AUTH_BEARER_EXPIRED : AUTH_BEARER_UNKNOWN;
@@ -83,7 +110,10 @@ enum auth_failure authorize_failure(const struct rules *rules, const struct evid
 uint8_t caller_via(const struct caller *who)
 {
     static const uint8_t via[] = {
-        [IDENTITY_TOKEN] = EVIDENCE_BEARER, [IDENTITY_PEER] = EVIDENCE_PEER, [IDENTITY_SERVICE] = EVIDENCE_SERVICE
+        [IDENTITY_TOKEN] = EVIDENCE_BEARER,
+        [IDENTITY_PEER] = EVIDENCE_PEER,
+        [IDENTITY_CERTIFICATE] = EVIDENCE_CERTIFICATE,
+        [IDENTITY_SERVICE] = EVIDENCE_SERVICE,
     };
     return via[who->kind];
 }

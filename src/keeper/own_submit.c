@@ -6,7 +6,12 @@
 
 static enum identity_kind kind_of(uint8_t via)
 {
-    return via == EVIDENCE_BEARER ? IDENTITY_TOKEN : via == EVIDENCE_PEER ? IDENTITY_PEER : IDENTITY_SERVICE;
+    static const enum identity_kind kinds[EVIDENCE_COUNT] = {
+        [EVIDENCE_BEARER] = IDENTITY_TOKEN,
+        [EVIDENCE_PEER] = IDENTITY_PEER,
+        [EVIDENCE_CERTIFICATE] = IDENTITY_CERTIFICATE,
+    };
+    return via < EVIDENCE_COUNT && kinds[via] != IDENTITY_NONE ? kinds[via] : IDENTITY_SERVICE;
 }
 
 struct caller caller_for(const char *name, uint8_t via, const char *command, struct setting_scope *scope)

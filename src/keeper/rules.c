@@ -38,7 +38,7 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
     if (draft->caller_count >= TOKEN_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
     if (setting->kind == IDENTITY_NONE ||
-        (setting->kind == IDENTITY_TOKEN) != (setting->token_sha256.size == HASH_BYTES))
+        (setting->kind != IDENTITY_PEER) != (setting->token_sha256.size == HASH_BYTES))
         return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
     if (larger == NULL)
@@ -49,7 +49,7 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
         (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
     caller->quota = setting->quota;
     text_copy(caller->name, sizeof caller->name, setting->name);
-    if (setting->kind == IDENTITY_TOKEN)
+    if (setting->token_sha256.size == HASH_BYTES)
         memcpy(caller->token_sha256, setting->token_sha256.data, HASH_BYTES);
     return 0;
 }

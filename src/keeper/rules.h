@@ -18,7 +18,7 @@ struct error;
 struct caller {
     char name[NAME_MAX_BYTES];
     enum identity_kind kind;
-    uint8_t token_sha256[HASH_BYTES]; /* IDENTITY_TOKEN */
+    uint8_t token_sha256[HASH_BYTES]; /* IDENTITY_TOKEN; IDENTITY_CERTIFICATE: of its claim */
     uint32_t uid;                     /* IDENTITY_PEER */
     uint64_t expires_unix_ms;         /* 0: never */
     struct quota quota;

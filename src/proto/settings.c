@@ -49,7 +49,7 @@ static const struct field keeper_fields[] = {
 
 static const struct field identity_fields[] = {
     TEXT(struct setting_identity, name),
-    U8(struct setting_identity, kind, IDENTITY_PEER),
+    U8(struct setting_identity, kind, IDENTITY_CERTIFICATE),
     BYTES(struct setting_identity, token_sha256, 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
@@ -114,6 +114,13 @@ static const struct field notifier_fields[] = {
     BYTES(struct setting_notifier, certificates, SYSTEM_FILE_MAX_BYTES),
 };
 
+static const struct field tls_fields[] = {
+    BYTES(struct setting_tls, certificate, TLS_FILE_MAX_BYTES),
+    BYTES(struct setting_tls, key, TLS_FILE_MAX_BYTES),
+    BYTES(struct setting_tls, client_ca, TLS_FILE_MAX_BYTES),
+    U64(struct setting_tls, hsts_s),
+};
+
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
     [SETTING_HOST] = RECORD("host", struct setting_host, host_fields),
@@ -129,4 +136,5 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_CALLBACK] = RECORD("callback", struct setting_callback, callback_fields),
     [SETTING_NOTICE] = RECORD("notice", struct setting_notice, notice_fields),
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
+    [SETTING_TLS] = RECORD("tls", struct setting_tls, tls_fields),
 };

@@ -25,7 +25,8 @@ struct policy;
 struct config_listener {
     char address[PATH_MAX_BYTES]; /* "127.0.0.1:8417", "[::1]:8417", "unix:/run/sallyport/api.sock" */
     bool is_unix;
-    bool is_for_metrics;          /* serves /metrics alone, to whoever asks; loopback */
+    bool is_for_metrics; /* serves /metrics alone, to whoever asks; loopback */
+    bool is_tls;
     char path[PATH_MAX_BYTES];    /* unix */
     char host[ADDRESS_MAX_BYTES]; /* TCP: a numeric address */
     uint16_t port;
@@ -33,7 +34,8 @@ struct config_listener {
 
 struct config_identity {
     struct setting_identity setting;
-    uint8_t token_sha256[32]; /* what setting.token_sha256 points to */
+    uint8_t token_sha256[32];    /* what setting.token_sha256 points to */
+    char claim[CLAIM_MAX_BYTES]; /* of a certificate, whose hash it then is; else "" */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
 };
@@ -58,7 +60,14 @@ struct config_notice {
     uint32_t index; /* in the list of its event */
 };
 
+struct config_tls {
+    struct setting_tls setting; /* its spans point to what follows */
+    uint8_t *certificate, *key, *client_ca;
+    int64_t until_unix_s; /* when the certificate expires */
+};
+
 struct config {
+    struct config_tls *tls;                               /* NULL: none */
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
@@ -118,6 +127,9 @@ int config_parse(const char *path, const uint8_t *data, size_t size, FILE *repor
                  struct error *err);
 
 void config_free(struct config *config);
+
+/* Gives `to`, which has none, what `from` has of TLS. */
+int config_copy_tls(const struct config *from, struct config *to, struct error *err);
 
 /* The reference of all keys as Markdown, from the validator's own tables. */
 void config_write_reference(FILE *to);

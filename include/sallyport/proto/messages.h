@@ -125,6 +125,7 @@ struct msg_listener {
     char address[PATH_MAX_BYTES]; /* as configured: "127.0.0.1:8417", "unix:/run/sallyport/api.sock" */
     bool is_unix;
     bool is_for_metrics; /* /metrics alone, to whoever asks */
+    bool is_tls;
 };
 
 struct msg_slot {

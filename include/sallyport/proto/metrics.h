@@ -38,6 +38,7 @@ enum auth_failure {
     AUTH_BEARER_UNKNOWN, /* a token that nobody has */
     AUTH_BEARER_EXPIRED,
     AUTH_PEER_UNKNOWN, /* a uid that is not listed */
+    AUTH_CERTIFICATE_UNKNOWN,
     AUTH_FAILURE_COUNT,
 };
 

@@ -12,14 +12,15 @@ enum evidence_kind {
     EVIDENCE_NONE,
     EVIDENCE_BEARER,
     EVIDENCE_PEER,
-    EVIDENCE_SERVICE, /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
+    EVIDENCE_SERVICE,     /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
+    EVIDENCE_CERTIFICATE, /* the front's word on what it verified */
     EVIDENCE_COUNT
 };
 
 /* What a caller showed. The front passes it on and decides nothing by it. */
 struct evidence {
     uint8_t kind;
-    struct span secret;              /* EVIDENCE_BEARER: the token as presented */
+    struct span secret;              /* EVIDENCE_BEARER: the token as presented; _CERTIFICATE: lines of claims */
     char address[ADDRESS_MAX_BYTES]; /* where the connection came from, for the record only */
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };

@@ -27,6 +27,7 @@ enum setting_type {
     SETTING_NOTIFIER,       /* notifier */
     SETTING_HOST,           /* front, one for each name that it may be asked under */
     SETTING_ORIGIN,         /* front, one for each whose pages may ask it */
+    SETTING_TLS,            /* front, when it serves TLS: the key is in it */
     SETTING_COUNT,
 };
 
@@ -75,13 +76,14 @@ enum identity_kind {
     IDENTITY_NONE,
     IDENTITY_TOKEN,
     IDENTITY_PEER,
+    IDENTITY_CERTIFICATE,
     IDENTITY_SERVICE, /* the keeper's own, for a schedule: in no file of settings */
 };
 
 struct setting_identity {
     char name[NAME_MAX_BYTES];
     uint8_t kind;
-    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes */
+    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes; IDENTITY_CERTIFICATE: those of its claim */
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
     struct quota quota;
@@ -166,6 +168,14 @@ struct setting_notifier {
     struct span certificates; /* of authorities, PEM */
 };
 
+/* PEM, as the files have it. */
+struct setting_tls {
+    struct span certificate; /* the server's own first, then those that vouch for it */
+    struct span key;
+    struct span client_ca; /* who may vouch for clients; empty: none is asked for a certificate */
+    uint64_t hsts_s;       /* for how long browsers shall come by TLS alone; 0: nothing is said */
+};
+
 union any_setting {
     struct setting_front front;
     struct setting_host host;
@@ -181,6 +191,7 @@ union any_setting {
     struct setting_callback callback;
     struct setting_notice notice;
     struct setting_notifier notifier;
+    struct setting_tls tls;
 };
 
 extern const struct record_def setting_defs[SETTING_COUNT];

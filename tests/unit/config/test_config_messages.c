@@ -154,8 +154,12 @@ Test(config, tells_wrong_keys_shapes_and_units)
         { COMMAND("    approval: {count: 1}\n"),
           "c.yaml:4:5: commands.x.approval: is not in this release; the name is kept for a later one\n" },
         { "hooks: {}\n", "c.yaml:1:1: hooks: is not in this release; the name is kept for a later one\n" },
-        { "server: {tls: {cert: /x}}\n",
-          "c.yaml:1:10: server.tls: is not in this release; the name is kept for a later one\n" },
+        { "server: {tls: {cert: /x}}\n", "c.yaml:1:10: server.tls: 'key' is missing\n" },
+        { "server: {tls: {cert: /x, key: \"file:/y\"}}\n",
+          "c.yaml:1:22: server.tls.cert: files are not read from here\n"
+          "c.yaml:1:31: server.tls.key: files are not read from here\n" },
+        { "server: {trusted_proxies: {}}\n",
+          "c.yaml:1:10: server.trusted_proxies: is not in this release; the name is kept for a later one\n" },
         { "slots: {first_uid: 4294967200}\n",
           "c.yaml:1:8: slots: first_uid and two ids for each of 64 slots go beyond the largest uid\n" },
     };
@@ -256,6 +260,19 @@ Test(config, tells_wrong_callers)
           "c.yaml:4:3: peers.a: the name is taken by tokens.a; records could not tell the two apart\n" },
         { "peers: {a: {uid: 7, allow: [admin]}, b: {uid: 7, allow: [admin]}}\n",
           "c.yaml:1:47: peers.b.uid: is that of peer 'a' too; one uid is one caller\n" },
+        { "peers: {a: {cert: \"dns:a\", allow: [admin]}, b: {cert: \"dns:a\", allow: [admin]}}\n",
+          "c.yaml:1:19: peers.a.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n"
+          "c.yaml:1:55: peers.b.cert: is that of peer 'a' too; one name is one caller\n"
+          "c.yaml:1:55: peers.b.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n" },
+        { "peers: {a: {uid: 7, cert: \"dns:a\", allow: [admin]}, b: {allow: [admin]}}\n",
+          "c.yaml:1:9: peers.a: needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a "
+          "certificate)\n"
+          "c.yaml:1:53: peers.b: needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a "
+          "certificate)\n" },
+        { "peers: {a: {cert: ci.example, allow: [admin]}}\n",
+          "c.yaml:1:19: peers.a.cert: must be dns:NAME, email:ADDRESS or uri:URI of the certificate's subjectAltName, "
+          "or "
+          "subject: and what `openssl x509 -noout -subject -nameopt RFC2253` prints\n" },
         { "peers: {root: {uid: 0}}\n", "c.yaml:1:9: peers.root: 'allow' is missing; write allow: [admin]\n" },
         { "peers: {a: {uid: 0, allow: [\"run:ab\"]}}\ncommands: {abc: {exec: [x]}}\n",
           "c.yaml:1:28: peers.a.allow: warning: there is no command 'ab'; did you mean 'abc'?\n"

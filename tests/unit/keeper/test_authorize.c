@@ -39,6 +39,46 @@ Test(authorize, knows_a_token_by_its_hash_and_nothing_else)
     cr_expect_null(authorize(&rules, &(struct evidence){ .kind = EVIDENCE_NONE }, -1, clock_unix_ms()));
 }
 
+static const struct caller *who_claims(const char *claims)
+{
+    struct evidence evidence = { .kind = EVIDENCE_CERTIFICATE, .secret = text_span(claims) };
+    return authorize(&rules, &evidence, -1, clock_unix_ms());
+}
+
+static void add_certificate(const char *name, const char *claim)
+{
+    rig_caller(&rules, name, claim, 0, "read:own");
+    rules.callers[rules.caller_count - 1].kind = IDENTITY_CERTIFICATE;
+}
+
+Test(authorize, knows_a_certificate_by_one_of_its_names_and_by_nothing_else)
+{
+    add_certificate("builder", "dns:ci.example");
+    add_certificate("watcher", "subject:CN=watcher,O=Example");
+    cr_expect_str_eq(who_claims("dns:ci.example")->name, "builder");
+    cr_expect_str_eq(who_claims("email:x@example\ndns:ci.example\nsubject:CN=x")->name, "builder");
+    cr_expect_str_eq(who_claims("dns:ci.example\ndns:ci.example")->name, "builder");
+    cr_expect_str_eq(who_claims("subject:CN=watcher,O=Example")->name, "watcher");
+    cr_expect_eq(caller_via(who_claims("dns:ci.example")), EVIDENCE_CERTIFICATE);
+    static const char *const strangers[] = { "",
+                                             "\n",
+                                             "dns:CI.example",
+                                             "dns:ci.example ",
+                                             "dns:ci.exampl",
+                                             "email:ci.example",
+                                             CI_TOKEN,
+                                             "dns:ci.example\nsubject:CN=watcher,O=Example",
+                                             "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\ndns:ci.example" };
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
+        cr_expect_null(who_claims(strangers[i]), "case %zu", i);
+    /* A name is no token, and nobody can show what only the keeper itself is. */
+    cr_expect_null(who_has("dns:ci.example"));
+    struct evidence service = { .kind = EVIDENCE_SERVICE, .secret = text_span(CI_TOKEN) };
+    cr_expect_null(authorize(&rules, &service, -1, clock_unix_ms()));
+    struct evidence unknown = { .kind = EVIDENCE_CERTIFICATE, .secret = text_span("dns:nobody.example") };
+    cr_expect_eq(authorize_failure(&rules, &unknown), AUTH_CERTIFICATE_UNKNOWN);
+}
+
 Test(authorize, does_not_know_a_token_that_has_expired)
 {
     struct evidence evidence = { .kind = EVIDENCE_BEARER, .secret = text_span(OLD_TOKEN) };
