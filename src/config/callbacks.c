@@ -129,13 +129,13 @@ static const char *read_secret(const char *text, uint8_t secret[CALLBACK_SECRET_
 static void take_secret(struct reading *reading, struct config_callback *callback, const char *text, int at)
 {
     static const struct line_file file = { "secret", "whsec_ and base64, or at least 24 characters", true };
-    char line[512];
+    char line[LINE_TEXT_BYTES];
     if (strncmp(text, "file:", 5) != 0) {
         fault_below(reading, "secret", -1,
                     "must be file:PATH of a file with the secret, which must not be written down here");
         return;
     }
-    if (!line_file_read(reading, &file, text + 5, line, sizeof line))
+    if (!line_file_read(reading, &file, text + 5, line))
         return;
     const char *why = read_secret(line, callback->secrets[at], &callback->secret_bytes[at]);
     explicit_bzero(line, sizeof line);

@@ -19,6 +19,7 @@
 #include "reading.h"
 #include "sources.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
@@ -98,7 +99,8 @@ static int finish(struct config *config, struct error *err)
     struct policy *policy = config->policy;
     for (uint32_t i = 0; i < config->identity_count; i++)
         if (config->identities[i].setting.kind == IDENTITY_TOKEN)
-            config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
+            config->identities[i].setting.token_sha256 =
+                (struct span){ config->identities[i].token_sha256[0], HASH_BYTES * config->identities[i].secret_count };
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];
         callback->setting.secret = (struct span){ callback->secrets[0], callback->secret_bytes[0] };

@@ -45,7 +45,7 @@ struct server_draft {
 };
 
 struct identity_draft {
-    const char *hash; /* tokens */
+    const json_t *hashes; /* tokens; texts, the newest first */
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
     const json_t *allow; /* texts */

@@ -131,10 +131,11 @@ const struct key keys[] = {
       .help = "Who may call over the network. Revoke a token by removing its lines and reloading." },
     { "tokens.*", KEY_GROUP, .hint = "{hash: ..., allow: [\"run:*\", read:own]}",
       .help = "The name under which the caller appears in records." },
-    { "tokens.*.hash", KEY_TEXT, TEXT_AT(struct identity_draft, hash), .least = 1, .most = PATH_MAX_BYTES,
-      .is_required = true,
-      .help = "`\"sha256:DIGITS\"` as `sallyport token create` prints it, or `file:PATH` of a file that holds that "
-              "text." },
+    { "tokens.*.hash", KEY_TEXT_OR_TEXTS, NODE_AT(struct identity_draft, hashes), .least = 1, .most = TOKEN_SECRETS_MAX,
+      .is_required = true, .hint = "\"sha256:DIGITS\"",
+      .help = "`\"sha256:DIGITS\"` as `sallyport token create` prints it; while one secret replaces another a list of "
+              "both, the newest first. Or `file:PATH` of a file that holds such lines, up to two: `sallyport token "
+              "rotate` and `revoke` change it. An empty file is a token that was revoked." },
     { "tokens.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[\"run:deploy-*\", read:own]",
       .help = "Any of `run:COMMAND` (`*` stands for any characters), `read:own`, `read:all`, `cancel:own`, "

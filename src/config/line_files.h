@@ -1,10 +1,12 @@
-/* Files of one line that a key refers to: `hash: file:PATH` of a token, `secret: file:PATH` of a callback. */
+/* Files of a line or two that a key refers to: `hash: file:PATH` of a token, `secret: file:PATH` of a callback. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct reading;
+
+#define LINE_TEXT_BYTES 512 /* of one line, and the closing NUL */
 
 struct line_file {
     const char *key;    /* whose faults they are */
@@ -17,5 +19,9 @@ struct line_file {
  * The file's one line, without what surrounds it. False after a fault at the key. The file is held to the rules of the
  * configuration's own files (owner.h). What stands in it is never repeated in a fault.
  */
-bool line_file_read(struct reading *reading, const struct line_file *file, const char *path, char *ret_text,
-                    size_t room);
+bool line_file_read(struct reading *reading, const struct line_file *file, const char *path,
+                    char ret_text[LINE_TEXT_BYTES]);
+
+/* The same for a file that may have none, or so many. */
+bool line_file_read_lines(struct reading *reading, const struct line_file *file, const char *path,
+                          char (*ret_texts)[LINE_TEXT_BYTES], unsigned most, unsigned *ret_count);

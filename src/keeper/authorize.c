@@ -7,6 +7,14 @@
 
 #include "sallyport/base/text.h"
 
+bool caller_has_secret(const struct caller *who, const uint8_t digest[HASH_BYTES])
+{
+    bool has = false;
+    for (uint32_t i = 0; i < who->secret_count; i++)
+        has |= hash_equal(who->token_sha256[i], digest);
+    return has;
+}
+
 /* Every token is compared, also behind a hit: the time tells nothing. */
 static const struct caller *find_token(const struct rules *rules, struct span secret)
 {
@@ -15,7 +23,7 @@ static const struct caller *find_token(const struct rules *rules, struct span se
     hash_sha256(secret.data, secret.size, digest);
     for (uint32_t i = 0; i < rules->caller_count; i++) {
         const struct caller *who = &rules->callers[i];
-        if (who->kind == IDENTITY_TOKEN && hash_equal(who->token_sha256, digest))
+        if (caller_has_secret(who, digest))
             found = who;
     }
     return found;

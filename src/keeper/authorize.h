@@ -29,6 +29,9 @@ enum auth_failure authorize_failure(const struct rules *rules, const struct evid
  */
 bool connection_uid(int fd, uint32_t *ret_uid);
 
+/* Whether this is the hash of one of its secrets; takes the same time for each of them. */
+bool caller_has_secret(const struct caller *who, const uint8_t digest[HASH_BYTES]);
+
 /* How the identity is known, as records name it: enum evidence_kind. */
 uint8_t caller_via(const struct caller *who);
 

@@ -5,13 +5,20 @@
 #include "authorize.h"
 #include "rules.h"
 #include "sallyport/base/text.h"
+#include "sallyport/proto/requests.h"
 
-struct credential credential_of(const struct caller *who)
+struct credential credential_of(const struct caller *who, const struct evidence *evidence)
 {
     struct credential credential = { .via = caller_via(who), .uid = who->uid, .expires_unix_ms = who->expires_unix_ms };
     text_copy(credential.actor, sizeof credential.actor, who->name);
-    memcpy(credential.token_sha256, who->token_sha256, HASH_BYTES);
+    if (who->kind == IDENTITY_TOKEN)
+        hash_sha256(evidence->secret.data, evidence->secret.size, credential.token_sha256);
     return credential;
+}
+
+static bool still_has(const struct caller *who, const struct credential *credential)
+{
+    return who->kind == IDENTITY_TOKEN ? caller_has_secret(who, credential->token_sha256) : who->uid == credential->uid;
 }
 
 const struct caller *credential_owner(const struct rules *rules, const struct credential *credential,
@@ -20,7 +27,7 @@ const struct caller *credential_owner(const struct rules *rules, const struct cr
     for (uint32_t i = 0; i < rules->caller_count; i++) {
         const struct caller *who = &rules->callers[i];
         bool is_same = caller_via(who) == credential->via && strcmp(who->name, credential->actor) == 0 &&
-                       hash_equal(who->token_sha256, credential->token_sha256) && who->uid == credential->uid;
+                       still_has(who, credential);
         bool is_over = who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms;
         if (is_same && !is_over)
             return who;

@@ -11,6 +11,7 @@
 #include "sallyport/limits.h"
 
 struct caller;
+struct evidence;
 struct rules;
 
 struct credential {
@@ -21,7 +22,8 @@ struct credential {
     uint64_t expires_unix_ms; /* 0: never */
 };
 
-struct credential credential_of(const struct caller *who);
+/* Of the caller that this evidence showed: of two live secrets the one that was shown. */
+struct credential credential_of(const struct caller *who, const struct evidence *evidence);
 
 /* The caller that it still stands for; NULL when it was withdrawn, changed, or has expired. */
 const struct caller *credential_owner(const struct rules *rules, const struct credential *credential,

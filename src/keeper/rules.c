@@ -37,8 +37,9 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
 {
     if (draft->caller_count >= TOKEN_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
-    if (setting->kind == IDENTITY_NONE ||
-        (setting->kind == IDENTITY_TOKEN) != (setting->token_sha256.size == HASH_BYTES))
+    if (setting->kind == IDENTITY_NONE || setting->token_sha256.size % HASH_BYTES != 0 ||
+        setting->token_sha256.size > sizeof draft->callers->token_sha256 ||
+        (setting->kind != IDENTITY_TOKEN && setting->token_sha256.size > 0))
         return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
     if (larger == NULL)
@@ -49,8 +50,9 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
         (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
     caller->quota = setting->quota;
     text_copy(caller->name, sizeof caller->name, setting->name);
-    if (setting->kind == IDENTITY_TOKEN)
-        memcpy(caller->token_sha256, setting->token_sha256.data, HASH_BYTES);
+    caller->secret_count = setting->token_sha256.size / HASH_BYTES;
+    if (caller->secret_count > 0)
+        memcpy(caller->token_sha256, setting->token_sha256.data, setting->token_sha256.size);
     return 0;
 }
 

@@ -18,9 +18,10 @@ struct error;
 struct caller {
     char name[NAME_MAX_BYTES];
     enum identity_kind kind;
-    uint8_t token_sha256[HASH_BYTES]; /* IDENTITY_TOKEN */
-    uint32_t uid;                     /* IDENTITY_PEER */
-    uint64_t expires_unix_ms;         /* 0: never */
+    uint8_t token_sha256[TOKEN_SECRETS_MAX][HASH_BYTES]; /* IDENTITY_TOKEN, so many: */
+    uint32_t secret_count;
+    uint32_t uid;             /* IDENTITY_PEER */
+    uint64_t expires_unix_ms; /* 0: never */
     struct quota quota;
     struct setting_scope *scopes;
     uint32_t scope_count;

@@ -41,7 +41,7 @@ static const struct field keeper_fields[] = {
 static const struct field identity_fields[] = {
     TEXT(struct setting_identity, name),
     U8(struct setting_identity, kind, IDENTITY_PEER),
-    BYTES(struct setting_identity, token_sha256, 32),
+    BYTES(struct setting_identity, token_sha256, TOKEN_SECRETS_MAX * 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
     QUOTA(struct setting_identity),

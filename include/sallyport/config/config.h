@@ -33,7 +33,9 @@ struct config_listener {
 
 struct config_identity {
     struct setting_identity setting;
-    uint8_t token_sha256[32]; /* what setting.token_sha256 points to */
+    uint8_t token_sha256[TOKEN_SECRETS_MAX][32]; /* what setting.token_sha256 points to */
+    uint32_t secret_count;
+    char hash_file[PATH_MAX_BYTES]; /* where its hashes are; "": in the configuration itself */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
 };

@@ -70,7 +70,7 @@ enum identity_kind {
 struct setting_identity {
     char name[NAME_MAX_BYTES];
     uint8_t kind;
-    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes */
+    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes for each of its secrets, the newest first; none: revoked */
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
     struct quota quota;

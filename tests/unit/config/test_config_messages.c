@@ -187,6 +187,14 @@ Test(config, tells_wrong_callers)
         { "tokens: {a: {hash: md5, allow: [admin]}}\n",
           "c.yaml:1:20: tokens.a.hash: must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that text; "
           "`sallyport token create` prints it\n" },
+        { "tokens: {a: {hash: [\"sha256:" DIGITS "\", x], allow: [admin]}}\n",
+          "c.yaml:1:95: tokens.a.hash[1]: must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that "
+          "text; "
+          "`sallyport token create` prints it\n" },
+        { "tokens: {a: {hash: [\"sha256:" DIGITS "\", file:/h], allow: [admin]}}\n",
+          "c.yaml:1:95: tokens.a.hash[1]: a file stands alone: it can hold both hashes, a line for each\n" },
+        { "tokens: {a: {hash: [\"sha256:" DIGITS "\", \"sha256:" DIGITS "\"], allow: [admin]}}\n",
+          "c.yaml:1:20: tokens.a.hash: names the same secret twice\n" },
         { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
           "c.yaml:1:103: tokens.a.allow[0]: 'run' is no right; write run:COMMAND (or run:*), read:own, read:all, "

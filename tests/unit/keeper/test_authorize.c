@@ -39,6 +39,37 @@ Test(authorize, knows_a_token_by_its_hash_and_nothing_else)
     cr_expect_null(authorize(&rules, &(struct evidence){ .kind = EVIDENCE_NONE }, -1, clock_unix_ms()));
 }
 
+static void add_secret(struct caller *who, const char *secret)
+{
+    hash_sha256(secret, strlen(secret), who->token_sha256[who->secret_count++]);
+}
+
+Test(authorize, takes_both_secrets_while_one_replaces_another)
+{
+    add_secret(&rules.callers[0], "sp_next");
+    cr_expect_str_eq(who_has("sp_next")->name, "ci");
+    cr_expect_str_eq(who_has(CI_TOKEN)->name, "ci");
+    rules.callers[0].secret_count = 1;
+    cr_expect_null(who_has("sp_next"));
+    rules.callers[0].secret_count = 0;
+    cr_expect_null(who_has(CI_TOKEN), "it was revoked");
+}
+
+Test(authorize, remembers_the_secret_that_was_shown)
+{
+    struct caller *ci = &rules.callers[0];
+    add_secret(ci, "sp_next");
+    struct evidence old = { .kind = EVIDENCE_BEARER, .secret = text_span(CI_TOKEN) };
+    struct evidence next = { .kind = EVIDENCE_BEARER, .secret = text_span("sp_next") };
+    struct credential of_old = credential_of(ci, &old), of_next = credential_of(ci, &next);
+    cr_expect_eq(credential_owner(&rules, &of_old, 0), ci);
+    cr_expect_eq(credential_owner(&rules, &of_next, 0), ci);
+    memcpy(ci->token_sha256[0], ci->token_sha256[1], HASH_BYTES);
+    ci->secret_count = 1;
+    cr_expect_null(credential_owner(&rules, &of_old, 0), "the old one was withdrawn");
+    cr_expect_eq(credential_owner(&rules, &of_next, 0), ci);
+}
+
 Test(authorize, does_not_know_a_token_that_has_expired)
 {
     struct evidence evidence = { .kind = EVIDENCE_BEARER, .secret = text_span(OLD_TOKEN) };

@@ -1,0 +1,165 @@
+"""Who may call: what a token is known by, where from, what it may say, and how it is replaced and withdrawn."""
+
+import json
+import os
+import threading
+import time
+import unittest
+
+import harness
+from harness import Instance, Refused, new_token, token_hash, wait_until
+
+# A second, as an operator counts it; the machine may be busy and the programs built with sanitizers.
+SOON_SECONDS = 1
+SLACK_SECONDS = 4
+
+HELLO = {"exec": ["/usr/bin/echo", "hello"]}
+SLOW = {"exec": ["/usr/bin/sleep", "30"], "timeout": "60s"}
+
+
+class TokenCase(unittest.TestCase):
+    commands, server, rights = {"hello": HELLO, "slow": SLOW}, None, {}
+
+    def setUp(self):
+        harness.needs_program(self, "sallyportd")
+        self.secret = new_token()
+        self.instance = Instance({name: dict(keys) for name, keys in self.commands.items()}, server=self.server)
+        self.hashes = os.path.join(self.instance.directory, "ci-hash")
+        self.write_hashes(self.secret)
+        self.instance.config["tokens"]["ci"] = {"hash": f"file:{self.hashes}", "allow": ["run:*", "read:own", "cancel:own"],
+                                                **self.rights}
+        self.instance.start()
+
+    def tearDown(self):
+        self.instance.stop()
+
+    def write_hashes(self, *secrets):
+        self.instance.write_private(self.hashes, "".join(token_hash(secret) + "\n" for secret in secrets))
+
+    def read_hashes(self):
+        with open(self.hashes, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def whoami(self, secret, **more):
+        return self.instance.request("GET", "/v1/whoami", token=secret, **more)
+
+    def status(self, secret, **more):
+        return self.whoami(secret, **more).status
+
+    def reload(self):
+        answer = self.instance.request("POST", "/v1/config/reload")
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def audit(self):
+        answer = self.instance.cli("audit", "ls", "--state", self.instance.state, "-o", "json", "-n", "1000")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        return json.loads(answer.stdout)
+
+
+class Follower:
+    """Follows a job until the stream ends."""
+
+    def __init__(self, instance, secret):
+        self.stream = instance.stream("POST", "/v1/commands/slow/jobs", {"params": {}}, token=secret)
+        self.records = [next(iter(self.stream))]
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        for record in self.stream:
+            self.records.append(record)
+        self.ended.set()
+
+    def close(self):
+        self.stream.close()
+        self.thread.join(10)
+
+
+class Rotation(TokenCase):
+    def test_a_rotated_token_is_taken_beside_the_one_before_it_until_that_is_revoked(self):
+        saved = os.path.join(self.instance.directory, "new-token")
+        done = self.instance.cli("token", "rotate", "ci", "-c", self.instance.config_path, "--save", saved)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(saved, encoding="utf-8") as file:
+            fresh = file.read().strip()
+        self.assertEqual(os.stat(saved).st_mode & 0o777, 0o600)
+        self.assertNotIn(fresh.encode(), done.stdout + done.stderr)
+        self.assertEqual(self.read_hashes(), [token_hash(fresh), token_hash(self.secret)])
+        self.assertEqual(self.status(fresh), 401, "nothing holds before the reload")
+        self.reload()
+        self.assertEqual((self.status(fresh), self.status(self.secret)), (200, 200))
+
+        old, new = Follower(self.instance, self.secret), Follower(self.instance, fresh)
+        done = self.instance.cli("token", "revoke", "ci", "--old", "-c", self.instance.config_path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.read_hashes(), [token_hash(fresh)])
+        began = time.monotonic()
+        self.reload()
+        self.assertTrue(old.ended.wait(SOON_SECONDS + SLACK_SECONDS), "the stream of the withdrawn secret goes on")
+        self.assertLess(time.monotonic() - began, SOON_SECONDS + SLACK_SECONDS)
+        self.assertEqual((self.status(fresh), self.status(self.secret)), (200, 401))
+        self.assertEqual(old.records[-1]["type"], "error")
+        self.assertFalse(new.ended.is_set(), new.records)
+
+        done = self.instance.cli("token", "revoke", "ci", "-c", self.instance.config_path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.read_hashes(), [])
+        self.reload()
+        self.assertTrue(new.ended.wait(SOON_SECONDS + SLACK_SECONDS))
+        self.assertEqual(self.status(fresh), 401)
+        old.close()
+        new.close()
+
+    def test_the_older_of_two_secrets_goes_with_the_next_rotation(self):
+        before = new_token()
+        self.write_hashes(self.secret, before)
+        out = json.loads(self.instance.cli("token", "rotate", "ci", "-c", self.instance.config_path, "-o", "json").stdout)
+        self.assertEqual(out["hash"], token_hash(out["token"]))
+        self.assertEqual(self.read_hashes(), [out["hash"], token_hash(self.secret)])
+        self.assertEqual(os.stat(self.hashes).st_mode & 0o777, 0o600)
+
+    def test_the_configuration_itself_is_its_owners_to_change(self):
+        with open(self.instance.config_path, "rb") as file:
+            before = file.read()
+        done = self.instance.cli("token", "rotate", "tester", "-c", self.instance.config_path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        fresh = done.stdout.decode().split("\n")[0]
+        self.assertIn(f'hash: ["{token_hash(fresh)}",\n           "{token_hash(self.instance.token)}"]', done.stdout.decode())
+        done = self.instance.cli("token", "revoke", "tester", "-c", self.instance.config_path)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"take tokens.tester out", done.stderr)
+        with open(self.instance.config_path, "rb") as file:
+            self.assertEqual(file.read(), before)
+        self.instance.config["tokens"]["tester"]["hash"] = [token_hash(fresh), token_hash(self.instance.token)]
+        self.instance.write_config()
+        self.reload()
+        self.assertEqual((self.status(fresh), self.status(self.instance.token)), (200, 200))
+
+    def test_a_token_with_a_file_of_its_hash_is_made_in_one_step(self):
+        path = os.path.join(self.instance.directory, "other-hash")
+        out = self.instance.cli("token", "create", "--name", "other", "--hash-file", path).stdout.decode()
+        self.assertIn(f'hash: "file:{path}"', out)
+        self.assertEqual(self.instance.cli("token", "create", "--hash-file", path).returncode, 125, "it is there")
+        self.instance.config["tokens"]["other"] = {"hash": f"file:{path}", "allow": ["read:own"]}
+        self.instance.write_config()
+        self.reload()
+        self.assertEqual(self.status(out.split("\n")[0]), 200)
+
+    def test_what_cannot_be_changed_safely_is_not_changed(self):
+        self.assertEqual(self.instance.cli("token", "rotate", "nobody", "-c", self.instance.config_path).returncode, 125)
+        os.chmod(self.hashes, 0o666)
+        done = self.instance.cli("token", "rotate", "ci", "-c", self.instance.config_path)
+        self.assertEqual((done.returncode, done.stdout), (78, b""))
+        self.assertEqual(self.read_hashes(), [token_hash(self.secret)])
+
+    def test_a_list_of_callers_shows_no_hash(self):
+        for form in ("table", "wide", "json", "yaml"):
+            out = self.instance.cli("token", "ls", "-c", self.instance.config_path, "-o", form).stdout.decode()
+            self.assertIn("ci", out)
+            self.assertNotIn(token_hash(self.secret)[7:], out)
+            self.assertNotIn("sha256", out)
+
+
+if __name__ == "__main__":
+    unittest.main()
