@@ -72,6 +72,8 @@ static int write_identities(const struct bootstrap *bootstrap, const struct conf
         done = add(file, SETTING_IDENTITY, &setting, err);
         for (uint32_t k = 0; k < identity->scope_count && done == 0; k++)
             done = add(file, SETTING_SCOPE, &identity->scopes[k], err);
+        for (uint32_t k = 0; k < identity->pin_count && done == 0; k++)
+            done = add(file, SETTING_PIN, &identity->pins[k], err);
     }
     for (uint32_t i = 0; i < config->callback_count && done == 0; i++)
         done = add(file, SETTING_CALLBACK, &config->callbacks[i].setting, err);

@@ -18,6 +18,7 @@
 #include "queue.h"
 #include "reading.h"
 #include "sources.h"
+#include "token_rules.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
@@ -41,6 +42,8 @@ void config_free(struct config *config)
         free(config->public_commands[i]);
     free(config->public_commands);
     free(config->command_modes);
+    for (uint32_t i = 0; i < config->identity_count; i++)
+        token_rules_done(&config->identities[i]);
     free(config->identities);
     for (uint32_t i = 0; i < config->zone_count; i++)
         zone_done(&config->zones[i]);

@@ -49,6 +49,7 @@ struct identity_draft {
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
     const json_t *allow; /* texts */
+    const json_t *pins;  /* tokens; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
 };
 

@@ -8,6 +8,7 @@
 #include "queue.h"
 #include "reading.h"
 #include "token_hashes.h"
+#include "token_rules.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/text.h"
 
@@ -103,6 +104,7 @@ void token_close(struct reading *reading)
     token_hashes_take(reading, identity);
     token_hashes_check(reading, identity);
     take_scopes(reading, identity);
+    token_rules_take(reading, identity);
     take_expiry(reading, identity);
     identity->setting.quota = quota_of(&reading->identity.quota);
 }
@@ -147,6 +149,7 @@ void identities_check(struct reading *reading)
                           nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
                           nearest != NULL ? "'?" : "");
         }
+        token_rules_check(reading, identity);
         leave(reading, length);
     }
 }

@@ -41,6 +41,7 @@
     }
 
 static const struct entry_life token_life = { text_is_name, NAME_RULE, token_open, token_close };
+static const struct entry_life pin_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
 static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
 static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
@@ -132,7 +133,7 @@ const struct key keys[] = {
     { "tokens.*", KEY_GROUP, .hint = "{hash: ..., allow: [\"run:*\", read:own]}",
       .help = "The name under which the caller appears in records." },
     { "tokens.*.hash", KEY_TEXT_OR_TEXTS, NODE_AT(struct identity_draft, hashes), .least = 1, .most = TOKEN_SECRETS_MAX,
-      .is_required = true, .hint = "\"sha256:DIGITS\"",
+      .is_required = true,
       .help = "`\"sha256:DIGITS\"` as `sallyport token create` prints it; while one secret replaces another a list of "
               "both, the newest first. Or `file:PATH` of a file that holds such lines, up to two: `sallyport token "
               "rotate` and `revoke` change it. An empty file is a token that was revoked." },
@@ -145,7 +146,13 @@ const struct key keys[] = {
               "absent." },
     { "tokens.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
     QUOTA_KEYS("tokens.*.limits", struct identity_draft, "this caller"),
-    LATER("tokens.*.params"),
+    { "tokens.*.params", KEY_ENTRIES, NODE_AT(struct identity_draft, pins), .most = PARAM_COUNT_MAX,
+      .entries = &pin_life, .hint = "{env: [staging]}",
+      .help = "What this caller may say for parameters of these names, in whatever command, and in steps and what "
+              "follows its jobs, too; other values are refused with 403 `param-not-allowed`." },
+    { "tokens.*.params.*", KEY_VALUE,
+      .help = "The values, as they are written; of a list each item is one of them. A default counts as said; a "
+              "parameter that is left out and has none is refused." },
     LATER("tokens.*.from"),
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",

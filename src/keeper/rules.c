@@ -71,6 +71,19 @@ static int add_scope(struct rules *draft, const struct setting_scope *scope, str
     return 0;
 }
 
+static int add_pin(struct rules *draft, const struct setting_pin *pin, struct error *err)
+{
+    struct caller *caller = draft->caller_count > 0 ? &draft->callers[draft->caller_count - 1] : NULL;
+    if (caller == NULL || caller->kind != IDENTITY_TOKEN || caller->pin_count >= PIN_COUNT_MAX || pin->param[0] == '\0')
+        return fail_plain(err, EBADMSG, "a pinned value that belongs to no token, or one too many");
+    struct setting_pin *larger = realloc(caller->pins, (caller->pin_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    caller->pins = larger;
+    larger[caller->pin_count++] = *pin;
+    return 0;
+}
+
 static int add_callback(struct rules *draft, const struct setting_callback *setting, struct error *err)
 {
     struct url url;
@@ -113,6 +126,8 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return add_caller(draft, &setting->identity, err);
     case SETTING_SCOPE:
         return add_scope(draft, &setting->scope, err);
+    case SETTING_PIN:
+        return add_pin(draft, &setting->pin, err);
     case SETTING_ZONE:
         return rule_zone_add(draft, &setting->zone, err);
     case SETTING_ZONE_PERIOD:
@@ -153,12 +168,18 @@ bool rules_are_whole(const struct rules *draft)
     return draft->policy != NULL && draft->matcher != NULL && draft->settings.slot_count > 0;
 }
 
-struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via)
+const struct caller *rules_find_caller(const struct rules *rules, const char *name, uint8_t via)
 {
     for (uint32_t i = 0; i < rules->caller_count; i++)
         if (caller_via(&rules->callers[i]) == via && strcmp(rules->callers[i].name, name) == 0)
-            return rules->callers[i].quota;
-    return (struct quota){ 0 };
+            return &rules->callers[i];
+    return NULL;
+}
+
+struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via)
+{
+    const struct caller *caller = rules_find_caller(rules, name, via);
+    return caller != NULL ? caller->quota : (struct quota){ 0 };
 }
 
 const struct setting_callback *rules_find_callback(const struct rules *rules, const char *name)
@@ -173,8 +194,10 @@ void rules_free(struct rules *rules)
 {
     matcher_free(rules->matcher); /* before the policy, which it reads */
     policy_free(rules->policy);
-    for (uint32_t i = 0; i < rules->caller_count; i++)
+    for (uint32_t i = 0; i < rules->caller_count; i++) {
         free(rules->callers[i].scopes);
+        free(rules->callers[i].pins);
+    }
     free(rules->callers);
     rule_schedules_free(&rules->schedules);
     free(rules->callbacks);

@@ -25,6 +25,8 @@ struct caller {
     struct quota quota;
     struct setting_scope *scopes;
     uint32_t scope_count;
+    struct setting_pin *pins; /* their spans view the file */
+    uint32_t pin_count;
 };
 
 struct rules {
@@ -52,6 +54,9 @@ bool rules_are_whole(const struct rules *draft);
 
 /* A listed command, or the one by whose name callers put sequences together; NULL when there is none. */
 const struct command *rules_find_command(const struct rules *rules, const char *name);
+/* NULL for one that the configuration does not list. `via`: enum evidence_kind. */
+const struct caller *rules_find_caller(const struct rules *rules, const char *name, uint8_t via);
+
 /* What this caller may have; no limits for one that the configuration does not list. `via`: enum evidence_kind. */
 struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via);
 

@@ -52,6 +52,11 @@ static const struct field scope_fields[] = {
     TEXT(struct setting_scope, glob),
 };
 
+static const struct field pin_fields[] = {
+    TEXT(struct setting_pin, param),
+    BYTES(struct setting_pin, value, PARAMS_MAX_BYTES),
+};
+
 static const struct field zone_fields[] = {
     TEXT(struct setting_zone, name),
 };
@@ -117,5 +122,6 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_LAUNCHER] = RECORD("launcher", struct setting_launcher, launcher_fields),
     [SETTING_CALLBACK] = RECORD("callback", struct setting_callback, callback_fields),
     [SETTING_NOTICE] = RECORD("notice", struct setting_notice, notice_fields),
+    [SETTING_PIN] = RECORD("pin", struct setting_pin, pin_fields),
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
 };

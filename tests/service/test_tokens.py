@@ -53,7 +53,7 @@ class TokenCase(unittest.TestCase):
     def audit(self):
         answer = self.instance.cli("audit", "ls", "--state", self.instance.state, "-o", "json", "-n", "1000")
         self.assertEqual(answer.returncode, 0, answer.stderr)
-        return json.loads(answer.stdout)
+        return json.loads(answer.stdout)["items"]
 
 
 class Follower:
@@ -159,6 +159,66 @@ class Rotation(TokenCase):
             self.assertIn("ci", out)
             self.assertNotIn(token_hash(self.secret)[7:], out)
             self.assertNotIn("sha256", out)
+
+
+class Pins(TokenCase):
+    SHOW = {"exec": ["/usr/bin/echo", "{env}"], "params": {"env": {"type": "string", "default": "prod"}}}
+    commands = {
+        "show": SHOW,
+        "mild": {"exec": ["/usr/bin/echo", "{env}"], "params": {"env": {"type": "string", "default": "test"}}},
+        "both": {"steps": [{"command": "show", "params": {"env": "{env}"}}, {"command": "mild"}],
+                 "params": {"env": {"type": "string", "required": True}}},
+        "bad": {"steps": [{"command": "mild"}, {"command": "show", "params": {"env": "prod"}}]},
+        "first": {"exec": ["/usr/bin/true"], "then": [{"command": "show", "params": {"env": "prod"}},
+                                                     {"command": "show", "params": {"env": "test"}}]},
+        "hello": HELLO,
+    }
+    rights = {"allow": ["run:*", "read:own"], "params": {"env": ["staging", "test"]}}
+
+    def ask(self, command, params, **more):
+        return self.instance.request("POST", f"/v1/commands/{command}/jobs", {"params": params, **more}, token=self.secret)
+
+    def expect_refused(self, answer, pointer):
+        self.assertEqual((answer.status, answer.json()["code"]), (403, "param-not-allowed"), answer.body)
+        self.assertEqual([error["pointer"] for error in answer.json()["errors"]], [pointer])
+
+    def test_a_token_says_its_pinned_values_and_no_other(self):
+        self.assertEqual(self.ask("show", {"env": "staging"}).status, 202)
+        self.assertEqual(self.ask("hello", {}).status, 202)
+        self.assertEqual(self.ask("mild", {}).status, 202)
+        self.expect_refused(self.ask("show", {"env": "prod"}), "/params/env")
+        self.expect_refused(self.ask("show", {}), "/params/env")
+        self.assertEqual(self.instance.submit("show", {"env": "prod"})["command"], "show", "others say what they like")
+        self.assertTrue([entry for entry in self.audit() if "param-not-allowed" in json.dumps(entry)])
+
+    def test_a_dry_run_and_a_rerun_are_judged_too(self):
+        verdict = self.instance.request("POST", "/v1/commands/show/validate", {"params": {"env": "prod"}}, token=self.secret)
+        self.assertIn(b"param-not-allowed", verdict.body)
+        job = self.ask("show", {"env": "staging"}).json()
+        self.instance.wait(job["id"])
+        self.instance.config["tokens"]["ci"]["params"] = {"env": "test"}
+        self.instance.write_config()
+        self.reload()
+        self.expect_refused(self.instance.request("POST", f"/v1/jobs/{job['id']}/rerun", {}, token=self.secret), "/params/env")
+
+    def test_steps_are_judged_before_any_of_them_runs(self):
+        self.assertEqual(self.ask("both", {"env": "test"}).status, 202)
+        self.expect_refused(self.ask("both", {"env": "prod"}), "/params/env")
+        self.expect_refused(self.ask("bad", {}), "/params")
+        steps = [{"command": "mild"}, {"command": "show", "params": {"env": "prod"}}]
+        self.expect_refused(self.instance.request("POST", "/v1/jobs", {"steps": steps}, token=self.secret),
+                            "/steps/1/params/env")
+        steps[1]["params"]["env"] = "test"
+        self.assertEqual(self.instance.request("POST", "/v1/jobs", {"steps": steps}, token=self.secret).status, 202)
+
+    def test_what_follows_a_job_in_the_tokens_name_is_judged_too(self):
+        job = self.ask("first", {}).json()
+        self.instance.wait(job["id"])
+        def followers():
+            jobs = self.instance.request("GET", f"/v1/jobs?parent={job['id']}").json()["items"]
+            return [item["params"]["env"] for item in jobs] if jobs else None
+        self.assertEqual(wait_until(followers, 20), ["test"])
+        self.assertIn("should have followed a job and was refused: 403 param-not-allowed", self.instance.log())
 
 
 if __name__ == "__main__":

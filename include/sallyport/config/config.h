@@ -38,6 +38,8 @@ struct config_identity {
     char hash_file[PATH_MAX_BYTES]; /* where its hashes are; "": in the configuration itself */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
+    struct setting_pin *pins; /* those of one parameter in a row */
+    uint32_t pin_count;
 };
 
 struct config_schedule {

@@ -25,6 +25,7 @@ enum setting_type {
     SETTING_CALLBACK,       /* keeper, one for each: a secret is in it */
     SETTING_NOTICE,         /* keeper, behind all callbacks: what is told to which */
     SETTING_NOTIFIER,       /* notifier */
+    SETTING_PIN,            /* keeper, behind the scopes of the token that it belongs to */
     SETTING_COUNT,
 };
 
@@ -91,6 +92,12 @@ enum scope_kind {
 struct setting_scope {
     uint8_t kind;
     char glob[NAME_MAX_BYTES]; /* SCOPE_RUN: which commands; "" for the others */
+};
+
+/* One value that a token may say for a parameter; for those that have pins, it may say no other. */
+struct setting_pin {
+    char param[NAME_MAX_BYTES];
+    struct span value;
 };
 
 struct setting_zone {
@@ -161,6 +168,7 @@ union any_setting {
     struct setting_keeper keeper;
     struct setting_identity identity;
     struct setting_scope scope;
+    struct setting_pin pin;
     struct setting_zone zone;
     struct setting_zone_period zone_period;
     struct setting_schedule schedule;
