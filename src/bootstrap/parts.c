@@ -25,7 +25,9 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
                        struct error *err)
 {
     (void)bootstrap;
-    struct setting_front front = { .max_wait_ms = config->max_wait_ms, .version = SALLYPORT_VERSION };
+    struct setting_front front = { .max_wait_ms = config->max_wait_ms,
+                                   .version = SALLYPORT_VERSION,
+                                   .proxies = { config->proxies, NETWORK_PACKED_BYTES * config->proxy_count } };
     int done = add(file, SETTING_FRONT, &front, err);
     for (uint32_t i = 0; i < config->policy->command_count && done == 0; i++) {
         struct setting_public_command command = { .mode = config->command_modes[i] };

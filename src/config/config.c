@@ -13,6 +13,7 @@
 #include "follows.h"
 #include "identities.h"
 #include "listeners.h"
+#include "networks.h"
 #include "notices.h"
 #include "public.h"
 #include "queue.h"
@@ -100,10 +101,13 @@ static void take_server(struct reading *reading)
 static int finish(struct config *config, struct error *err)
 {
     struct policy *policy = config->policy;
-    for (uint32_t i = 0; i < config->identity_count; i++)
-        if (config->identities[i].setting.kind == IDENTITY_TOKEN)
-            config->identities[i].setting.token_sha256 =
-                (struct span){ config->identities[i].token_sha256[0], HASH_BYTES * config->identities[i].secret_count };
+    for (uint32_t i = 0; i < config->identity_count; i++) {
+        struct config_identity *identity = &config->identities[i];
+        if (identity->setting.kind == IDENTITY_TOKEN)
+            identity->setting.token_sha256 =
+                (struct span){ identity->token_sha256[0], HASH_BYTES * identity->secret_count };
+        identity->setting.from = (struct span){ identity->from, NETWORK_PACKED_BYTES * identity->from_count };
+    }
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];
         callback->setting.secret = (struct span){ callback->secrets[0], callback->secret_bytes[0] };
@@ -154,6 +158,8 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         validate(reading);
         take_server(reading);
         listeners_take(reading);
+        config->proxy_count =
+            networks_take(reading, "server.trusted_proxies", "peers", reading->server.proxies, config->proxies);
         identities_check(reading);
         follows_resolve(reading);
         notices_take(reading);

@@ -32,6 +32,7 @@ struct quota_draft {
 struct server_draft {
     const json_t *listen;       /* texts */
     const char *metrics_listen; /* NULL: none */
+    const json_t *proxies;      /* texts */
     uint64_t max_wait_ms, shutdown_grace_ms;
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;
@@ -49,6 +50,7 @@ struct identity_draft {
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
     const json_t *allow; /* texts */
+    const json_t *from;  /* tokens; texts */
     const json_t *pins;  /* tokens; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
 };

@@ -85,7 +85,12 @@ const struct key keys[] = {
       .help = "A loopback `\"ADDRESS:PORT\"` that serves `/metrics` and nothing else, to whoever asks there: without a "
               "token. None when absent." },
     LATER("server.tls"),
-    LATER("server.trusted_proxies"),
+    { "server.trusted_proxies", KEY_GROUP, .hint = "{peers: [10.0.0.1]}",
+      .help = "Proxies that are believed on where a request came from." },
+    { "server.trusted_proxies.peers", KEY_TEXTS, NODE_AT(struct server_draft, proxies), .least = 1,
+      .most = PROXY_NETWORKS_MAX, .is_required = true, .hint = "[10.0.0.1]",
+      .help = "Their addresses and networks. A request from one of these came from the right-most address of its "
+              "`X-Forwarded-For` that is none of them; from anybody else the header means nothing." },
     LATER("server.max_body_total"),
 
 #if SALLYPORT_TEST_SWITCHES
@@ -153,7 +158,11 @@ const struct key keys[] = {
     { "tokens.*.params.*", KEY_VALUE,
       .help = "The values, as they are written; of a list each item is one of them. A default counts as said; a "
               "parameter that is left out and has none is refused." },
-    LATER("tokens.*.from"),
+    { "tokens.*.from", KEY_TEXTS, NODE_AT(struct identity_draft, from), .least = 1, .most = FROM_COUNT_MAX,
+      .hint = "[10.2.0.0/16]",
+      .help =
+          "Addresses and networks from which this caller is taken, and from nowhere else; not on a unix socket, which "
+          "has no address. An IPv4 address that came as an IPv6 one is the same. From anywhere when absent." },
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",
       .help = "Who may call on a unix socket without a token, known by uid. Nobody is known by default, root "

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys.h"
+#include "networks.h"
 #include "reading.h"
 #include "sallyport/base/text.h"
 
@@ -40,6 +40,7 @@ static void take_values(struct reading *reading, struct config_identity *identit
 
 void token_rules_take(struct reading *reading, struct config_identity *identity)
 {
+    identity->from_count = networks_take(reading, "", "from", reading->identity.from, identity->from);
     const char *name;
     json_t *value;
     size_t length = enter_key(reading, "params");

@@ -1,4 +1,4 @@
-/* What narrows a token down beside its rights: the values that it may say. */
+/* What narrows a token down beside its rights: where it may call from, and what it may say. */
 #pragma once
 
 struct config_identity;

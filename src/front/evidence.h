@@ -1,5 +1,5 @@
 /*
- * What the caller showed: a bearer token, or else, on a unix socket, the connection itself. Only collected here; the
+ * What the caller showed: a token, or else, on a unix socket, the connection itself; and from where. Only collected here; the
  * keeper judges it (and reads SO_PEERCRED from the descriptor for itself).
  */
 #pragma once

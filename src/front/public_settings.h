@@ -10,6 +10,8 @@
 #include "sallyport/limits.h"
 #include "sallyport/proto/settings.h"
 
+#include "forwarded.h"
+
 struct error;
 
 struct public_command {
@@ -22,6 +24,7 @@ struct public_settings {
     uint32_t generation; /* of the policy whose command indexes these are */
     uint32_t max_wait_ms;
     char version[NAME_MAX_BYTES];
+    struct proxies proxies;
     struct public_command *commands;
     uint32_t command_count;
 };

@@ -52,7 +52,8 @@ struct request {
     struct path_match path;
     struct query query;
     struct prefer prefer;
-    struct evidence evidence; /* its secret points into the request's head */
+    struct evidence evidence; /* its secret points into the request's head, or here: */
+    uint8_t basic[SECRET_MAX_BYTES];
     int peer_fd;              /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
     struct problem *held; /* told once the keeper knows the caller */

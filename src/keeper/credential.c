@@ -11,14 +11,18 @@ struct credential credential_of(const struct caller *who, const struct evidence 
 {
     struct credential credential = { .via = caller_via(who), .uid = who->uid, .expires_unix_ms = who->expires_unix_ms };
     text_copy(credential.actor, sizeof credential.actor, who->name);
-    if (who->kind == IDENTITY_TOKEN)
-        hash_sha256(evidence->secret.data, evidence->secret.size, credential.token_sha256);
+    text_copy(credential.address, sizeof credential.address, evidence->address);
+    struct span name, secret;
+    if (who->kind == IDENTITY_TOKEN && evidence_secret(evidence, &name, &secret))
+        hash_sha256(secret.data, secret.size, credential.token_sha256);
     return credential;
 }
 
 static bool still_has(const struct caller *who, const struct credential *credential)
 {
-    return who->kind == IDENTITY_TOKEN ? caller_has_secret(who, credential->token_sha256) : who->uid == credential->uid;
+    return who->kind != IDENTITY_TOKEN
+               ? who->uid == credential->uid
+               : caller_has_secret(who, credential->token_sha256) && caller_may_come_from(who, credential->address);
 }
 
 const struct caller *credential_owner(const struct rules *rules, const struct credential *credential,

@@ -17,6 +17,7 @@ struct rules;
 struct credential {
     char actor[NAME_MAX_BYTES];
     uint8_t via;
+    char address[ADDRESS_MAX_BYTES]; /* from where */
     uint8_t token_sha256[HASH_BYTES];
     uint32_t uid;
     uint64_t expires_unix_ms; /* 0: never */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "authorize.h"
 #include "keeper.h"
@@ -95,8 +96,14 @@ static bool is_for_everybody(const struct keeper *keeper, const struct message *
 
 static void refuse_unknown(struct keeper *keeper, const struct request *request)
 {
-    metrics_note_auth_failure(keeper, authorize_failure(&keeper->rules, request->evidence));
-    request_refuse(keeper, request, &(struct refusal){ .status = 401, .code = "unauthenticated" },
+    const struct caller *known;
+    enum auth_failure why = authorize_failure(&keeper->rules, request->evidence, clock_unix_ms(), &known);
+    char remark[REFUSALS_REMARK_BYTES] = "unauthenticated";
+    if (known != NULL) /* whoever shows a right secret is told no more than others; its owner is */
+        snprintf(remark, sizeof remark, "unauthenticated: token '%s' %s", known->name,
+                 why == AUTH_BEARER_EXPIRED ? "has expired" : "is not taken from this address");
+    metrics_note_auth_failure(keeper, why);
+    request_refuse(keeper, request, &(struct refusal){ .status = 401, .code = "unauthenticated", .remark = remark },
                    "no credential that is known here, or one that has expired");
 }
 

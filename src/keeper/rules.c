@@ -33,6 +33,18 @@ int rules_read_policy(struct rules *draft, int fd, uint32_t generation, struct e
     return 0;
 }
 
+static int read_from(struct caller *caller, struct span packed, struct error *err)
+{
+    if (packed.size == 0)
+        return 0;
+    caller->from = calloc(FROM_COUNT_MAX, sizeof *caller->from);
+    if (caller->from == NULL)
+        return fail(err, ENOMEM, "read settings");
+    if (!networks_unpack(packed, caller->from, FROM_COUNT_MAX, &caller->from_count))
+        return fail_plain(err, EBADMSG, "networks of '%s' that are none", caller->name);
+    return 0;
+}
+
 static int add_caller(struct rules *draft, const struct setting_identity *setting, struct error *err)
 {
     if (draft->caller_count >= TOKEN_COUNT_MAX)
@@ -53,7 +65,7 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
     caller->secret_count = setting->token_sha256.size / HASH_BYTES;
     if (caller->secret_count > 0)
         memcpy(caller->token_sha256, setting->token_sha256.data, setting->token_sha256.size);
-    return 0;
+    return read_from(caller, setting->from, err);
 }
 
 static int add_scope(struct rules *draft, const struct setting_scope *scope, struct error *err)
@@ -197,6 +209,7 @@ void rules_free(struct rules *rules)
     for (uint32_t i = 0; i < rules->caller_count; i++) {
         free(rules->callers[i].scopes);
         free(rules->callers[i].pins);
+        free(rules->callers[i].from);
     }
     free(rules->callers);
     rule_schedules_free(&rules->schedules);

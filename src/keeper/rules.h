@@ -9,6 +9,7 @@
 
 #include "rule_schedules.h"
 #include "sallyport/base/hash.h"
+#include "sallyport/base/network.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 #include "sallyport/proto/settings.h"
@@ -22,6 +23,8 @@ struct caller {
     uint32_t secret_count;
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
+    struct network *from;     /* none: from anywhere */
+    unsigned from_count;
     struct quota quota;
     struct setting_scope *scopes;
     uint32_t scope_count;

@@ -11,7 +11,8 @@
 #define WAIT_MAX_S (uint32_t)(RATE_PERIOD_MAX_MS / 1000)
 
 #define EVIDENCE(type)                                                                                                 \
-    U8(type, evidence.kind, EVIDENCE_PEER), BYTES(type, evidence.secret, SECRET_MAX_BYTES), TEXT(type, evidence.address)
+    U8(type, evidence.kind, EVIDENCE_COUNT - 1), BYTES(type, evidence.secret, SECRET_MAX_BYTES),                       \
+        TEXT(type, evidence.address)
 
 #include "delivery_fields.h"
 

@@ -10,6 +10,7 @@
 static const struct field front_fields[] = {
     U32(struct setting_front, max_wait_ms, TIMEOUT_MAX_MS),
     TEXT(struct setting_front, version),
+    BYTES(struct setting_front, proxies, PROXY_NETWORKS_MAX *NETWORK_PACKED_BYTES),
 };
 
 static const struct field public_command_fields[] = {
@@ -44,6 +45,7 @@ static const struct field identity_fields[] = {
     BYTES(struct setting_identity, token_sha256, TOKEN_SECRETS_MAX * 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
+    BYTES(struct setting_identity, from, FROM_COUNT_MAX *NETWORK_PACKED_BYTES),
     QUOTA(struct setting_identity),
 };
 

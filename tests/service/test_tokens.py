@@ -1,7 +1,11 @@
 """Who may call: what a token is known by, where from, what it may say, and how it is replaced and withdrawn."""
 
+import base64
+import http.client
 import json
 import os
+import re
+import subprocess
 import threading
 import time
 import unittest
@@ -28,7 +32,11 @@ class TokenCase(unittest.TestCase):
         self.write_hashes(self.secret)
         self.instance.config["tokens"]["ci"] = {"hash": f"file:{self.hashes}", "allow": ["run:*", "read:own", "cancel:own"],
                                                 **self.rights}
+        self.prepare()
         self.instance.start()
+
+    def prepare(self):
+        """What the configuration has beside that."""
 
     def tearDown(self):
         self.instance.stop()
@@ -219,6 +227,93 @@ class Pins(TokenCase):
             return [item["params"]["env"] for item in jobs] if jobs else None
         self.assertEqual(wait_until(followers, 20), ["test"])
         self.assertIn("should have followed a job and was refused: 403 param-not-allowed", self.instance.log())
+
+
+class Places(TokenCase):
+    rights = {"from": ["127.0.0.2", "192.0.2.0/24"]}
+
+    def prepare(self):
+        self.instance.config["server"]["listen"].append(f"unix:{self.instance.socket_path}")
+
+    def ask_from(self, source, secret, forwarded=(), authorization=None):
+        """The status of a request whose connection comes from this loopback address."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.instance.port, timeout=30, source_address=(source, 0))
+        connection.putrequest("GET", "/v1/whoami")
+        connection.putheader("Authorization", authorization or f"Bearer {secret}")
+        for line in forwarded:
+            connection.putheader("X-Forwarded-For", line)
+        connection.endheaders()
+        response = connection.getresponse()
+        self.last = (response.status, {name: value for name, value in response.getheaders() if name not in ("X-Request-Id", "Date")},
+                     re.sub(rb'"urn:[^"]*"|"instance":"[^"]*"|"request_id":"[^"]*"', b"", response.read()))
+        connection.close()
+        return response.status
+
+    def refusals(self):
+        return [entry for entry in self.audit() if entry["verdict"] == "refused"]
+
+    def test_a_token_from_elsewhere_is_told_what_a_wrong_one_is_and_the_audit_trail_is_told_why(self):
+        self.assertEqual(self.ask_from("127.0.0.2", self.secret), 200)
+        self.assertEqual(self.ask_from("127.0.0.3", self.secret), 401)
+        elsewhere = self.last
+        self.assertEqual(self.ask_from("127.0.0.3", new_token()), 401)
+        self.assertEqual(elsewhere, self.last, "the answers differ")
+        self.assertTrue(wait_until(lambda: any("token 'ci' is not taken from this address" in json.dumps(entry)
+                                               for entry in self.audit()), 20), self.audit())
+        self.assertEqual(self.ask_from("127.0.0.3", self.instance.token), 200, "others come from anywhere")
+
+    def test_on_a_unix_socket_there_is_no_address(self):
+        done = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", self.instance.socket_path,
+                               "-H", f"Authorization: Bearer {self.secret}", "http://localhost/v1/whoami"],
+                              check=False, capture_output=True, timeout=60)
+        self.assertEqual(done.stdout, b"401", done.stderr)
+
+    def test_a_stream_ends_when_its_address_is_not_listed_any_more(self):
+        self.instance.config["tokens"]["ci"]["from"] = ["127.0.0.0/8"]
+        self.instance.write_config()
+        self.reload()
+        follower = Follower(self.instance, self.secret)
+        self.instance.config["tokens"]["ci"]["from"] = ["127.0.0.2"]
+        self.instance.write_config()
+        self.reload()
+        self.assertTrue(follower.ended.wait(SOON_SECONDS + SLACK_SECONDS))
+        follower.close()
+
+    def test_forwarded_addresses_count_only_from_listed_proxies(self):
+        inside, outside = "192.0.2.7", "198.51.100.7"
+        self.assertEqual(self.ask_from("127.0.0.3", self.secret, [inside]), 401, "nobody is believed")
+        self.instance.config["server"]["trusted_proxies"] = {"peers": ["127.0.0.8", "127.0.0.9"]}
+        self.instance.write_config()
+        self.reload()
+        wait_until(lambda: self.ask_from("127.0.0.9", self.secret, [inside]) == 200, 20)
+        for source, lines, status in (
+                ("127.0.0.3", [inside], 401), ("127.0.0.2", [outside], 200),
+                ("127.0.0.9", [inside], 200), ("127.0.0.9", [outside], 401),
+                ("127.0.0.9", [f"{inside}, {outside}"], 401), ("127.0.0.9", [f"{outside}, {inside}"], 200),
+                ("127.0.0.9", [f"{inside}, 127.0.0.8"], 200), ("127.0.0.9", [outside, inside], 200),
+                ("127.0.0.9", [inside, outside], 401), ("127.0.0.9", [f"{inside}, nonsense"], 401),
+                ("127.0.0.9", [f"::ffff:{inside}"], 200), ("127.0.0.9", [f"{inside}:4711"], 200),
+                ("127.0.0.9", [], 401), ("127.0.0.9", ["127.0.0.8, 127.0.0.9"], 401)):
+            self.assertEqual(self.ask_from(source, self.secret, lines), status, (source, lines))
+        self.assertEqual(self.ask_from("127.0.0.9", self.instance.token, ["203.0.113.5"]), 200)
+
+    def test_a_name_and_its_token_are_taken_as_basic_authentication(self):
+        def basic(name, secret):
+            pair = base64.b64encode(f"{name}:{secret}".encode()).decode()
+            return self.ask_from("127.0.0.2", None, authorization=f"Basic {pair}")
+        self.assertEqual(basic("ci", self.secret), 200)
+        self.assertEqual(basic("tester", self.instance.token), 200)
+        answers = []
+        for name, secret in (("tester", self.secret), ("ci", new_token()), ("nobody", self.secret), ("", self.secret), ("ci", "")):
+            self.assertEqual(basic(name, secret), 401, name)
+            answers.append(self.last)
+        self.assertEqual(self.ask_from("127.0.0.2", new_token()), 401)
+        self.assertEqual([answer for answer in answers if answer != self.last], [])
+        self.assertEqual(self.ask_from("127.0.0.2", None, authorization="Basic !!!"), 401)
+        self.assertEqual(self.last, answers[0])
+        job = self.instance.request("POST", "/v1/commands/hello/jobs", {"params": {}}, token=None, headers={
+            "Authorization": "Basic " + base64.b64encode(f"tester:{self.instance.token}".encode()).decode()}).json()
+        self.assertEqual((job["actor"]["id"], job["actor"]["via"]), ("tester", "token"))
 
 
 if __name__ == "__main__":

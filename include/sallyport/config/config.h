@@ -38,6 +38,8 @@ struct config_identity {
     char hash_file[PATH_MAX_BYTES]; /* where its hashes are; "": in the configuration itself */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
+    uint8_t from[FROM_COUNT_MAX * NETWORK_PACKED_BYTES]; /* what setting.from points to */
+    uint32_t from_count;
     struct setting_pin *pins; /* those of one parameter in a row */
     uint32_t pin_count;
 };
@@ -65,6 +67,8 @@ struct config_notice {
 struct config {
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
+    uint8_t proxies[PROXY_NETWORKS_MAX * NETWORK_PACKED_BYTES]; /* that are believed on where requests come from */
+    uint32_t proxy_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
     uint32_t slot_count, slots_per_account, first_uid;
     bool syncs_fully; /* store.sync: full (default) or normal */

@@ -37,7 +37,8 @@ enum auth_failure {
     AUTH_NONE_MISSING,   /* no credential at all */
     AUTH_BEARER_UNKNOWN, /* a token that nobody has */
     AUTH_BEARER_EXPIRED,
-    AUTH_PEER_UNKNOWN, /* a uid that is not listed */
+    AUTH_PEER_UNKNOWN,     /* a uid that is not listed */
+    AUTH_BEARER_ELSEWHERE, /* from an address that the token's `from` does not list */
     AUTH_FAILURE_COUNT,
 };
 

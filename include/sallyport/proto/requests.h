@@ -13,14 +13,15 @@ enum evidence_kind {
     EVIDENCE_BEARER,
     EVIDENCE_PEER,
     EVIDENCE_SERVICE, /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
+    EVIDENCE_BASIC,   /* a token and the name of its holder; in records it is EVIDENCE_BEARER */
     EVIDENCE_COUNT
 };
 
 /* What a caller showed. The front passes it on and decides nothing by it. */
 struct evidence {
     uint8_t kind;
-    struct span secret;              /* EVIDENCE_BEARER: the token as presented */
-    char address[ADDRESS_MAX_BYTES]; /* where the connection came from, for the record only */
+    struct span secret;              /* EVIDENCE_BEARER: the token as presented; EVIDENCE_BASIC: "NAME:TOKEN" */
+    char address[ADDRESS_MAX_BYTES]; /* where the request came from: the front's word */
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 

@@ -32,6 +32,7 @@ enum setting_type {
 struct setting_front {
     uint32_t max_wait_ms;
     char version[NAME_MAX_BYTES];
+    struct span proxies; /* packed networks: whose word on where a request came from is taken */
 };
 
 struct setting_public_command {
@@ -74,6 +75,7 @@ struct setting_identity {
     struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes for each of its secrets, the newest first; none: revoked */
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
+    struct span from;         /* IDENTITY_TOKEN: packed networks (base/network.h); none: from anywhere */
     struct quota quota;
 };
 

@@ -203,6 +203,16 @@ Test(config, tells_wrong_callers)
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], params: {pin: x}}}\n"
           "commands: {a: {exec: [/bin/true], params: {pin: {type: secret}}}}\n",
           "c.yaml:1:125: tokens.a.params.pin: is a secret of command 'a', whose values cannot be written down here\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], from: [10.0.0.0/8, 10.1.0.0/8]}}\n",
+          "c.yaml:1:130: tokens.a.from[1]: '10.1.0.0/8' has bits behind its prefix; write them as 0, such as "
+          "10.0.0.0/8\n" },
+        { "server: {trusted_proxies: {}}\n",
+          "c.yaml:1:10: server.trusted_proxies: 'peers' is missing; write peers: [10.0.0.1]\n" },
+        { "server: {trusted_proxies: {peers: []}}\n",
+          "c.yaml:1:35: server.trusted_proxies.peers: must have at least 1 item\n" },
+        { "server: {trusted_proxies: {peers: [proxy]}}\n",
+          "c.yaml:1:36: server.trusted_proxies.peers[0]: 'proxy' is no network; write an address and the bits of its prefix, such as "
+          "10.0.0.0/8 or fd00::/8\n" },
         { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
           "c.yaml:1:103: tokens.a.allow[0]: 'run' is no right; write run:COMMAND (or run:*), read:own, read:all, "

@@ -252,6 +252,20 @@ Test(config, reads_what_a_token_may_say)
     config_free(config);
 }
 
+Test(config, reads_where_tokens_and_proxies_are)
+{
+    struct config *config = parse("server: {trusted_proxies: {peers: [10.0.0.1, \"fd00::/8\"]}}\n"
+                                  "tokens: {ci: {hash: \"sha256:" DIGITS "\", allow: [admin], from: [10.2.0.0/16]}}\n");
+    const struct config_identity *ci = &config->identities[0];
+    cr_expect_eq(ci->setting.from.size, NETWORK_PACKED_BYTES);
+    cr_expect_eq(ci->setting.from.data[12], 10);
+    cr_expect_eq(ci->setting.from.data[16], 96 + 16);
+    cr_expect_eq(config->proxy_count, 2);
+    cr_expect_eq(config->proxies[15], 1);
+    cr_expect_eq(config->proxies[NETWORK_PACKED_BYTES], 0xfd);
+    config_free(config);
+}
+
 Test(config, warns_of_a_pin_that_no_command_asks_for)
 {
     static const char text[] =
