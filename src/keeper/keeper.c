@@ -68,6 +68,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     peer_init(&keeper->notifier, keeper, "notifier", notifier_take);
     int done = prepare_events(keeper, err);
     if (done == 0)
+        done = throttle_init(&keeper->throttle, err);
+    if (done == 0)
         done = output_files_prepare(state_fd, err);
     if (done == 0)
         done = stdin_files_prepare(state_fd, err);

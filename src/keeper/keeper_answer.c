@@ -94,8 +94,40 @@ static bool is_for_everybody(const struct keeper *keeper, const struct message *
            keeper->rules.settings.has_metrics_listener;
 }
 
+/* A token, and an address to count it for. Who comes over a unix socket has none, and is no stranger to this host. */
+static bool is_counted(const struct evidence *evidence, struct ip *ret_ip, struct span *ret_secret)
+{
+    struct span name;
+    return (evidence->kind == EVIDENCE_BEARER || evidence->kind == EVIDENCE_BASIC) &&
+           evidence_secret(evidence, &name, ret_secret) && ip_of_address(evidence->address, ret_ip);
+}
+
+/* Before anything is looked up, so a right token gets the same answer. True: it is on its way. */
+static bool throttle_unknown(struct keeper *keeper, const struct request *request)
+{
+    struct ip ip;
+    struct span secret;
+    if (!is_counted(request->evidence, &ip, &secret))
+        return false;
+    uint64_t left_ms = throttle_left_ms(&keeper->throttle, &ip, secret, clock_monotonic_ms());
+    if (left_ms == 0)
+        return false;
+    metrics_note_auth_failure(keeper, AUTH_BEARER_THROTTLED);
+    request_refuse(keeper, request,
+                   &(struct refusal){ .status = 429,
+                                      .code = "rate-limited",
+                                      .retry_after_s = request_retry_after_s(0, left_ms),
+                                      .remark = "throttled: too many wrong tokens from this address" },
+                   "too many wrong tokens came from this address; try again later");
+    return true;
+}
+
 static void refuse_unknown(struct keeper *keeper, const struct request *request)
 {
+    struct ip ip;
+    struct span secret;
+    if (is_counted(request->evidence, &ip, &secret))
+        throttle_note(&keeper->throttle, &ip, secret, clock_monotonic_ms());
     const struct caller *known;
     enum auth_failure why = authorize_failure(&keeper->rules, request->evidence, clock_unix_ms(), &known);
     char remark[REFUSALS_REMARK_BYTES] = "unauthenticated";
@@ -118,6 +150,8 @@ static void answer_request(struct keeper *keeper, const struct message *message,
         peer_break(&keeper->front, "descriptors that its message does not speak of");
         return;
     }
+    if (intake == NULL && throttle_unknown(keeper, &request))
+        return;
     request.who = authorize(&keeper->rules, request.evidence, connection_fd, clock_unix_ms());
     if (request.who == NULL && !is_for_everybody(keeper, message))
         refuse_unknown(keeper, &request);

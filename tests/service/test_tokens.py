@@ -229,8 +229,8 @@ class Pins(TokenCase):
         self.assertIn("should have followed a job and was refused: 403 param-not-allowed", self.instance.log())
 
 
-class Places(TokenCase):
-    rights = {"from": ["127.0.0.2", "192.0.2.0/24"]}
+class PlacesCase(TokenCase):
+    """Asks from the loopback address that a test wants, and over a unix socket."""
 
     def prepare(self):
         self.instance.config["server"]["listen"].append(f"unix:{self.instance.socket_path}")
@@ -249,8 +249,9 @@ class Places(TokenCase):
         connection.close()
         return response.status
 
-    def refusals(self):
-        return [entry for entry in self.audit() if entry["verdict"] == "refused"]
+
+class Places(PlacesCase):
+    rights = {"from": ["127.0.0.2", "192.0.2.0/24"]}
 
     def test_a_token_from_elsewhere_is_told_what_a_wrong_one_is_and_the_audit_trail_is_told_why(self):
         self.assertEqual(self.ask_from("127.0.0.2", self.secret), 200)
@@ -314,6 +315,33 @@ class Places(TokenCase):
         job = self.instance.request("POST", "/v1/commands/hello/jobs", {"params": {}}, token=None, headers={
             "Authorization": "Basic " + base64.b64encode(f"tester:{self.instance.token}".encode()).decode()}).json()
         self.assertEqual((job["actor"]["id"], job["actor"]["via"]), ("tester", "token"))
+
+
+class Throttle(PlacesCase):
+    def test_guesses_are_put_off_where_they_come_from_and_nowhere_else(self):
+        wrong = new_token()
+        statuses = [self.ask_from("127.0.0.3", wrong) for _ in range(21)]
+        self.assertEqual(statuses, [401] * 20 + [429])
+        self.assertTrue(1 <= int(self.last[1]["Retry-After"]) <= 60, self.last)
+        self.assertEqual(self.ask_from("127.0.0.3", wrong[:11] + "x"), 429, "what begins alike is one")
+        self.assertEqual(self.ask_from("127.0.0.3", self.secret), 200, "others behind the address go on")
+        self.assertEqual(self.ask_from("127.0.0.4", wrong), 401)
+        statuses = [self.ask_from("127.0.0.3", new_token()) for _ in range(81)]
+        self.assertEqual(statuses, [401] * 80 + [429])
+        guess = self.last
+        self.assertEqual(self.ask_from("127.0.0.3", self.secret), 429, "a right one is not looked at")
+        self.assertEqual(self.last[2], guess[2], "and nothing tells that it is one")
+        self.assertEqual((self.ask_from("127.0.0.5", self.secret), self.ask_from("127.0.0.2", self.instance.token)), (200, 200))
+        self.assertTrue([entry for entry in self.audit() if "throttled" in json.dumps(entry)], "the audit trail counts them")
+        metrics = self.instance.request("GET", "/metrics").body.decode()
+        self.assertRegex(metrics, r'sallyport_auth_failures_total\{method="bearer",reason="throttled"\} [34]\n')
+
+    def test_on_a_unix_socket_nobody_is_put_off(self):
+        for _ in range(25):
+            done = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket",
+                                   self.instance.socket_path, "-H", "Authorization: Bearer sp_wrong", "http://localhost/v1/whoami"],
+                                  check=False, capture_output=True, timeout=60)
+            self.assertEqual(done.stdout, b"401", done.stderr)
 
 
 if __name__ == "__main__":
