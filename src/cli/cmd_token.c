@@ -1,4 +1,4 @@
-/* sallyport token: both need no server. What is made here works once its lines stand in the configuration. */
+/* sallyport token create: needs no server. What is made here works once its lines stand in the configuration. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
-#include "sallyport/config/config.h"
+#include "sallyport/limits.h"
 #include "say.h"
 #include "token.h"
 #include "token_files.h"
@@ -164,64 +164,6 @@ static int token_create(struct cli *cli, void *values, const struct words *words
     return result == 0 ? 0 : CODE_TROUBLE;
 }
 
-struct ls_options {
-    const char *config;
-};
-
-static const struct option_row ls_rows[] = {
-    { 'c', OPTION_TEXT, "config", offsetof(struct ls_options, config), "FILE",
-      "the configuration (default " CONFIG_DEFAULT ")", NULL },
-};
-
-static const struct column columns[] = {
-    { .header = "NAME", .path = "name" },
-    { .header = "KIND", .path = "kind" },
-    { .header = "ALLOW", .path = "allow", .may_shrink = true },
-    { .header = "EXPIRES", .path = "expires", .kind = COLUMN_TIME },
-    { .header = "SECRETS", .path = "secrets", .is_wide = true },
-};
-
-static json_t *identity_json(const struct config_identity *identity)
-{
-    static const char *const scopes[SCOPE_KIND_COUNT] = {
-        [SCOPE_READ_OWN] = "read:own",     [SCOPE_READ_ALL] = "read:all", [SCOPE_CANCEL_OWN] = "cancel:own",
-        [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",       [SCOPE_METRICS] = "metrics",
-    };
-    json_t *allow = json_array();
-    char text[NAME_MAX_BYTES + 16], when[CLOCK_TEXT_BYTES];
-    for (uint32_t i = 0; i < identity->scope_count; i++) {
-        const struct setting_scope *scope = &identity->scopes[i];
-        snprintf(text, sizeof text, "run:%s", scope->glob);
-        json_array_append_new(allow, json_string(scope->kind == SCOPE_RUN ? text : scopes[scope->kind]));
-    }
-    bool is_token = identity->setting.kind == IDENTITY_TOKEN;
-    bool has_expiry = identity->setting.expires_unix_ms > 0;
-    snprintf(text, sizeof text, "peer, uid %u", identity->setting.uid);
-    return json_pack("{s:s, s:s, s:o, s:s*, s:o*}", "name", identity->setting.name, "kind", is_token ? "token" : text,
-                     "allow", allow, "expires", has_expiry ? clock_text(identity->setting.expires_unix_ms, when) : NULL,
-                     "secrets", is_token ? json_integer(identity->secret_count) : NULL);
-}
-
-static int token_ls(struct cli *cli, void *values, const struct words *words)
-{
-    const struct ls_options *options = values;
-    struct config *config = NULL;
-    struct error err = { .text = "the configuration has faults" };
-    const char *path = options->config == NULL ? CONFIG_DEFAULT : options->config;
-    (void)words;
-    if (config_load(path, CONFIG_OWNER_ANY, stderr, &config, &err) < 0) {
-        say("%s: %s", path, err.text);
-        return CODE_BAD_CONFIG;
-    }
-    json_t *items = json_array();
-    for (uint32_t i = 0; i < config->identity_count; i++)
-        json_array_append_new(items, identity_json(&config->identities[i]));
-    render_list(cli, items, columns, sizeof columns / sizeof columns[0], "name");
-    json_decref(items);
-    config_free(config);
-    return 0;
-}
-
 const struct subcommand cmd_token_create = {
     .name = "token create",
     .summary = "make a token and the lines that admit it",
@@ -236,15 +178,4 @@ const struct subcommand cmd_token_create = {
     .option_count = sizeof create_rows / sizeof create_rows[0],
     .option_bytes = sizeof(struct create_options),
     .run = token_create,
-};
-
-const struct subcommand cmd_token_ls = {
-    .name = "token ls",
-    .summary = "list the callers that a configuration admits",
-    .usage = "[-c FILE]",
-    .details = "Reads the configuration itself, so it needs the right to read that file.\n",
-    .options = ls_rows,
-    .option_count = sizeof ls_rows / sizeof ls_rows[0],
-    .option_bytes = sizeof(struct ls_options),
-    .run = token_ls,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "last_uses.h"
 #include "keeper_answer.h"
 #include "launcher_answer.h"
 #include "notifier_answer.h"
@@ -163,6 +164,7 @@ static void record_rules(struct keeper *keeper)
 void keeper_change_rules(struct keeper *keeper, struct rules *draft)
 {
     struct error err = { 0 };
+    last_uses_write(keeper); /* what the old rules know goes with them */
     rules_free(&keeper->rules);
     keeper->rules = *draft;
     *draft = (struct rules){ 0 };
@@ -234,6 +236,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     feeds_check_expiry(keeper);
     feeds_tick(keeper);
     refusals_flush(keeper);
+    last_uses_write(keeper);
     overdue_end(keeper);
     sequences_tick(keeper);
     alarms_check(keeper);

@@ -10,6 +10,7 @@
 
 #include "authorize.h"
 #include "keeper.h"
+#include "last_uses.h"
 #include "launcher_answer.h"
 #include "sallyport/base/clock.h"
 
@@ -37,6 +38,7 @@ static const struct answer {
     [MSG_READ_ARTIFACTS] = { answer_read_artifacts, PHASE_BOTH },
     [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
     [MSG_LIST_SCHEDULES] = { answer_list_schedules, PHASE_BOTH },
+    [MSG_LIST_CALLERS] = { answer_list_callers, PHASE_BOTH },
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },
     [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
     [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
@@ -58,7 +60,8 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0 &&
                   offsetof(struct msg_drain, evidence) == 0 && offsetof(struct msg_list_commands, evidence) == 0 &&
                   offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0 &&
-                  offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_stdin, evidence) == 0,
+                  offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_list_callers, evidence) == 0 &&
+                  offsetof(struct msg_stdin, evidence) == 0,
               "evidence comes first");
 
 /* Takes the next one when the message speaks of it. */
@@ -158,8 +161,11 @@ static void answer_request(struct keeper *keeper, const struct message *message,
     else if ((answer->phases & (keeper->shutdown.is_on ? PHASE_STOPPING : PHASE_SERVING)) == 0)
         request_refuse(keeper, &request, &(struct refusal){ .status = 503, .code = "draining", .retry_after_s = 10 },
                        "the service is stopping and takes no new work");
-    else
+    else {
+        if (request.who != NULL)
+            last_uses_note(keeper, request.who);
         answer->run(keeper, &request, message);
+    }
 }
 
 void front_take(struct keeper *keeper, struct message *message)

@@ -1,10 +1,12 @@
 """Who may call: what a token is known by, where from, what it may say, and how it is replaced and withdrawn."""
 
 import base64
+import datetime
 import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -167,6 +169,55 @@ class Rotation(TokenCase):
             self.assertIn("ci", out)
             self.assertNotIn(token_hash(self.secret)[7:], out)
             self.assertNotIn("sha256", out)
+
+
+class LastUse(TokenCase):
+    def listed(self):
+        answer = self.instance.request("GET", "/v1/tokens")
+        self.assertEqual(answer.status, 200, answer.body)
+        return {item["name"]: item for item in answer.json()["items"]}
+
+    def test_is_told_to_administrators_to_the_minute_and_outlives_reloads_and_the_keeper(self):
+        self.assertIsNone(self.listed()["ci"]["last_used_at"])
+        before = time.time()
+        self.assertEqual(self.status(self.secret), 200)
+        told = self.listed()["ci"]["last_used_at"]
+        self.assertRegex(told, r"T\d\d:\d\d:00\.000Z$")
+        used = datetime.datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp()
+        self.assertTrue(before - 60 <= used <= time.time(), (before, told))
+        self.reload()
+        self.assertEqual(self.listed()["ci"]["last_used_at"], told)
+        self.assertEqual(self.status(new_token()), 401, "who is not known was not there")
+        killed = self.instance.part("keeper").pid
+        os.kill(killed, signal.SIGKILL)
+        self.assertTrue(wait_until(lambda: any(process.name() == "keeper" and process.pid != killed
+                                               for process in self.instance.processes()), 30))
+        self.assertTrue(wait_until(lambda: self.instance.request("GET", "/v1/tokens").status == 200, 30))
+        self.assertEqual(self.listed()["ci"]["last_used_at"], told)
+
+    def test_who_asks_must_be_an_administrator(self):
+        answer = self.instance.request("GET", "/v1/tokens", token=self.secret)
+        self.assertEqual((answer.status, answer.json()["code"]), (403, "forbidden"))
+        self.assertEqual(self.instance.request("GET", "/v1/tokens", token=None).status, 401)
+
+    def test_the_command_line_lists_them(self):
+        self.status(self.secret)
+        done = self.instance.cli("token", "ls", "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(b"sha256", done.stdout)
+        items = json.loads(done.stdout)
+        items = {item["name"]: item for item in (items["items"] if isinstance(items, dict) else items)}
+        self.assertEqual(items["ci"]["allow"], ["run:*", "read:own", "cancel:own"])
+        self.assertEqual((items["ci"]["kind"], items["ci"]["secrets"]), ("token", 1))
+        self.assertIsNotNone(items["ci"]["last_used_at"])
+        self.assertIn(b"LAST USED", self.instance.cli("token", "ls").stdout)
+
+    def test_all_of_many_callers_are_listed(self):
+        for number in range(200):
+            self.instance.config["tokens"][f"one-of-{number}"] = {"hash": token_hash(new_token()), "allow": ["read:own"]}
+        self.instance.write_config()
+        self.reload()
+        self.assertEqual(len(self.listed()), 202)
 
 
 class Pins(TokenCase):

@@ -29,6 +29,11 @@ struct msg_whoami { /* also MSG_LIST_SCHEDULES, MSG_RELOAD, MSG_READ_DRAIN */
     struct evidence evidence;
 };
 
+struct msg_list_callers {
+    struct evidence evidence;
+    uint32_t from; /* behind so many of the configuration's order */
+};
+
 struct msg_list_commands {
     struct evidence evidence;
     char command[NAME_MAX_BYTES]; /* whose pause is told; "" for none */
