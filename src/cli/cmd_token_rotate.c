@@ -187,10 +187,10 @@ static int token_revoke(struct cli *cli, void *values, const struct words *words
     } else if (token->hash_file[0] == '\0') {
         code = say_what_to_write(token, options->only_old);
     } else {
-        if (options->only_old) {
-            hash_text(token, 0, text);
-            strcat(text, "\n"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy): there is room for two lines */
-        }
+        char newest[TOKEN_HASH_TEXT_BYTES];
+        hash_text(token, 0, newest);
+        if (options->only_old)
+            snprintf(text, sizeof text, "%s\n", newest);
         if (token_file_replace(token->hash_file, text, &err) < 0) {
             say("%s", err.text);
             code = CODE_TROUBLE;

@@ -28,13 +28,14 @@ static void take_values(struct reading *reading, struct config_identity *identit
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     for (size_t i = 0; i < count; i++) {
         const char *text = scalar_text(reading, json_is_array(value) ? json_array_get(value, i) : value);
-        if (text != NULL && identity->pin_count == PIN_COUNT_MAX)
+        if (text == NULL) /* told already */
+            continue;
+        if (identity->pin_count == PIN_COUNT_MAX) {
             fault_below(reading, param, (int)i,
                         "is too much: all parameters of a token together have at most %d values", PIN_COUNT_MAX);
-        else if (text != NULL) /* else told already */
-            add_pin(reading, identity, param, text);
-        if (identity->pin_count == PIN_COUNT_MAX && i + 1 < count)
-            i = count - 2; /* one fault is enough */
+            return;
+        }
+        add_pin(reading, identity, param, text);
     }
 }
 

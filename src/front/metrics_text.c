@@ -115,12 +115,9 @@ static void write_auth_failures(const struct metric_keeper *keeper, struct evbuf
     static const struct {
         const char *method, *reason;
     } failures[AUTH_FAILURE_COUNT] = {
-        [AUTH_NONE_MISSING] = { "none", "missing" },
-        [AUTH_BEARER_UNKNOWN] = { "bearer", "unknown" },
-        [AUTH_BEARER_EXPIRED] = { "bearer", "expired" },
-        [AUTH_PEER_UNKNOWN] = { "peer", "unknown" },
-        [AUTH_BEARER_ELSEWHERE] = { "bearer", "elsewhere" },
-        [AUTH_BEARER_THROTTLED] = { "bearer", "throttled" },
+        [AUTH_NONE_MISSING] = { "none", "missing" },         [AUTH_BEARER_UNKNOWN] = { "bearer", "unknown" },
+        [AUTH_BEARER_EXPIRED] = { "bearer", "expired" },     [AUTH_PEER_UNKNOWN] = { "peer", "unknown" },
+        [AUTH_BEARER_ELSEWHERE] = { "bearer", "elsewhere" }, [AUTH_BEARER_THROTTLED] = { "bearer", "throttled" },
     };
     exposition_family(text, name, "counter", "Requests whose caller was not known, by what it showed.");
     for (unsigned i = 0; i < AUTH_FAILURE_COUNT; i++)
