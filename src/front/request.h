@@ -54,7 +54,7 @@ struct request {
     struct prefer prefer;
     struct evidence evidence; /* its secret points into the request's head, or here: */
     uint8_t basic[SECRET_MAX_BYTES];
-    int peer_fd;              /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
+    int peer_fd; /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
     struct problem *held; /* told once the keeper knows the caller */
     void *state;          /* of the route's handler */

@@ -211,7 +211,8 @@ Test(config, tells_wrong_callers)
         { "server: {trusted_proxies: {peers: []}}\n",
           "c.yaml:1:35: server.trusted_proxies.peers: must have at least 1 item\n" },
         { "server: {trusted_proxies: {peers: [proxy]}}\n",
-          "c.yaml:1:36: server.trusted_proxies.peers[0]: 'proxy' is no network; write an address and the bits of its prefix, such as "
+          "c.yaml:1:36: server.trusted_proxies.peers[0]: 'proxy' is no network; write an address and the bits of its "
+          "prefix, such as "
           "10.0.0.0/8 or fd00::/8\n" },
         { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
