@@ -164,7 +164,7 @@ static void record_rules(struct keeper *keeper)
 void keeper_change_rules(struct keeper *keeper, struct rules *draft)
 {
     struct error err = { 0 };
-    last_uses_write(keeper); /* what the old rules know goes with them */
+    last_uses_move(&keeper->rules, draft);
     rules_free(&keeper->rules);
     keeper->rules = *draft;
     *draft = (struct rules){ 0 };

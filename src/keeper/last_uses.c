@@ -1,6 +1,7 @@
 #include "last_uses.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "keeper.h"
 #include "sallyport/base/clock.h"
@@ -26,6 +27,29 @@ void last_uses_note(struct keeper *keeper, const struct caller *who)
         return;
     caller->used_unix_ms = minute_ms;
     caller->is_use_due = true;
+}
+
+/* Most reloads leave the order as it is. */
+static struct caller *find_again(struct rules *rules, uint32_t likely, const char *name)
+{
+    if (likely < rules->caller_count && strcmp(rules->callers[likely].name, name) == 0)
+        return &rules->callers[likely];
+    for (uint32_t i = 0; i < rules->caller_count; i++)
+        if (strcmp(rules->callers[i].name, name) == 0)
+            return &rules->callers[i];
+    return NULL;
+}
+
+void last_uses_move(const struct rules *from, struct rules *to)
+{
+    for (uint32_t i = 0; i < from->caller_count; i++) {
+        const struct caller *old = &from->callers[i];
+        struct caller *same = old->used_unix_ms != 0 ? find_again(to, i, old->name) : NULL;
+        if (same == NULL)
+            continue;
+        same->used_unix_ms = old->used_unix_ms;
+        same->is_use_due = old->is_use_due;
+    }
 }
 
 static int write_use(struct keeper *keeper, struct caller *caller, struct error *err)

@@ -9,9 +9,13 @@
 struct caller;
 struct error;
 struct keeper;
+struct rules;
 
 /* who: of the keeper's rules. */
 void last_uses_note(struct keeper *keeper, const struct caller *who);
+
+/* What the old rules know, to the new ones that take their place. Writes nothing: a reload that withdraws a right waits for no disk. */
+void last_uses_move(const struct rules *from, struct rules *to);
 
 /* Part of this turn's commit: what the database does not say yet. */
 void last_uses_write(struct keeper *keeper);

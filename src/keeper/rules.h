@@ -26,7 +26,7 @@ struct caller {
     struct network *from;     /* none: from anywhere */
     unsigned from_count;
     struct quota quota;
-    uint64_t used_unix_ms; /* to the minute, since the last reload; 0: not yet (last_uses.h) */
+    uint64_t used_unix_ms; /* to the minute, since our start; 0: not yet (last_uses.h) */
     bool is_use_due;       /* the database does not say so yet */
     struct setting_scope *scopes;
     uint32_t scope_count;

@@ -1,12 +1,14 @@
 """Who may call: what a token is known by, where from, what it may say, and how it is replaced and withdrawn."""
 
 import base64
+import contextlib
 import datetime
 import http.client
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -177,6 +179,11 @@ class LastUse(TokenCase):
         self.assertEqual(answer.status, 200, answer.body)
         return {item["name"]: item for item in answer.json()["items"]}
 
+    def is_recorded(self, name):
+        path = os.path.join(self.instance.state, "keeper", "jobs.db")
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM marks WHERE name = ?", (f"used {name}",)).fetchone() is not None
+
     def test_is_told_to_administrators_to_the_minute_and_outlives_reloads_and_the_keeper(self):
         self.assertIsNone(self.listed()["ci"]["last_used_at"])
         before = time.time()
@@ -188,6 +195,7 @@ class LastUse(TokenCase):
         self.reload()
         self.assertEqual(self.listed()["ci"]["last_used_at"], told)
         self.assertEqual(self.status(new_token()), 401, "who is not known was not there")
+        self.assertTrue(wait_until(lambda: self.is_recorded("ci"), 20), "the tick writes it")
         killed = self.instance.part("keeper").pid
         os.kill(killed, signal.SIGKILL)
         self.assertTrue(wait_until(lambda: any(process.name() == "keeper" and process.pid != killed

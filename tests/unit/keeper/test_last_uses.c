@@ -48,9 +48,16 @@ Test(last_uses, outlive_the_rules)
     ask(CI_TOKEN);
     uint64_t used_ms = keeper->rules.callers[0].used_unix_ms, told_ms = 0;
     struct rules rules = rig_rules(2);
+    struct caller ci = rules.callers[0];
+    rules.callers[0] = rules.callers[2];
+    rules.callers[2] = ci;
     keeper_change_rules(keeper, &rules);
     cr_expect_eq(keeper->rules.callers[0].used_unix_ms, 0);
-    cr_assert_eq(last_use_read(keeper, &keeper->rules.callers[0], &told_ms, &err), 0);
+    cr_expect_eq(keeper->rules.callers[2].used_unix_ms, used_ms, "by name, not by place");
+    cr_expect(keeper->rules.callers[2].is_use_due);
+    last_uses_write(keeper);
+    keeper->rules.callers[2].used_unix_ms = 0; /* as after a start */
+    cr_assert_eq(last_use_read(keeper, &keeper->rules.callers[2], &told_ms, &err), 0);
     cr_expect_eq(told_ms, used_ms);
     cr_assert_eq(last_use_read(keeper, &keeper->rules.callers[1], &told_ms, &err), 0);
     cr_expect_eq(told_ms, 0);
