@@ -60,6 +60,10 @@
 #define CONFIG_NODES_MAX       100000
 #define COMMAND_COUNT_MAX      1024
 #define TOKEN_COUNT_MAX        4096
+#define FROM_COUNT_MAX         64 /* networks from which one token is taken */
+#define PROXY_NETWORKS_MAX     64
+#define PIN_COUNT_MAX          256 /* values that one token may say, of all its pinned parameters */
+#define TOKEN_SECRETS_MAX      2   /* of one token: the new one and, for a while, the one before it */
 #define SCOPE_COUNT_MAX        64  /* entries of one `allow:` */
 #define ARGUMENT_COUNT_MAX     256 /* elements of one argv template */
 #define ENV_COUNT_MAX          128

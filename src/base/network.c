@@ -31,6 +31,24 @@ bool ip_parse(const char *text, struct ip *ret_ip)
     return inet_pton(AF_INET6, text, ret_ip->bytes) == 1;
 }
 
+bool ip_of_address(const char *text, struct ip *ret_ip)
+{
+    char host[IP_TEXT_BYTES];
+    const char *colon = strchr(text, ':'), *end = text[0] == '[' ? strchr(text, ']') : NULL, *from = text;
+    if (end != NULL) {
+        from = text + 1;
+        colon = end + 1;
+    } else if (colon == NULL || strchr(colon + 1, ':') != NULL) {
+        return ip_parse(text, ret_ip); /* alone: more colons are an IPv6 address */
+    } else {
+        end = colon;
+    }
+    uint64_t port;
+    bool is_address = *colon == '\0' || (*colon == ':' && text_u64(colon + 1, UINT16_MAX, &port));
+    return is_address && text_copy_bytes(host, sizeof host, from, (size_t)(end - from)) && ip_parse(host, ret_ip) &&
+           (text[0] == '[') == (strchr(host, ':') != NULL);
+}
+
 bool ip_of_sockaddr(const struct sockaddr *address, struct ip *ret_ip)
 {
     if (address->sa_family == AF_INET) {

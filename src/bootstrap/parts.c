@@ -35,7 +35,8 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
     (void)bootstrap;
     struct setting_front front = { .max_wait_ms = config->max_wait_ms,
                                    .address_connections_max = config->address_connections_max,
-                                   .version = SALLYPORT_VERSION };
+                                   .version = SALLYPORT_VERSION,
+                                   .proxies = { config->proxies, NETWORK_PACKED_BYTES * config->proxy_count } };
     int done = add(file, SETTING_FRONT, &front, err);
     for (uint32_t i = 0; i < config->host_count && done == 0; i++) {
         struct setting_host host;
@@ -94,6 +95,8 @@ static int write_identities(const struct bootstrap *bootstrap, const struct conf
         done = add(file, SETTING_IDENTITY, &setting, err);
         for (uint32_t k = 0; k < identity->scope_count && done == 0; k++)
             done = add(file, SETTING_SCOPE, &identity->scopes[k], err);
+        for (uint32_t k = 0; k < identity->pin_count && done == 0; k++)
+            done = add(file, SETTING_PIN, &identity->pins[k], err);
     }
     for (uint32_t i = 0; i < config->callback_count && done == 0; i++)
         done = add(file, SETTING_CALLBACK, &config->callbacks[i].setting, err);

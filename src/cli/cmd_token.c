@@ -1,6 +1,5 @@
-/* sallyport token: both need no server. What is made here works once its lines stand in the configuration. */
+/* sallyport token create: needs no server. What is made here works once its lines stand in the configuration. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,15 +12,15 @@
 #include "render.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
 #include "sallyport/base/text.h"
-#include "sallyport/config/config.h"
+#include "sallyport/limits.h"
 #include "say.h"
 #include "token.h"
+#include "token_files.h"
 #include "when.h"
 
 struct create_options {
-    const char *name, *expires, *save;
+    const char *name, *expires, *save, *hash_file;
     struct words allow;
 };
 
@@ -36,6 +35,10 @@ static const struct option_row create_rows[] = {
       "a day such as 2027-01-31, or a time from now such as 90d", NULL },
     { '\0', OPTION_TEXT, "save", offsetof(struct create_options, save), "FILE",
       "write the token to this new file (mode 0600), not to stdout", NULL },
+    { '\0', OPTION_TEXT, "hash-file", offsetof(struct create_options, hash_file), "FILE",
+      "write the hash to this new file, which the lines then name,\nso that 'token rotate' and 'token revoke' can "
+      "change it",
+      NULL },
 };
 
 /* Splits what --allow was given at its commas into scopes, each checked. */
@@ -81,20 +84,25 @@ static int read_expiry(const char *text, char day[16], struct error *err)
     return 0;
 }
 
-static int save_token(const char *path, const char *token, struct error *err)
+/* The holder's file, and the one with the hash that the configuration is to name. */
+static int save_files(const struct create_options *options, const char *token, struct error *err)
 {
-    auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail(err, errno, "create token file '%s'", path);
-    char line[TOKEN_TEXT_BYTES + 1];
-    snprintf(line, sizeof line, "%s\n", token);
-    return fd_write_all(fd, line, strlen(line), err) < 0 ? fail_in(err, "token file '%s'", path) : 0;
+    char hash[TOKEN_HASH_TEXT_BYTES];
+    token_hash(token, hash);
+    if (options->save != NULL && token_file_create(options->save, token, err) < 0)
+        return -err->code;
+    int done = options->hash_file == NULL ? 0 : token_file_create(options->hash_file, hash, err);
+    if (done < 0 && options->save != NULL)
+        unlink(options->save);
+    return done;
 }
 
 /* The lines to paste: written by hand, in the form that the documentation shows. */
-static void print_lines(const char *name, const char *hash, const json_t *scopes, const char *day)
+static void print_lines(const char *name, const char *hash, const char *hash_file, const json_t *scopes,
+                        const char *day)
 {
-    printf("tokens:\n  %s:\n    hash: \"%s\"\n    allow: [", name, hash);
+    printf("tokens:\n  %s:\n    hash: \"%s%s\"\n    allow: [", name, hash_file != NULL ? "file:" : "",
+           hash_file != NULL ? hash_file : hash);
     for (size_t i = 0; i < json_array_size(scopes); i++)
         printf("%s\"%s\"", i == 0 ? "" : ", ", json_string_value(json_array_get(scopes, i)));
     printf("]\n");
@@ -123,7 +131,7 @@ static void print_token(const struct cli *cli, const struct create_options *opti
         printf("\n%s Put these lines into sallyport.yaml and reload\n"
                "(systemctl reload sallyport, or SIGHUP to sallyportd):\n\n",
                options->save == NULL ? "The token is shown this once, and kept nowhere." : "The token is in its file.");
-    print_lines(name, hash, scopes, day);
+    print_lines(name, hash, options->hash_file, scopes, day);
 }
 
 static int token_create(struct cli *cli, void *values, const struct words *words)
@@ -135,14 +143,16 @@ static int token_create(struct cli *cli, void *values, const struct words *words
     json_t *scopes = json_array();
     (void)words;
     int result = 0;
-    if (!text_is_name(name))
+    if (options->hash_file != NULL && options->hash_file[0] != '/')
+        result = fail_plain(&err, EINVAL, "--hash-file must be an absolute path: it is written into the configuration");
+    else if (!text_is_name(name))
         result = fail_plain(&err, EINVAL,
                             "'%s' is no name for a token: lower-case letters, digits and dashes, a letter first", name);
     else if (cli->format == FORMAT_YAML && options->save == NULL)
         result =
             fail_plain(&err, EINVAL, "-o yaml prints the lines to paste alone; say with --save where the token goes");
     else if (read_scopes(&options->allow, scopes, &err) < 0 || read_expiry(options->expires, day, &err) < 0 ||
-             token_make(token, &err) < 0 || (options->save != NULL && save_token(options->save, token, &err) < 0))
+             token_make(token, &err) < 0 || save_files(options, token, &err) < 0)
         result = -err.code;
     if (result == 0)
         print_token(cli, options, name, token, scopes, day);
@@ -154,69 +164,6 @@ static int token_create(struct cli *cli, void *values, const struct words *words
     return result == 0 ? 0 : CODE_TROUBLE;
 }
 
-struct ls_options {
-    const char *config;
-};
-
-static const struct option_row ls_rows[] = {
-    { 'c', OPTION_TEXT, "config", offsetof(struct ls_options, config), "FILE",
-      "the configuration (default " CONFIG_DEFAULT ")", NULL },
-};
-
-static const struct column columns[] = {
-    { .header = "NAME", .path = "name" },
-    { .header = "KIND", .path = "kind" },
-    { .header = "ALLOW", .path = "allow", .may_shrink = true },
-    { .header = "EXPIRES", .path = "expires", .kind = COLUMN_TIME },
-    { .header = "HASH", .path = "hash", .is_wide = true },
-};
-
-static json_t *identity_json(const struct config_identity *identity)
-{
-    static const char *const scopes[SCOPE_KIND_COUNT] = {
-        [SCOPE_READ_OWN] = "read:own",     [SCOPE_READ_ALL] = "read:all", [SCOPE_CANCEL_OWN] = "cancel:own",
-        [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",       [SCOPE_METRICS] = "metrics",
-    };
-    json_t *allow = json_array();
-    char text[CLAIM_MAX_BYTES + 32], when[CLOCK_TEXT_BYTES];
-    for (uint32_t i = 0; i < identity->scope_count; i++) {
-        const struct setting_scope *scope = &identity->scopes[i];
-        snprintf(text, sizeof text, "run:%s", scope->glob);
-        json_array_append_new(allow, json_string(scope->kind == SCOPE_RUN ? text : scopes[scope->kind]));
-    }
-    bool is_token = identity->setting.kind == IDENTITY_TOKEN;
-    bool has_expiry = identity->setting.expires_unix_ms > 0;
-    char hash[TOKEN_HASH_TEXT_BYTES] = "sha256:";
-    text_hex(identity->token_sha256, sizeof identity->token_sha256, hash + 7);
-    if (identity->claim[0] != '\0')
-        snprintf(text, sizeof text, "certificate, %s", identity->claim);
-    else
-        snprintf(text, sizeof text, "peer, uid %u", identity->setting.uid);
-    return json_pack("{s:s, s:s, s:o, s:s*, s:s*}", "name", identity->setting.name, "kind", is_token ? "token" : text,
-                     "allow", allow, "expires", has_expiry ? clock_text(identity->setting.expires_unix_ms, when) : NULL,
-                     "hash", is_token ? hash : NULL);
-}
-
-static int token_ls(struct cli *cli, void *values, const struct words *words)
-{
-    const struct ls_options *options = values;
-    struct config *config = NULL;
-    struct error err = { .text = "the configuration has faults" };
-    const char *path = options->config == NULL ? CONFIG_DEFAULT : options->config;
-    (void)words;
-    if (config_load(path, CONFIG_OWNER_ANY, stderr, &config, &err) < 0) {
-        say("%s: %s", path, err.text);
-        return CODE_BAD_CONFIG;
-    }
-    json_t *items = json_array();
-    for (uint32_t i = 0; i < config->identity_count; i++)
-        json_array_append_new(items, identity_json(&config->identities[i]));
-    render_list(cli, items, columns, sizeof columns / sizeof columns[0], "name");
-    json_decref(items);
-    config_free(config);
-    return 0;
-}
-
 const struct subcommand cmd_token_create = {
     .name = "token create",
     .summary = "make a token and the lines that admit it",
@@ -224,22 +171,11 @@ const struct subcommand cmd_token_create = {
     .details = "Works without a server. A token is sp_ and 256 random bits; the configuration\n"
                "keeps only the SHA-256 of exactly this text (\"sha256:\" and 64 hex digits), so\n"
                "whoever reads it there cannot use it. To revoke a token, take its lines out and\n"
-               "reload.\n"
+               "reload; with --hash-file 'sallyport token revoke' does that.\n"
                "\n"
                "  sallyport token create --name ci-web --allow run:deploy-web,read:own --expires 90d\n",
     .options = create_rows,
     .option_count = sizeof create_rows / sizeof create_rows[0],
     .option_bytes = sizeof(struct create_options),
     .run = token_create,
-};
-
-const struct subcommand cmd_token_ls = {
-    .name = "token ls",
-    .summary = "list the callers that a configuration admits",
-    .usage = "[-c FILE]",
-    .details = "Reads the configuration itself, so it needs the right to read that file.\n",
-    .options = ls_rows,
-    .option_count = sizeof ls_rows / sizeof ls_rows[0],
-    .option_bytes = sizeof(struct ls_options),
-    .run = token_ls,
 };

@@ -22,16 +22,33 @@
 
 static const struct {
     const char *title;
-    const struct subcommand *commands[20];
+    const struct subcommand *commands[24];
 } groups[] = {
     { "run", { &cmd_run, &cmd_try } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait, &cmd_artifacts } },
     { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_stdin, &cmd_rerun } },
     { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
     { "administer",
-      { &cmd_pause, &cmd_resume, &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload,
-        &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_callback_ls, &cmd_callback_redeliver, &cmd_audit_ls,
-        &cmd_audit_verify, &cmd_audit_export, &cmd_audit_policy, &cmd_backup, &cmd_doctor, &cmd_selftest } },
+      { &cmd_pause,
+        &cmd_resume,
+        &cmd_token_create,
+        &cmd_token_ls,
+        &cmd_token_rotate,
+        &cmd_token_revoke,
+        &cmd_config_check,
+        &cmd_config_reload,
+        &cmd_config_reference,
+        &cmd_drain,
+        &cmd_schedule_ls,
+        &cmd_callback_ls,
+        &cmd_callback_redeliver,
+        &cmd_audit_ls,
+        &cmd_audit_verify,
+        &cmd_audit_export,
+        &cmd_audit_policy,
+        &cmd_backup,
+        &cmd_doctor,
+        &cmd_selftest } },
     { "seccomp profiles",
       { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test,
         &cmd_policy_learn } },

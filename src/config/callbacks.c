@@ -6,6 +6,7 @@
 
 #include "keys.h"
 #include "line_files.h"
+#include "networks.h"
 #include "reading.h"
 #include "sallyport/base/http_field.h"
 #include "sallyport/base/network.h"
@@ -44,22 +45,6 @@ void *callback_open(struct reading *reading, const char *name)
     text_copy(callback->setting.name, sizeof callback->setting.name, name);
     reading->callback = (struct callback_draft){ 0 };
     return &reading->callback;
-}
-
-static void take_networks(struct reading *reading, struct config_callback *callback)
-{
-    const json_t *list = reading->callback.allow_net;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *text = text_item(list, i);
-        struct network network;
-        const char *why = network_parse(text, &network);
-        if (text[0] == '\0')
-            continue;
-        if (why != NULL)
-            fault_below(reading, "allow_net", (int)i, "'%.80s' %s", text, why);
-        else
-            network_pack(&network, callback->networks + NETWORK_PACKED_BYTES * (size_t)callback->network_count++);
-    }
 }
 
 /* What can be seen without asking anybody: a host that is an address is always or never reached. */
@@ -129,13 +114,13 @@ static const char *read_secret(const char *text, uint8_t secret[CALLBACK_SECRET_
 static void take_secret(struct reading *reading, struct config_callback *callback, const char *text, int at)
 {
     static const struct line_file file = { "secret", "whsec_ and base64, or at least 24 characters", true };
-    char line[512];
+    char line[LINE_TEXT_BYTES];
     if (strncmp(text, "file:", 5) != 0) {
         fault_below(reading, "secret", -1,
                     "must be file:PATH of a file with the secret, which must not be written down here");
         return;
     }
-    if (!line_file_read(reading, &file, text + 5, line, sizeof line))
+    if (!line_file_read(reading, &file, text + 5, line))
         return;
     const char *why = read_secret(line, callback->secrets[at], &callback->secret_bytes[at]);
     explicit_bzero(line, sizeof line);
@@ -187,7 +172,7 @@ void callback_close(struct reading *reading)
     callback->setting.timeout_ms = (uint32_t)draft->timeout_ms;
     callback->setting.max_attempts = (uint32_t)draft->max_attempts;
     callback->setting.allows_plain = draft->allows_plain;
-    take_networks(reading, callback);
+    callback->network_count = networks_take(reading, "", "allow_net", draft->allow_net, callback->networks);
     take_urls(reading, callback);
     take_secrets(reading, callback);
     take_fields(reading, callback);

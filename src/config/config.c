@@ -14,13 +14,16 @@
 #include "identities.h"
 #include "hosts.h"
 #include "listeners.h"
+#include "networks.h"
 #include "notices.h"
 #include "public.h"
 #include "queue.h"
 #include "reading.h"
 #include "sources.h"
 #include "tls.h"
+#include "token_rules.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
@@ -42,6 +45,8 @@ void config_free(struct config *config)
         free(config->public_commands[i]);
     free(config->public_commands);
     free(config->command_modes);
+    for (uint32_t i = 0; i < config->identity_count; i++)
+        token_rules_done(&config->identities[i]);
     free(config->identities);
     for (uint32_t i = 0; i < config->zone_count; i++)
         zone_done(&config->zones[i]);
@@ -100,9 +105,13 @@ static void take_server(struct reading *reading)
 static int finish(struct config *config, struct error *err)
 {
     struct policy *policy = config->policy;
-    for (uint32_t i = 0; i < config->identity_count; i++)
-        if (config->identities[i].setting.kind != IDENTITY_PEER)
-            config->identities[i].setting.token_sha256 = (struct span){ config->identities[i].token_sha256, 32 };
+    for (uint32_t i = 0; i < config->identity_count; i++) {
+        struct config_identity *identity = &config->identities[i];
+        if (identity->setting.kind != IDENTITY_PEER)
+            identity->setting.token_sha256 =
+                (struct span){ identity->token_sha256[0], HASH_BYTES * identity->secret_count };
+        identity->setting.from = (struct span){ identity->from, NETWORK_PACKED_BYTES * identity->from_count };
+    }
     for (uint32_t i = 0; i < config->callback_count; i++) {
         struct config_callback *callback = &config->callbacks[i];
         callback->setting.secret = (struct span){ callback->secrets[0], callback->secret_bytes[0] };
@@ -155,6 +164,8 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         tls_take(reading);
         listeners_take(reading);
         hosts_take(reading);
+        config->proxy_count =
+            networks_take(reading, "server.trusted_proxies", "peers", reading->server.proxies, config->proxies);
         identities_check(reading);
         follows_resolve(reading);
         notices_take(reading);

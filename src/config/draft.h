@@ -36,7 +36,8 @@ struct server_draft {
     const char *metrics_listen;    /* NULL: none */
     uint64_t address_connections_max;
     const char *tls_certificate, *tls_key, *tls_client_ca;
-    uint64_t tls_hsts_ms; /* 0: none */
+    uint64_t tls_hsts_ms;  /* 0: none */
+    const json_t *proxies; /* texts */
     uint64_t max_wait_ms, shutdown_grace_ms;
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;
@@ -50,11 +51,13 @@ struct server_draft {
 };
 
 struct identity_draft {
-    const char *hash; /* tokens */
+    const json_t *hashes; /* tokens; texts, the newest first */
     const char *expires;
     uint64_t uid;        /* peers; UINT64_MAX when absent */
     const char *claim;   /* peers */
     const json_t *allow; /* texts */
+    const json_t *from;  /* tokens; texts */
+    const json_t *pins;  /* tokens; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
 };
 

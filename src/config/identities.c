@@ -5,11 +5,11 @@
 #include "commands.h"
 #include "dates.h"
 #include "keys.h"
-#include "line_files.h"
 #include "queue.h"
 #include "reading.h"
+#include "token_hashes.h"
+#include "token_rules.h"
 #include "sallyport/base/clock.h"
-#include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
 
 static struct config_identity *latest(struct reading *reading)
@@ -86,44 +86,6 @@ static void take_scopes(struct reading *reading, struct config_identity *identit
     }
 }
 
-/* Never repeats what stands there: it may be the token itself. */
-static void take_hash(struct reading *reading, struct config_identity *identity)
-{
-    static const struct line_file file = { "hash", "sha256: and 64 hex digits", false };
-    const char *text = reading->identity.hash, *why = NULL;
-    char read[128];
-    if (text == NULL)
-        return;
-    if (strncmp(text, "file:", 5) == 0) {
-        if (!line_file_read(reading, &file, text + 5, read, sizeof read))
-            return;
-        text = read;
-    }
-    if (strncmp(text, "sp_", 3) == 0)
-        why = "this is the token itself, which must not be written down here; replace it: `sallyport token create` "
-              "prints a "
-              "token and the hash of it";
-    else if (strncmp(text, "sha256:", 7) != 0)
-        why = "must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that text; `sallyport token create` "
-              "prints it";
-    else if (!text_unhex(text + 7, HASH_BYTES, identity->token_sha256))
-        why = "must have exactly 64 lower-case hex digits behind 'sha256:'";
-    if (why != NULL)
-        fault_below(reading, "hash", -1, "%s", why);
-}
-
-static void check_hash_is_single(struct reading *reading, const struct config_identity *identity)
-{
-    static const uint8_t none[HASH_BYTES];
-    for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++) {
-        const struct config_identity *other = &reading->config->identities[i];
-        if (other->setting.kind == IDENTITY_TOKEN && !hash_equal(identity->token_sha256, none) &&
-            hash_equal(other->token_sha256, identity->token_sha256))
-            fault_below(reading, "hash", -1, "is that of token '%s' too; give each caller a token of its own",
-                        other->setting.name);
-    }
-}
-
 static void take_expiry(struct reading *reading, struct config_identity *identity)
 {
     const char *text = reading->identity.expires;
@@ -139,9 +101,10 @@ static void take_expiry(struct reading *reading, struct config_identity *identit
 void token_close(struct reading *reading)
 {
     struct config_identity *identity = latest(reading);
-    take_hash(reading, identity);
-    check_hash_is_single(reading, identity);
+    token_hashes_take(reading, identity);
+    token_hashes_check(reading, identity);
     take_scopes(reading, identity);
+    token_rules_take(reading, identity);
     take_expiry(reading, identity);
     identity->setting.quota = quota_of(&reading->identity.quota);
 }
@@ -167,7 +130,8 @@ static void take_claim(struct reading *reading, struct config_identity *identity
     }
     identity->setting.kind = IDENTITY_CERTIFICATE;
     text_copy(identity->claim, sizeof identity->claim, claim);
-    hash_sha256(claim, strlen(claim), identity->token_sha256);
+    hash_sha256(claim, strlen(claim), identity->token_sha256[0]);
+    identity->secret_count = 1;
     for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++)
         if (strcmp(reading->config->identities[i].claim, claim) == 0)
             fault_below(reading, "cert", -1, "is that of peer '%s' too; one name is one caller",
@@ -222,6 +186,7 @@ void identities_check(struct reading *reading)
                           nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
                           nearest != NULL ? "'?" : "");
         }
+        token_rules_check(reading, identity);
         leave(reading, length);
     }
 }

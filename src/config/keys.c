@@ -42,6 +42,7 @@
     }
 
 static const struct entry_life token_life = { text_is_name, NAME_RULE, token_open, token_close };
+static const struct entry_life pin_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
 static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
 static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
@@ -120,7 +121,12 @@ const struct key keys[] = {
       .most = RETENTION_MAX_MS,
       .help = "For so long browsers shall reach this host by TLS alone (`Strict-Transport-Security`); said over TLS "
               "only, and not at all when absent. Browsers hold to it for that long, also when TLS is given up." },
-    LATER("server.trusted_proxies"),
+    { "server.trusted_proxies", KEY_GROUP, .hint = "{peers: [10.0.0.1]}",
+      .help = "Proxies that are believed on where a request came from." },
+    { "server.trusted_proxies.peers", KEY_TEXTS, NODE_AT(struct server_draft, proxies), .least = 1,
+      .most = PROXY_NETWORKS_MAX, .is_required = true, .hint = "[10.0.0.1]",
+      .help = "Their addresses and networks. A request from one of these came from the right-most address of its "
+              "`X-Forwarded-For` that is none of them; from anybody else the header means nothing." },
     LATER("server.max_body_total"),
 
 #if SALLYPORT_TEST_SWITCHES
@@ -167,10 +173,11 @@ const struct key keys[] = {
       .help = "Who may call over the network. Revoke a token by removing its lines and reloading." },
     { "tokens.*", KEY_GROUP, .hint = "{hash: ..., allow: [\"run:*\", read:own]}",
       .help = "The name under which the caller appears in records." },
-    { "tokens.*.hash", KEY_TEXT, TEXT_AT(struct identity_draft, hash), .least = 1, .most = PATH_MAX_BYTES,
+    { "tokens.*.hash", KEY_TEXT_OR_TEXTS, NODE_AT(struct identity_draft, hashes), .least = 1, .most = TOKEN_SECRETS_MAX,
       .is_required = true,
-      .help = "`\"sha256:DIGITS\"` as `sallyport token create` prints it, or `file:PATH` of a file that holds that "
-              "text." },
+      .help = "`\"sha256:DIGITS\"` as `sallyport token create` prints it; while one secret replaces another a list of "
+              "both, the newest first. Or `file:PATH` of a file that holds such lines, up to two: `sallyport token "
+              "rotate` and `revoke` change it. An empty file is a token that was revoked." },
     { "tokens.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[\"run:deploy-*\", read:own]",
       .help = "Any of `run:COMMAND` (`*` stands for any characters), `read:own`, `read:all`, `cancel:own`, "
@@ -180,8 +187,18 @@ const struct key keys[] = {
               "absent." },
     { "tokens.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
     QUOTA_KEYS("tokens.*.limits", struct identity_draft, "this caller"),
-    LATER("tokens.*.params"),
-    LATER("tokens.*.from"),
+    { "tokens.*.params", KEY_ENTRIES, NODE_AT(struct identity_draft, pins), .most = PARAM_COUNT_MAX,
+      .entries = &pin_life, .hint = "{env: [staging]}",
+      .help = "What this caller may say for parameters of these names, in whatever command, and in steps and what "
+              "follows its jobs, too; other values are refused with 403 `param-not-allowed`." },
+    { "tokens.*.params.*", KEY_VALUE,
+      .help = "The values, as they are written; of a list each item is one of them. A default counts as said; a "
+              "parameter that is left out and has none is refused." },
+    { "tokens.*.from", KEY_TEXTS, NODE_AT(struct identity_draft, from), .least = 1, .most = FROM_COUNT_MAX,
+      .hint = "[10.2.0.0/16]",
+      .help =
+          "Addresses and networks from which this caller is taken, and from nowhere else; not on a unix socket, which "
+          "has no address. An IPv4 address that came as an IPv6 one is the same. From anywhere when absent." },
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",
       .help = "Who may call without a token: on a unix socket, known by uid, or over TLS with a certificate. Nobody is "

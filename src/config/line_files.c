@@ -12,13 +12,21 @@
 
 #define LINE_FILE_MAX_BYTES 4096
 
-/* With a newline or blanks around it. */
-static bool first_line(const char *data, char *ret_text, size_t room)
+static const char blanks[] = " \t\r\n";
+
+/* Each without what surrounds it; empty ones are none. False when there are more, or one has a blank in it or is too long. */
+static bool split(const char *data, char (*texts)[LINE_TEXT_BYTES], unsigned most, unsigned *ret_count)
 {
-    static const char blanks[] = " \t\r\n";
-    data += strspn(data, blanks);
-    size_t length = strcspn(data, blanks);
-    return data[length + strspn(data + length, blanks)] == '\0' && text_copy_bytes(ret_text, room, data, length);
+    unsigned count = 0;
+    for (data += strspn(data, blanks); *data != '\0'; data += strspn(data, blanks)) {
+        size_t length = strcspn(data, blanks), gap = strspn(data + length, " \t\r");
+        bool is_line = data[length + gap] == '\n' || data[length + gap] == '\0';
+        if (count == most || !is_line || !text_copy_bytes(texts[count++], LINE_TEXT_BYTES, data, length))
+            return false;
+        data += length;
+    }
+    *ret_count = count;
+    return true;
 }
 
 static bool is_private(struct reading *reading, const char *key, const char *path, int fd)
@@ -64,16 +72,28 @@ bool whole_file_read(struct reading *reading, const char *key, bool is_secret, c
     return true;
 }
 
-bool line_file_read(struct reading *reading, const struct line_file *file, const char *path, char *ret_text,
-                    size_t room)
+bool line_file_read_lines(struct reading *reading, const struct line_file *file, const char *path,
+                          char (*ret_texts)[LINE_TEXT_BYTES], unsigned most, unsigned *ret_count)
 {
     auto_free uint8_t *data = NULL;
     size_t size;
     if (!whole_file_read(reading, file->key, file->is_secret, path, LINE_FILE_MAX_BYTES, &data, &size))
         return false;
-    bool is_read = first_line((const char *)data, ret_text, room);
+    bool is_read = strlen((const char *)data) == size && split((const char *)data, ret_texts, most, ret_count);
     if (!is_read)
-        fault_below(reading, file->key, -1, "%s must hold one line and no more: %s", path, file->wanted);
+        fault_below(reading, file->key, -1, "%s must hold %s and no more: %s", path,
+                    most == 1 ? "one line" : "two lines at most", file->wanted);
     explicit_bzero(data, size);
     return is_read;
+}
+
+bool line_file_read(struct reading *reading, const struct line_file *file, const char *path,
+                    char ret_text[LINE_TEXT_BYTES])
+{
+    unsigned count = 0;
+    if (!line_file_read_lines(reading, file, path, (char(*)[LINE_TEXT_BYTES])ret_text, 1, &count))
+        return false;
+    if (count == 0)
+        ret_text[0] = '\0'; /* which is too short for anything */
+    return true;
 }

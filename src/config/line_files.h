@@ -7,6 +7,8 @@
 
 struct reading;
 
+#define LINE_TEXT_BYTES 512 /* of one line, and the closing NUL */
+
 struct line_file {
     const char *key;    /* whose faults they are */
     const char *wanted; /* what the line holds, for people */
@@ -25,5 +27,9 @@ bool whole_file_read(struct reading *reading, const char *key, bool is_secret, c
  * The file's one line, without what surrounds it. False after a fault at the key. The file is held to the rules of the
  * configuration's own files (owner.h). What stands in it is never repeated in a fault.
  */
-bool line_file_read(struct reading *reading, const struct line_file *file, const char *path, char *ret_text,
-                    size_t room);
+bool line_file_read(struct reading *reading, const struct line_file *file, const char *path,
+                    char ret_text[LINE_TEXT_BYTES]);
+
+/* The same for a file that may have none, or so many. */
+bool line_file_read_lines(struct reading *reading, const struct line_file *file, const char *path,
+                          char (*ret_texts)[LINE_TEXT_BYTES], unsigned most, unsigned *ret_count);

@@ -12,6 +12,8 @@
 
 #include "sallyport/base/text.h"
 
+#include "authorization.h"
+#include "forwarded.h"
 #include "front.h"
 #include "request.h"
 #include "tls.h"
@@ -26,18 +28,40 @@ static unsigned header_count(const struct request *request, const char *name)
     return count;
 }
 
-/* A header that is there and is no single well-formed bearer token is no evidence at all, also on a unix socket: who means
+/* A header that is there and is no single well-formed credential is no evidence at all, also on a unix socket: who means
  * to be somebody must not be taken for somebody else. */
-static void collect_bearer(struct request *request, const char *header)
+static void collect_token(struct request *request, const char *header)
 {
-    if (header_count(request, "Authorization") != 1 || strncasecmp(header, "Bearer ", 7) != 0)
+    if (header_count(request, "Authorization") == 1)
+        authorization_parse(header, request->basic, &request->evidence);
+}
+
+/* All lines of X-Forwarded-For, one behind the other; false when that is more than anybody has to say. */
+static bool join_forwarded(const struct request *request, char list[FORWARDED_MAX_BYTES])
+{
+    size_t used = 0;
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request->http);
+    list[0] = '\0';
+    for (const struct evkeyval *header = headers->tqh_first; header != NULL; header = header->next.tqe_next) {
+        if (strcasecmp(header->key, "X-Forwarded-For") != 0)
+            continue;
+        int size = snprintf(list + used, FORWARDED_MAX_BYTES - used, "%s,", header->value);
+        if (size < 0 || (size_t)size >= FORWARDED_MAX_BYTES - used)
+            return false;
+        used += (size_t)size;
+    }
+    return true;
+}
+
+static void follow_proxies(struct request *request)
+{
+    const struct proxies *proxies = &request->front->settings.proxies;
+    char list[FORWARDED_MAX_BYTES];
+    if (proxies->count == 0)
         return;
-    const char *secret = header + 7 + strspn(header + 7, " ");
-    size_t size = strlen(secret);
-    if (size == 0 || size > SECRET_MAX_BYTES)
-        return;
-    request->evidence.kind = EVIDENCE_BEARER;
-    request->evidence.secret = (struct span){ (const uint8_t *)secret, (uint32_t)size };
+    if (!join_forwarded(request, list))
+        text_copy(list, sizeof list, "too long");
+    forwarded_follow(proxies, list, request->evidence.address);
 }
 
 static void collect_certificate(struct request *request)
@@ -71,10 +95,11 @@ void evidence_collect(struct request *request)
         bool is_v6 = host != NULL && strchr(host, ':') != NULL;
         snprintf(evidence->address, sizeof evidence->address, is_v6 ? "[%.50s]:%u" : "%.50s:%u",
                  host != NULL ? host : "", (unsigned)port);
+        follow_proxies(request);
     }
     const char *authorization = request_header(request, "Authorization");
     if (authorization != NULL) {
-        collect_bearer(request, authorization);
+        collect_token(request, authorization);
     } else if (is_unix) {
         evidence->kind = EVIDENCE_PEER;
         request->peer_fd = fd;

@@ -18,6 +18,7 @@ void route_command_validate(struct request *request); /* job_create.c */
 void route_job_create(struct request *request);
 void route_job_rerun(struct request *request);
 void route_sequence_create(struct request *request);
+void route_caller_list(struct request *request);   /* caller_list.c */
 void route_schedule_list(struct request *request); /* schedule_list.c */
 void route_step_list(struct request *request);     /* step_list.c */
 void route_job_list(struct request *request);      /* job_list.c */

@@ -10,6 +10,7 @@
 #include "sallyport/job/job.h"
 #include "sallyport/proto/entries.h"
 #include "sallyport/proto/messages.h"
+#include "sallyport/proto/settings.h"
 
 json_t *json_step(const struct msg_step *step)
 {
@@ -60,6 +61,21 @@ json_t *json_schedule(const struct msg_schedule *schedule)
         json_object_set_new(last, "state", json_string(job_state_text(schedule->job_state)));
     }
     json_object_set_new(json, "last", last);
+    return json;
+}
+
+json_t *json_caller(const struct msg_caller *caller)
+{
+    bool is_token = caller->kind == IDENTITY_TOKEN, is_peer = caller->kind == IDENTITY_PEER;
+    json_t *json = json_object();
+    json_object_set_new(json, "name", json_text(caller->name));
+    json_object_set_new(json, "kind", json_string(is_token ? "token" : is_peer ? "peer" : "certificate"));
+    json_object_set_new(json, "uid", is_peer ? json_integer(caller->uid) : json_null());
+    json_object_set_new(json, "allow", json_words(caller->scopes));
+    json_object_set_new(json, "narrowed", json_boolean(caller->is_narrowed));
+    json_object_set_new(json, "secrets", is_token ? json_integer(caller->secret_count) : json_null());
+    json_object_set_new(json, "expires_at", json_time_or_null(caller->expires_unix_ms));
+    json_object_set_new(json, "last_used_at", json_time_or_null(caller->used_unix_ms));
     return json;
 }
 

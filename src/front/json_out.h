@@ -8,12 +8,14 @@
 
 struct msg_change;
 struct msg_identity;
+struct msg_caller;
 struct msg_schedule;
 struct msg_step;
 struct msg_job;
 struct msg_verdict;
 struct pause_state;
 
+json_t *json_caller(const struct msg_caller *caller);
 json_t *json_schedule(const struct msg_schedule *schedule);
 json_t *json_step(const struct msg_step *step); /* of GET /v1/jobs/{id}/steps */
 json_t *json_identity(const struct msg_identity *identity);

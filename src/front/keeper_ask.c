@@ -248,6 +248,14 @@ bool ask_list_schedules(struct request *request, ask_answered answered)
                &(struct question){ MSG_LIST_SCHEDULES, &list, -1, false, expects, answered });
 }
 
+bool ask_list_callers(struct request *request, uint32_t from, ask_answered answered)
+{
+    struct msg_list_callers list = { .evidence = request->evidence, .from = from };
+    uint64_t expects = BIT(MSG_CALLER) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_CALLERS, &list, -1, false, expects, answered });
+}
+
 bool ask_list_callbacks(struct request *request, struct msg_list_callbacks *list, ask_answered answered)
 {
     list->evidence = request->evidence;

@@ -56,6 +56,7 @@ bool ask_read_output(struct request *request, bool watch, ask_answered answered)
 bool ask_read_artifacts(struct request *request, ask_answered answered);
 bool ask_list_callbacks(struct request *request, struct msg_list_callbacks *list, ask_answered answered);
 bool ask_redeliver(struct request *request, ask_answered answered);
+bool ask_list_callers(struct request *request, uint32_t from, ask_answered answered);
 bool ask_list_schedules(struct request *request, ask_answered answered);
 bool ask_list_steps(struct request *request, ask_answered answered);
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered);

@@ -120,6 +120,8 @@ static void write_auth_failures(const struct metric_keeper *keeper, struct evbuf
         [AUTH_BEARER_EXPIRED] = { "bearer", "expired" },
         [AUTH_PEER_UNKNOWN] = { "peer", "unknown" },
         [AUTH_CERTIFICATE_UNKNOWN] = { "certificate", "unknown" },
+        [AUTH_BEARER_ELSEWHERE] = { "bearer", "elsewhere" },
+        [AUTH_BEARER_THROTTLED] = { "bearer", "throttled" },
     };
     exposition_family(text, name, "counter", "Requests whose caller was not known, by what it showed.");
     for (unsigned i = 0; i < AUTH_FAILURE_COUNT; i++)

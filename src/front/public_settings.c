@@ -12,8 +12,11 @@
 /* All public descriptions together; each is a few hundred bytes to a few KiB. */
 #define SETTINGS_MAX_BYTES (64 * 1024 * 1024)
 
-static int take_front(struct public_settings *settings, const struct setting_front *front)
+static int take_front(struct public_settings *settings, const struct setting_front *front, struct error *err)
 {
+    struct proxies *proxies = &settings->proxies;
+    if (!networks_unpack(front->proxies, proxies->networks, PROXY_NETWORKS_MAX, &proxies->count))
+        return fail_plain(err, EBADMSG, "networks of proxies that are none");
     settings->max_wait_ms = front->max_wait_ms;
     settings->address_connections_max = front->address_connections_max;
     memcpy(settings->version, front->version, sizeof settings->version);
@@ -66,7 +69,7 @@ static int take_records(struct public_settings *settings, struct reader *in, str
     int done;
     while ((done = record_file_next(in, setting_defs, SETTING_COUNT, &type, &setting, sizeof setting, err)) > 0) {
         if (type == SETTING_FRONT)
-            done = take_front(settings, &setting.front);
+            done = take_front(settings, &setting.front, err);
         else if (type == SETTING_HOST)
             done = take_host(settings, &setting.host, err);
         else if (type == SETTING_ORIGIN)

@@ -10,6 +10,8 @@
 #include "sallyport/limits.h"
 #include "sallyport/proto/settings.h"
 
+#include "forwarded.h"
+
 struct error;
 struct tls;
 
@@ -28,6 +30,7 @@ struct public_settings {
     char origins[API_ORIGIN_COUNT_MAX][ORIGIN_MAX_BYTES];
     char version[NAME_MAX_BYTES];
     struct tls *tls; /* NULL: no listener speaks it */
+    struct proxies proxies;
     struct public_command *commands;
     uint32_t command_count;
 };

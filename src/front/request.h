@@ -53,8 +53,9 @@ struct request {
     struct path_match path;
     struct query query;
     struct prefer prefer;
-    struct evidence evidence; /* its secret points into the request's head, or to what follows */
+    struct evidence evidence; /* its secret points into the request's head, or to one of the two that follow */
     char claims[CLAIMS_MAX_BYTES];
+    uint8_t basic[SECRET_MAX_BYTES];
     int peer_fd; /* the connection's own descriptor for EVIDENCE_PEER, else -1; not owned */
     struct ask asks[ASK_COUNT];
     size_t flow_bytes;    /* of the front's, for a chunk of the answer that has not left yet */

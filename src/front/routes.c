@@ -54,6 +54,7 @@ static const struct route routes[] = {
     { POST, .path = "/v1/jobs/{id}/stdin", .run = route_job_stdin, .query_keys = stdin_keys },
     { POST, .path = "/v1/jobs/{id}/rerun", .run = route_job_rerun },
     { GET, .path = "/v1/schedules", .run = route_schedule_list },
+    { GET, .path = "/v1/tokens", .run = route_caller_list },
     { GET, .path = "/v1/callbacks", .run = route_callback_list, .query_keys = callback_keys },
     { POST, .path = "/v1/callbacks/{id}/redeliver", .run = route_callback_redeliver },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
@@ -73,7 +74,6 @@ static_assert(sizeof routes / sizeof routes[0] + 2 <= COUNTED_ROUTES_MAX, "each 
 static const char *const later_paths[] = {
     "/v1/jobs/{id}/approval",
     "/v1/schedules/{rest}",
-    "/v1/tokens",
     "/v1/tokens/{rest}",
     "/v1/hooks/{rest}",
     "/v1/nodes",

@@ -6,8 +6,32 @@
 #include <sys/un.h>
 
 #include "sallyport/base/text.h"
+#include "sallyport/proto/entries.h"
 
-/* Every token is compared, also behind a hit: the time tells nothing. */
+bool caller_has_secret(const struct caller *who, const uint8_t digest[HASH_BYTES])
+{
+    bool has = false;
+    for (uint32_t i = 0; i < who->secret_count; i++)
+        has |= hash_equal(who->token_sha256[i], digest);
+    return has;
+}
+
+bool evidence_secret(const struct evidence *evidence, struct span *ret_name, struct span *ret_secret)
+{
+    struct span secret = evidence->secret;
+    *ret_name = (struct span){ 0 };
+    *ret_secret = secret;
+    if (secret.size == 0 || evidence->kind == EVIDENCE_BEARER)
+        return secret.size > 0;
+    const uint8_t *colon = evidence->kind == EVIDENCE_BASIC ? memchr(secret.data, ':', secret.size) : NULL;
+    if (colon == NULL)
+        return false;
+    *ret_name = (struct span){ secret.data, (uint32_t)(colon - secret.data) };
+    *ret_secret = (struct span){ colon + 1, secret.size - ret_name->size - 1 };
+    return ret_secret->size > 0;
+}
+
+/* Every caller is compared, also behind a hit: the time tells nothing. */
 static const struct caller *find_by_hash(const struct rules *rules, enum identity_kind kind, struct span secret)
 {
     const struct caller *found = NULL;
@@ -15,16 +39,22 @@ static const struct caller *find_by_hash(const struct rules *rules, enum identit
     hash_sha256(secret.data, secret.size, digest);
     for (uint32_t i = 0; i < rules->caller_count; i++) {
         const struct caller *who = &rules->callers[i];
-        if (who->kind == kind && hash_equal(who->token_sha256, digest))
+        bool has = caller_has_secret(who, digest);
+        if (has && who->kind == kind)
             found = who;
     }
     return found;
 }
 
-static const struct caller *find_token(const struct rules *rules, struct span secret)
+static const struct caller *find_token(const struct rules *rules, const struct evidence *evidence)
 {
-    bool is_one = secret.size > 0 && secret.size <= SECRET_MAX_BYTES;
-    return is_one ? find_by_hash(rules, IDENTITY_TOKEN, secret) : NULL;
+    struct span name, secret;
+    if (evidence->secret.size > SECRET_MAX_BYTES || !evidence_secret(evidence, &name, &secret))
+        return NULL;
+    const struct caller *found = find_by_hash(rules, IDENTITY_TOKEN, secret);
+    if (found != NULL && evidence->kind == EVIDENCE_BASIC && !span_is(name, found->name))
+        return NULL;
+    return found;
 }
 
 /* The names of one certificate, each a line. One that names two callers is neither of them. */
@@ -42,6 +72,19 @@ static const struct caller *find_certificate(const struct rules *rules, struct s
         claims = (struct span){ claims.data + taken, claims.size - taken };
     }
     return found;
+}
+
+bool caller_may_come_from(const struct caller *who, const char *address)
+{
+    struct ip ip;
+    if (who->from_count == 0)
+        return true;
+    if (!ip_of_address(address, &ip))
+        return false;
+    for (unsigned i = 0; i < who->from_count; i++)
+        if (network_has(&who->from[i], &ip))
+            return true;
+    return false;
 }
 
 static int socket_number(int fd, int option)
@@ -81,30 +124,40 @@ static const struct caller *find_peer(const struct rules *rules, int connection_
     return NULL;
 }
 
+static bool is_over(const struct caller *who, uint64_t now_unix_ms)
+{
+    return who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms;
+}
+
 const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd,
                                uint64_t now_unix_ms)
 {
-    const struct caller *who = NULL;
-    if (evidence->kind == EVIDENCE_BEARER)
-        who = find_token(rules, evidence->secret);
+    const struct caller *who;
+    if (evidence->kind == EVIDENCE_PEER)
+        who = find_peer(rules, connection_fd);
     else if (evidence->kind == EVIDENCE_CERTIFICATE)
         who = find_certificate(rules, evidence->secret);
-    else if (evidence->kind == EVIDENCE_PEER)
-        who = find_peer(rules, connection_fd);
-    if (who != NULL && who->expires_unix_ms != 0 && who->expires_unix_ms <= now_unix_ms)
+    else
+        who = find_token(rules, evidence);
+    if (who == NULL || is_over(who, now_unix_ms) || !caller_may_come_from(who, evidence->address))
         return NULL;
     return who;
 }
 
-enum auth_failure authorize_failure(const struct rules *rules, const struct evidence *evidence)
+enum auth_failure authorize_failure(const struct rules *rules, const struct evidence *evidence, uint64_t now_unix_ms,
+                                    const struct caller **ret_known)
 {
+    *ret_known = NULL;
     if (evidence->kind == EVIDENCE_PEER)
         return AUTH_PEER_UNKNOWN;
     if (evidence->kind == EVIDENCE_CERTIFICATE)
         return AUTH_CERTIFICATE_UNKNOWN;
-    if (evidence->kind != EVIDENCE_BEARER || evidence->secret.size == 0)
+    if (evidence->kind == EVIDENCE_NONE || evidence->secret.size == 0)
         return AUTH_NONE_MISSING;
-    return find_token(rules, evidence->secret) != NULL ? AUTH_BEARER_EXPIRED : AUTH_BEARER_UNKNOWN;
+    *ret_known = find_token(rules, evidence);
+    if (*ret_known == NULL)
+        return AUTH_BEARER_UNKNOWN;
+    return is_over(*ret_known, now_unix_ms) ? AUTH_BEARER_EXPIRED : AUTH_BEARER_ELSEWHERE;
 }
 
 uint8_t caller_via(const struct caller *who)

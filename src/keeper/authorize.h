@@ -20,14 +20,28 @@
 const struct caller *authorize(const struct rules *rules, const struct evidence *evidence, int connection_fd,
                                uint64_t now_unix_ms);
 
-/* Why authorize() knew nobody: for our own numbers, never for whoever asked. */
-enum auth_failure authorize_failure(const struct rules *rules, const struct evidence *evidence);
+/*
+ * Why authorize() knew nobody: for our own numbers and the audit trail, never for whoever asked.
+ *
+ *   ret_known   whose secret it was all the same, or NULL
+ */
+enum auth_failure authorize_failure(const struct rules *rules, const struct evidence *evidence, uint64_t now_unix_ms,
+                                    const struct caller **ret_known);
+
+/* The token that was shown, and the name with EVIDENCE_BASIC; views into the evidence. False when there is none. */
+bool evidence_secret(const struct evidence *evidence, struct span *ret_name, struct span *ret_secret);
+
+/* Whether a token is taken from there: an address as evidence has it, which is the front's word. */
+bool caller_may_come_from(const struct caller *who, const char *address);
 
 /*
  * The uid at the other end of a unix stream socket that is bound to a path and not listening: a listening socket or one
  * end of our own pairs would show the uid of whoever made it, which is root.
  */
 bool connection_uid(int fd, uint32_t *ret_uid);
+
+/* Whether this is the hash of one of its secrets; takes the same time for each of them. */
+bool caller_has_secret(const struct caller *who, const uint8_t digest[HASH_BYTES]);
 
 /* How the identity is known, as records name it: enum evidence_kind. */
 uint8_t caller_via(const struct caller *who);

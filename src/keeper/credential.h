@@ -11,17 +11,20 @@
 #include "sallyport/limits.h"
 
 struct caller;
+struct evidence;
 struct rules;
 
 struct credential {
     char actor[NAME_MAX_BYTES];
     uint8_t via;
+    char address[ADDRESS_MAX_BYTES]; /* from where */
     uint8_t token_sha256[HASH_BYTES];
     uint32_t uid;
     uint64_t expires_unix_ms; /* 0: never */
 };
 
-struct credential credential_of(const struct caller *who);
+/* Of the caller that this evidence showed: of two live secrets the one that was shown. */
+struct credential credential_of(const struct caller *who, const struct evidence *evidence);
 
 /* The caller that it still stands for; NULL when it was withdrawn, changed, or has expired. */
 const struct caller *credential_owner(const struct rules *rules, const struct credential *credential,

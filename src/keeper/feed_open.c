@@ -29,7 +29,7 @@ static int feed_add(struct keeper *keeper, const struct request *request, const 
     if (feed == NULL)
         return fail(err, ENOMEM, "open a feed");
     *feed = (struct feed){ .request_id = request->id,
-                           .who = credential_of(request->who),
+                           .who = credential_of(request->who, request->evidence),
                            .reads_all = may_read_all(request->who),
                            .kinds = asked->kinds,
                            .job_count = asked->jobs.size / JOB_ID_BYTES,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "last_uses.h"
 #include "keeper_answer.h"
 #include "launcher_answer.h"
 #include "notifier_answer.h"
@@ -67,6 +68,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
     peer_init(&keeper->notifier, keeper, "notifier", notifier_take);
     int done = prepare_events(keeper, err);
+    if (done == 0)
+        done = throttle_init(&keeper->throttle, err);
     if (done == 0)
         done = output_files_prepare(state_fd, err);
     if (done == 0)
@@ -161,6 +164,7 @@ static void record_rules(struct keeper *keeper)
 void keeper_change_rules(struct keeper *keeper, struct rules *draft)
 {
     struct error err = { 0 };
+    last_uses_move(&keeper->rules, draft);
     rules_free(&keeper->rules);
     keeper->rules = *draft;
     *draft = (struct rules){ 0 };
@@ -232,6 +236,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     feeds_check_expiry(keeper);
     feeds_tick(keeper);
     refusals_flush(keeper);
+    last_uses_write(keeper);
     overdue_end(keeper);
     sequences_tick(keeper);
     alarms_check(keeper);

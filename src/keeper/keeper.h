@@ -27,6 +27,7 @@
 #include "rules.h"
 #include "shutdown.h"
 #include "stdin_chunk.h"
+#include "throttle.h"
 #include "turn.h"
 #include "unlinker.h"
 #include "watch.h"
@@ -61,6 +62,7 @@ struct keeper {
     struct watches watches;
     struct feeds feeds;
     struct refusals refusals;
+    struct throttle throttle;
     struct shutdown shutdown;
     struct reloads reloads;
     struct drain drain;

@@ -6,9 +6,11 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "authorize.h"
 #include "keeper.h"
+#include "last_uses.h"
 #include "launcher_answer.h"
 #include "sallyport/base/clock.h"
 
@@ -36,6 +38,7 @@ static const struct answer {
     [MSG_READ_ARTIFACTS] = { answer_read_artifacts, PHASE_BOTH },
     [MSG_LIST_JOBS] = { answer_list_jobs, PHASE_BOTH },
     [MSG_LIST_SCHEDULES] = { answer_list_schedules, PHASE_BOTH },
+    [MSG_LIST_CALLERS] = { answer_list_callers, PHASE_BOTH },
     [MSG_LIST_STEPS] = { answer_list_steps, PHASE_BOTH },
     [MSG_CANCEL] = { answer_cancel, PHASE_BOTH },
     [MSG_SIGNAL] = { answer_signal, PHASE_BOTH },
@@ -57,7 +60,8 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_read_metrics, evidence) == 0 && offsetof(struct msg_follow, evidence) == 0 &&
                   offsetof(struct msg_drain, evidence) == 0 && offsetof(struct msg_list_commands, evidence) == 0 &&
                   offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0 &&
-                  offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_stdin, evidence) == 0,
+                  offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_list_callers, evidence) == 0 &&
+                  offsetof(struct msg_stdin, evidence) == 0,
               "evidence comes first");
 
 /* Takes the next one when the message speaks of it. */
@@ -93,10 +97,48 @@ static bool is_for_everybody(const struct keeper *keeper, const struct message *
            keeper->rules.settings.has_metrics_listener;
 }
 
+/* A token, and an address to count it for. Who comes over a unix socket has none, and is no stranger to this host. */
+static bool is_counted(const struct evidence *evidence, struct ip *ret_ip, struct span *ret_secret)
+{
+    struct span name;
+    return (evidence->kind == EVIDENCE_BEARER || evidence->kind == EVIDENCE_BASIC) &&
+           evidence_secret(evidence, &name, ret_secret) && ip_of_address(evidence->address, ret_ip);
+}
+
+/* Before anything is looked up, so a right token gets the same answer. True: it is on its way. */
+static bool throttle_unknown(struct keeper *keeper, const struct request *request)
+{
+    struct ip ip;
+    struct span secret;
+    if (!is_counted(request->evidence, &ip, &secret))
+        return false;
+    uint64_t left_ms = throttle_left_ms(&keeper->throttle, &ip, secret, clock_monotonic_ms());
+    if (left_ms == 0)
+        return false;
+    metrics_note_auth_failure(keeper, AUTH_BEARER_THROTTLED);
+    request_refuse(keeper, request,
+                   &(struct refusal){ .status = 429,
+                                      .code = "rate-limited",
+                                      .retry_after_s = request_retry_after_s(0, left_ms),
+                                      .remark = "throttled: too many wrong tokens from this address" },
+                   "too many wrong tokens came from this address; try again later");
+    return true;
+}
+
 static void refuse_unknown(struct keeper *keeper, const struct request *request)
 {
-    metrics_note_auth_failure(keeper, authorize_failure(&keeper->rules, request->evidence));
-    request_refuse(keeper, request, &(struct refusal){ .status = 401, .code = "unauthenticated" },
+    struct ip ip;
+    struct span secret;
+    if (is_counted(request->evidence, &ip, &secret))
+        throttle_note(&keeper->throttle, &ip, secret, clock_monotonic_ms());
+    const struct caller *known;
+    enum auth_failure why = authorize_failure(&keeper->rules, request->evidence, clock_unix_ms(), &known);
+    char remark[REFUSALS_REMARK_BYTES] = "unauthenticated";
+    if (known != NULL) /* whoever shows a right secret is told no more than others; its owner is */
+        snprintf(remark, sizeof remark, "unauthenticated: token '%s' %s", known->name,
+                 why == AUTH_BEARER_EXPIRED ? "has expired" : "is not taken from this address");
+    metrics_note_auth_failure(keeper, why);
+    request_refuse(keeper, request, &(struct refusal){ .status = 401, .code = "unauthenticated", .remark = remark },
                    "no credential that is known here, or one that has expired");
 }
 
@@ -111,14 +153,19 @@ static void answer_request(struct keeper *keeper, const struct message *message,
         peer_break(&keeper->front, "descriptors that its message does not speak of");
         return;
     }
+    if (intake == NULL && throttle_unknown(keeper, &request))
+        return;
     request.who = authorize(&keeper->rules, request.evidence, connection_fd, clock_unix_ms());
     if (request.who == NULL && !is_for_everybody(keeper, message))
         refuse_unknown(keeper, &request);
     else if ((answer->phases & (keeper->shutdown.is_on ? PHASE_STOPPING : PHASE_SERVING)) == 0)
         request_refuse(keeper, &request, &(struct refusal){ .status = 503, .code = "draining", .retry_after_s = 10 },
                        "the service is stopping and takes no new work");
-    else
+    else {
+        if (request.who != NULL)
+            last_uses_note(keeper, request.who);
         answer->run(keeper, &request, message);
+    }
 }
 
 void front_take(struct keeper *keeper, struct message *message)

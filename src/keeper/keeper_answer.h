@@ -45,6 +45,7 @@ void answer_stdin(struct keeper *keeper, const struct request *request, const st
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_callbacks(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_redeliver(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_list_callers(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_schedules(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_pause(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message);

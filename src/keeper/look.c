@@ -79,7 +79,7 @@ static bool open_watch(struct keeper *keeper, const struct request *request, enu
     struct job *job = job_find(keeper, id);
     if (job == NULL || job->is_over)
         return true; /* the answer is the last word */
-    int done = watch_add(keeper, request->id, kind, job, request->who, &err);
+    int done = watch_add(keeper, request, kind, job, &err);
     if (done == -EEXIST) {
         peer_break(&keeper->front, err.text);
         return false;

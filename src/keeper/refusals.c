@@ -9,12 +9,10 @@
 #include "sallyport/base/text.h"
 #include "sallyport/store/store.h"
 
-static void write_down(struct keeper *keeper, const char *address, uint32_t count)
+static void write_down(struct keeper *keeper, const char *address, const char *remark, uint32_t count)
 {
     struct error err = { 0 };
-    struct audit_entry entry = {
-        .what = AUDIT_REFUSED, .address = address, .detail = "unauthenticated", .count = count
-    };
+    struct audit_entry entry = { .what = AUDIT_REFUSED, .address = address, .detail = remark, .count = count };
     int done = turn_write(keeper, &err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, &err);
@@ -24,12 +22,13 @@ static void write_down(struct keeper *keeper, const char *address, uint32_t coun
     }
 }
 
-/* The row of this address, or a free one; the last one belongs to all who find no other. */
-static unsigned row_of(const struct refusals *refusals, const char *address)
+/* The row of this address and cause, or a free one; the last one belongs to all who find no other. */
+static unsigned row_of(const struct refusals *refusals, const char *address, const char *remark)
 {
     unsigned free_row = REFUSALS_ADDRESSES - 1;
     for (unsigned i = 0; i < REFUSALS_ADDRESSES; i++) {
-        if (refusals->rows[i].since_ms != 0 && strcmp(refusals->rows[i].address, address) == 0)
+        if (refusals->rows[i].since_ms != 0 && strcmp(refusals->rows[i].address, address) == 0 &&
+            strcmp(refusals->rows[i].remark, remark) == 0)
             return i;
         if (refusals->rows[i].since_ms == 0 && free_row == REFUSALS_ADDRESSES - 1)
             free_row = i;
@@ -37,10 +36,10 @@ static unsigned row_of(const struct refusals *refusals, const char *address)
     return free_row;
 }
 
-void refusals_note(struct keeper *keeper, const char *address)
+void refusals_note(struct keeper *keeper, const char *address, const char *remark)
 {
     struct refusals *refusals = &keeper->refusals;
-    unsigned at = row_of(refusals, address);
+    unsigned at = row_of(refusals, address, remark);
     if (refusals->rows[at].since_ms != 0) {
         refusals->rows[at].held_back++;
         return;
@@ -49,7 +48,9 @@ void refusals_note(struct keeper *keeper, const char *address)
     refusals->rows[at].held_back = 0;
     text_copy(refusals->rows[at].address, sizeof refusals->rows[at].address,
               at == REFUSALS_ADDRESSES - 1 ? "many" : address);
-    write_down(keeper, address, 1);
+    text_copy(refusals->rows[at].remark, sizeof refusals->rows[at].remark,
+              at == REFUSALS_ADDRESSES - 1 ? "unauthenticated" : remark);
+    write_down(keeper, address, remark, 1);
 }
 
 void refusals_flush(struct keeper *keeper)
@@ -59,7 +60,8 @@ void refusals_flush(struct keeper *keeper)
         if (keeper->refusals.rows[i].since_ms == 0 || now_ms - keeper->refusals.rows[i].since_ms < REFUSALS_WINDOW_MS)
             continue;
         if (keeper->refusals.rows[i].held_back > 0)
-            write_down(keeper, keeper->refusals.rows[i].address, keeper->refusals.rows[i].held_back);
+            write_down(keeper, keeper->refusals.rows[i].address, keeper->refusals.rows[i].remark,
+                       keeper->refusals.rows[i].held_back);
         keeper->refusals.rows[i].since_ms = 0;
     }
 }

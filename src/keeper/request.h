@@ -28,6 +28,7 @@ struct refusal {
     struct span errors;          /* entries */
     const struct job_id *job_id; /* for the audit trail; or NULL */
     const char *command;         /* the same */
+    const char *remark;          /* for the audit trail alone, where nobody is known: why */
     const char *rate_of;         /* whose rate was exceeded, */
     struct rate rate;            /* and which; or NULL */
 };

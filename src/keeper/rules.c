@@ -33,12 +33,26 @@ int rules_read_policy(struct rules *draft, int fd, uint32_t generation, struct e
     return 0;
 }
 
+static int read_from(struct caller *caller, struct span packed, struct error *err)
+{
+    if (packed.size == 0)
+        return 0;
+    caller->from = calloc(FROM_COUNT_MAX, sizeof *caller->from);
+    if (caller->from == NULL)
+        return fail(err, ENOMEM, "read settings");
+    if (!networks_unpack(packed, caller->from, FROM_COUNT_MAX, &caller->from_count))
+        return fail_plain(err, EBADMSG, "networks of '%s' that are none", caller->name);
+    return 0;
+}
+
 static int add_caller(struct rules *draft, const struct setting_identity *setting, struct error *err)
 {
     if (draft->caller_count >= TOKEN_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
-    if (setting->kind == IDENTITY_NONE ||
-        (setting->kind != IDENTITY_PEER) != (setting->token_sha256.size == HASH_BYTES))
+    if (setting->kind == IDENTITY_NONE || setting->token_sha256.size % HASH_BYTES != 0 ||
+        setting->token_sha256.size > sizeof draft->callers->token_sha256 ||
+        (setting->kind == IDENTITY_CERTIFICATE && setting->token_sha256.size != HASH_BYTES) ||
+        (setting->kind == IDENTITY_PEER && setting->token_sha256.size > 0))
         return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
     if (larger == NULL)
@@ -49,9 +63,10 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
         (struct caller){ .kind = setting->kind, .uid = setting->uid, .expires_unix_ms = setting->expires_unix_ms };
     caller->quota = setting->quota;
     text_copy(caller->name, sizeof caller->name, setting->name);
-    if (setting->token_sha256.size == HASH_BYTES)
-        memcpy(caller->token_sha256, setting->token_sha256.data, HASH_BYTES);
-    return 0;
+    caller->secret_count = setting->token_sha256.size / HASH_BYTES;
+    if (caller->secret_count > 0)
+        memcpy(caller->token_sha256, setting->token_sha256.data, setting->token_sha256.size);
+    return read_from(caller, setting->from, err);
 }
 
 static int add_scope(struct rules *draft, const struct setting_scope *scope, struct error *err)
@@ -66,6 +81,19 @@ static int add_scope(struct rules *draft, const struct setting_scope *scope, str
         return fail(err, ENOMEM, "read settings");
     caller->scopes = larger;
     larger[caller->scope_count++] = *scope;
+    return 0;
+}
+
+static int add_pin(struct rules *draft, const struct setting_pin *pin, struct error *err)
+{
+    struct caller *caller = draft->caller_count > 0 ? &draft->callers[draft->caller_count - 1] : NULL;
+    if (caller == NULL || caller->kind != IDENTITY_TOKEN || caller->pin_count >= PIN_COUNT_MAX || pin->param[0] == '\0')
+        return fail_plain(err, EBADMSG, "a pinned value that belongs to no token, or one too many");
+    struct setting_pin *larger = realloc(caller->pins, (caller->pin_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    caller->pins = larger;
+    larger[caller->pin_count++] = *pin;
     return 0;
 }
 
@@ -111,6 +139,8 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return add_caller(draft, &setting->identity, err);
     case SETTING_SCOPE:
         return add_scope(draft, &setting->scope, err);
+    case SETTING_PIN:
+        return add_pin(draft, &setting->pin, err);
     case SETTING_ZONE:
         return rule_zone_add(draft, &setting->zone, err);
     case SETTING_ZONE_PERIOD:
@@ -151,12 +181,18 @@ bool rules_are_whole(const struct rules *draft)
     return draft->policy != NULL && draft->matcher != NULL && draft->settings.slot_count > 0;
 }
 
-struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via)
+const struct caller *rules_find_caller(const struct rules *rules, const char *name, uint8_t via)
 {
     for (uint32_t i = 0; i < rules->caller_count; i++)
         if (caller_via(&rules->callers[i]) == via && strcmp(rules->callers[i].name, name) == 0)
-            return rules->callers[i].quota;
-    return (struct quota){ 0 };
+            return &rules->callers[i];
+    return NULL;
+}
+
+struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via)
+{
+    const struct caller *caller = rules_find_caller(rules, name, via);
+    return caller != NULL ? caller->quota : (struct quota){ 0 };
 }
 
 const struct setting_callback *rules_find_callback(const struct rules *rules, const char *name)
@@ -171,8 +207,11 @@ void rules_free(struct rules *rules)
 {
     matcher_free(rules->matcher); /* before the policy, which it reads */
     policy_free(rules->policy);
-    for (uint32_t i = 0; i < rules->caller_count; i++)
+    for (uint32_t i = 0; i < rules->caller_count; i++) {
         free(rules->callers[i].scopes);
+        free(rules->callers[i].pins);
+        free(rules->callers[i].from);
+    }
     free(rules->callers);
     rule_schedules_free(&rules->schedules);
     free(rules->callbacks);

@@ -9,6 +9,7 @@
 
 #include "rule_schedules.h"
 #include "sallyport/base/hash.h"
+#include "sallyport/base/network.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 #include "sallyport/proto/settings.h"
@@ -18,12 +19,19 @@ struct error;
 struct caller {
     char name[NAME_MAX_BYTES];
     enum identity_kind kind;
-    uint8_t token_sha256[HASH_BYTES]; /* IDENTITY_TOKEN; IDENTITY_CERTIFICATE: of its claim */
-    uint32_t uid;                     /* IDENTITY_PEER */
-    uint64_t expires_unix_ms;         /* 0: never */
+    uint8_t token_sha256[TOKEN_SECRETS_MAX][HASH_BYTES]; /* IDENTITY_TOKEN, so many; IDENTITY_CERTIFICATE: of its claim */
+    uint32_t secret_count;
+    uint32_t uid;             /* IDENTITY_PEER */
+    uint64_t expires_unix_ms; /* 0: never */
+    struct network *from;     /* none: from anywhere */
+    unsigned from_count;
     struct quota quota;
+    uint64_t used_unix_ms; /* to the minute, since our start; 0: not yet (last_uses.h) */
+    bool is_use_due;       /* the database does not say so yet */
     struct setting_scope *scopes;
     uint32_t scope_count;
+    struct setting_pin *pins; /* their spans view the file */
+    uint32_t pin_count;
 };
 
 struct rules {
@@ -51,6 +59,9 @@ bool rules_are_whole(const struct rules *draft);
 
 /* A listed command, or the one by whose name callers put sequences together; NULL when there is none. */
 const struct command *rules_find_command(const struct rules *rules, const char *name);
+/* NULL for one that the configuration does not list. `via`: enum evidence_kind. */
+const struct caller *rules_find_caller(const struct rules *rules, const char *name, uint8_t via);
+
 /* What this caller may have; no limits for one that the configuration does not list. `via`: enum evidence_kind. */
 struct quota rules_quota(const struct rules *rules, const char *name, uint8_t via);
 

@@ -9,6 +9,7 @@
 #include "submit.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
+#include "sallyport/policy/pins.h"
 #include "sallyport/policy/policy_follow.h"
 #include "sallyport/proto/entries.h"
 
@@ -114,14 +115,9 @@ static struct span span_of(const char *text)
     return (struct span){ (const uint8_t *)text, (uint32_t)strlen(text) };
 }
 
-static void check_params(struct keeper *keeper, const struct submit *submit, const struct step *step, uint32_t target,
-                         struct writer *errors, struct error *err)
+static void add_faults(const struct submit *submit, const struct step *step, struct writer *errors, struct span found)
 {
-    uint8_t room[ERRORS_MAX_BYTES];
-    struct writer found = { room, sizeof room };
-    if (matcher_check(keeper->rules.matcher, target, step->params, &found, err) == 0)
-        return;
-    struct reader in = { room, sizeof room - found.left };
+    struct reader in = { found.data, found.size };
     struct entry entry;
     while (entries_next(&in, &entry) > 0) {
         char code[NAME_MAX_BYTES], detail[ERROR_TEXT_MAX_BYTES];
@@ -129,7 +125,17 @@ static void check_params(struct keeper *keeper, const struct submit *submit, con
         text_copy_bytes(detail, sizeof detail, entry.extra.data, entry.extra.size);
         add_fault(submit, step, errors, entry.name, code, detail);
     }
-    if (in.at == room)
+}
+
+static void check_params(struct keeper *keeper, const struct submit *submit, const struct step *step, uint32_t target,
+                         struct writer *errors, struct error *err)
+{
+    uint8_t room[ERRORS_MAX_BYTES];
+    struct writer found = { room, sizeof room };
+    if (matcher_check(keeper->rules.matcher, target, step->params, &found, err) == 0)
+        return;
+    add_faults(submit, step, errors, (struct span){ room, (uint32_t)(sizeof room - found.left) });
+    if (found.left == sizeof room)
         add_fault(submit, step, errors, span_of("/params"), "type", "are no parameters");
 }
 
@@ -174,6 +180,39 @@ int steps_check(struct keeper *keeper, const struct submit *submit, struct write
         return 0;
     }
     return done;
+}
+
+/* The caller, and what its steps may not say. */
+struct pin_check {
+    const struct caller *who;
+    struct writer *errors;
+    int refused;
+};
+
+static int check_pins_of_one(struct keeper *keeper, const struct submit *submit, const struct step *step, void *arg,
+                             struct error *err)
+{
+    struct pin_check *check = arg;
+    uint8_t room[ERRORS_MAX_BYTES];
+    struct writer found = { room, sizeof room };
+    int index = policy_find_command(keeper->rules.policy, step->command);
+    if (index < 0)
+        return 0;
+    int refused = pins_check(&keeper->rules.policy->commands[index], step->params, check->who->pins,
+                             check->who->pin_count, &found, err);
+    if (refused < 0)
+        return refused;
+    check->refused += refused;
+    add_faults(submit, step, check->errors, (struct span){ room, (uint32_t)(sizeof room - found.left) });
+    return 0;
+}
+
+int steps_check_pins(struct keeper *keeper, const struct submit *submit, const struct caller *who,
+                     struct writer *errors, struct error *err)
+{
+    struct pin_check check = { .who = who, .errors = errors };
+    int done = each(keeper, submit, check_pins_of_one, &check, err);
+    return done < 0 ? done : check.refused;
 }
 
 static int store_one(struct keeper *keeper, const struct submit *submit, const struct step *step, void *arg,

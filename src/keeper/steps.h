@@ -9,6 +9,7 @@
 
 #include "sallyport/base/record.h"
 
+struct caller;
 struct error;
 struct job_id;
 struct keeper;
@@ -22,6 +23,10 @@ int steps_count(const struct submit *submit, struct error *err);
  * which are not kept. -EBADMSG when the peer is at fault.
  */
 int steps_check(struct keeper *keeper, const struct submit *submit, struct writer *errors, struct error *err);
+
+/* The same for what this caller may not say in them. How many values that are; -EBADMSG when the peer is at fault. */
+int steps_check_pins(struct keeper *keeper, const struct submit *submit, const struct caller *who,
+                     struct writer *errors, struct error *err);
 
 /* Part of the open transaction. */
 int steps_store(struct keeper *keeper, const struct submit *submit, const struct job_id *parent, struct error *err);

@@ -59,6 +59,10 @@ bool submit_check_files(struct keeper *keeper, struct submit *submit);
 bool submit_takes_files(const struct submit *submit);
 struct span submit_file_entries(const struct submit *submit);
 
+/* A part of them: what the token may say. The second for the steps, when the sequence's own values are right. */
+bool submit_check_pins(struct keeper *keeper, const struct submit *submit);
+bool submit_check_step_pins(struct keeper *keeper, const struct submit *submit);
+
 /* A part of them: the rules of the queue for parameters that are right. */
 bool submit_check_rules(struct keeper *keeper, struct submit *submit);
 bool submit_fill_in_keys(struct keeper *keeper, struct submit *submit);

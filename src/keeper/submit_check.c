@@ -162,6 +162,8 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     struct writer errors = { room, sizeof room };
     struct error err = { 0 };
     int done = count_steps(submit, &err);
+    if (done == 0 && !submit_check_pins(keeper, submit))
+        return false;
     if (done == 0)
         done = check_values(keeper, submit, &errors, &err);
     if (done == -EBADMSG || done == -ENOENT) {
@@ -170,7 +172,7 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
     }
     struct span found = { room, (uint32_t)(sizeof room - errors.left) };
     if (done == 0 && found.size == 0)
-        return true;
+        return submit_check_step_pins(keeper, submit);
     request_refuse(
         keeper, submit->request,
         &(struct refusal){ .status = 422, .code = "params-invalid", .errors = found, .command = submit->command->name },

@@ -49,9 +49,10 @@ void watch_free(struct keeper *keeper, struct watch *watch)
     free(watch);
 }
 
-int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job,
-              const struct caller *who, struct error *err)
+int watch_add(struct keeper *keeper, const struct request *request, enum watch_kind kind, struct job *job,
+              struct error *err)
 {
+    uint32_t request_id = request->id;
     if (watch_find(keeper, request_id) != NULL)
         return fail_plain(err, EEXIST, "request %u is open already", request_id);
     if (keeper->watches.count >= WATCH_COUNT_MAX)
@@ -59,7 +60,9 @@ int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, 
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         return fail(err, ENOMEM, "open a stream");
-    *watch = (struct watch){ .request_id = request_id, .kind = kind, .job = job, .who = credential_of(who) };
+    *watch = (struct watch){
+        .request_id = request_id, .kind = kind, .job = job, .who = credential_of(request->who, request->evidence)
+    };
     LIST_INSERT_HEAD(&job->watches, watch, in_job);
     LIST_INSERT_HEAD(&keeper->watches.buckets[request_id % WATCH_BUCKETS], watch, in_table);
     keeper->watches.count++;

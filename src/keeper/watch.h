@@ -12,9 +12,9 @@
 #include "credential.h"
 
 struct error;
-struct caller;
 struct job;
 struct keeper;
+struct request;
 
 enum watch_kind { WATCH_JOB, WATCH_OUTPUT };
 
@@ -40,8 +40,8 @@ int watches_init(struct keeper *keeper, struct error *err);
 void watches_done(struct keeper *keeper);
 
 /* -EEXIST for a number in use, -ENOSPC above WATCH_COUNT_MAX. */
-int watch_add(struct keeper *keeper, uint32_t request_id, enum watch_kind kind, struct job *job,
-              const struct caller *who, struct error *err);
+int watch_add(struct keeper *keeper, const struct request *request, enum watch_kind kind, struct job *job,
+              struct error *err);
 void watch_remove(struct keeper *keeper,
                   uint32_t request_id); /* an unknown number is no fault: ends cross on the way */
 void watches_clear(struct keeper *keeper);

@@ -14,6 +14,7 @@
     U8(type, evidence.kind, EVIDENCE_COUNT - 1), BYTES(type, evidence.secret, CLAIMS_MAX_BYTES),                       \
         TEXT(type, evidence.address)
 
+#include "caller_fields.h"
 #include "delivery_fields.h"
 
 static const struct field become_fields[] = {
@@ -468,6 +469,8 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_OUTPUT] = RECORD("output", struct msg_output, output_fields),
     [MSG_GROWN] = RECORD("grown", struct msg_grown, grown_fields),
     [MSG_LIST_SCHEDULES] = RECORD("list-schedules", struct msg_whoami, whoami_fields),
+    [MSG_LIST_CALLERS] = RECORD("list-callers", struct msg_list_callers, list_callers_fields),
+    [MSG_CALLER] = RECORD("caller", struct msg_caller, caller_fields),
     [MSG_SCHEDULE] = RECORD("schedule", struct msg_schedule, schedule_fields),
     [MSG_STEP] = RECORD("step", struct msg_step, step_fields),
     [MSG_JOBS_END] = RECORD("jobs-end", struct msg_jobs_end, jobs_end_fields),

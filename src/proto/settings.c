@@ -11,6 +11,7 @@ static const struct field front_fields[] = {
     U32(struct setting_front, max_wait_ms, TIMEOUT_MAX_MS),
     U32(struct setting_front, address_connections_max, UINT32_MAX),
     TEXT(struct setting_front, version),
+    BYTES(struct setting_front, proxies, PROXY_NETWORKS_MAX *NETWORK_PACKED_BYTES),
 };
 
 static const struct field host_fields[] = {
@@ -50,15 +51,21 @@ static const struct field keeper_fields[] = {
 static const struct field identity_fields[] = {
     TEXT(struct setting_identity, name),
     U8(struct setting_identity, kind, IDENTITY_CERTIFICATE),
-    BYTES(struct setting_identity, token_sha256, 32),
+    BYTES(struct setting_identity, token_sha256, TOKEN_SECRETS_MAX * 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
+    BYTES(struct setting_identity, from, FROM_COUNT_MAX *NETWORK_PACKED_BYTES),
     QUOTA(struct setting_identity),
 };
 
 static const struct field scope_fields[] = {
     U8(struct setting_scope, kind, SCOPE_KIND_COUNT - 1),
     TEXT(struct setting_scope, glob),
+};
+
+static const struct field pin_fields[] = {
+    TEXT(struct setting_pin, param),
+    BYTES(struct setting_pin, value, PARAMS_MAX_BYTES),
 };
 
 static const struct field zone_fields[] = {
@@ -135,6 +142,7 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_LAUNCHER] = RECORD("launcher", struct setting_launcher, launcher_fields),
     [SETTING_CALLBACK] = RECORD("callback", struct setting_callback, callback_fields),
     [SETTING_NOTICE] = RECORD("notice", struct setting_notice, notice_fields),
+    [SETTING_PIN] = RECORD("pin", struct setting_pin, pin_fields),
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
     [SETTING_TLS] = RECORD("tls", struct setting_tls, tls_fields),
 };

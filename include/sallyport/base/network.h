@@ -28,6 +28,9 @@ struct network {
 /* Numeric and in full: "10.0.0.1", "2001:db8::1"; no zone, no short or octal forms. */
 bool ip_parse(const char *text, struct ip *ret_ip);
 
+/* An address with or without its port: "10.0.0.1:80", "[::1]:80", "[::1]", or as for ip_parse(). */
+bool ip_of_address(const char *text, struct ip *ret_ip);
+
 /* False for anything but AF_INET and AF_INET6. */
 bool ip_of_sockaddr(const struct sockaddr *address, struct ip *ret_ip);
 

@@ -34,10 +34,16 @@ struct config_listener {
 
 struct config_identity {
     struct setting_identity setting;
-    uint8_t token_sha256[32];    /* what setting.token_sha256 points to */
-    char claim[CLAIM_MAX_BYTES]; /* of a certificate, whose hash it then is; else "" */
+    char claim[CLAIM_MAX_BYTES];                 /* of a certificate, whose hash is the only one then; else "" */
+    uint8_t token_sha256[TOKEN_SECRETS_MAX][32]; /* what setting.token_sha256 points to */
+    uint32_t secret_count;
+    char hash_file[PATH_MAX_BYTES]; /* where its hashes are; "": in the configuration itself */
     struct setting_scope scopes[SCOPE_COUNT_MAX];
     uint32_t scope_count;
+    uint8_t from[FROM_COUNT_MAX * NETWORK_PACKED_BYTES]; /* what setting.from points to */
+    uint32_t from_count;
+    struct setting_pin *pins; /* those of one parameter in a row */
+    uint32_t pin_count;
 };
 
 struct config_schedule {
@@ -70,6 +76,8 @@ struct config {
     struct config_tls *tls;                               /* NULL: none */
     struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
     uint32_t listener_count;
+    uint8_t proxies[PROXY_NETWORKS_MAX * NETWORK_PACKED_BYTES]; /* that are believed on where requests come from */
+    uint32_t proxy_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
     uint32_t address_connections_max;
     char hosts[API_HOST_COUNT_MAX][HOST_NAME_MAX_BYTES]; /* names that the API is asked under */

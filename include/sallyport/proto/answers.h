@@ -178,6 +178,18 @@ struct msg_schedule { /* answers MSG_LIST_SCHEDULES, one for each; then MSG_JOBS
     uint8_t job_state;    /* enum job_state */
 };
 
+struct
+    msg_caller { /* answers MSG_LIST_CALLERS, one for each; then MSG_JOBS_END, after which the front may ask for more */
+    char name[NAME_MAX_BYTES];
+    uint8_t kind;             /* enum identity_kind */
+    uint32_t uid;             /* IDENTITY_PEER */
+    uint32_t secret_count;    /* IDENTITY_TOKEN */
+    char scopes[4096];        /* separated by blanks, as configured */
+    uint64_t expires_unix_ms; /* 0: never */
+    uint64_t used_unix_ms;    /* to the minute; 0: never */
+    bool is_narrowed;         /* a token with values or addresses of its own */
+};
+
 struct msg_jobs_end {
     bool has_more;
 };

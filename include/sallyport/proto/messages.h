@@ -53,6 +53,7 @@ enum msg_type {
     MSG_LIST_JOBS,
     MSG_LIST_STEPS,
     MSG_LIST_SCHEDULES,
+    MSG_LIST_CALLERS,
     MSG_CANCEL,
     MSG_SIGNAL,
     MSG_STDIN,
@@ -76,6 +77,7 @@ enum msg_type {
     MSG_GROWN,
     MSG_STEP,
     MSG_SCHEDULE,
+    MSG_CALLER,
     MSG_JOBS_END,
     MSG_CANCELLED,
     MSG_SIGNALLED,
@@ -200,6 +202,8 @@ union any_message {
     struct msg_grown grown;
     struct msg_step step;
     struct msg_schedule schedule;
+    struct msg_list_callers list_callers;
+    struct msg_caller caller;
     struct msg_jobs_end jobs_end;
     struct msg_feed feed;
     struct msg_change change;

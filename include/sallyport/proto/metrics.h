@@ -39,6 +39,8 @@ enum auth_failure {
     AUTH_BEARER_EXPIRED,
     AUTH_PEER_UNKNOWN, /* a uid that is not listed */
     AUTH_CERTIFICATE_UNKNOWN,
+    AUTH_BEARER_ELSEWHERE, /* from an address that the token's `from` does not list */
+    AUTH_BEARER_THROTTLED, /* not looked at: too many wrong ones came from there */
     AUTH_FAILURE_COUNT,
 };
 

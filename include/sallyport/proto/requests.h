@@ -14,19 +14,25 @@ enum evidence_kind {
     EVIDENCE_PEER,
     EVIDENCE_SERVICE,     /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
     EVIDENCE_CERTIFICATE, /* the front's word on what it verified */
+    EVIDENCE_BASIC,       /* a token and the name of its holder; in records it is EVIDENCE_BEARER */
     EVIDENCE_COUNT
 };
 
 /* What a caller showed. The front passes it on and decides nothing by it. */
 struct evidence {
     uint8_t kind;
-    struct span secret;              /* EVIDENCE_BEARER: the token as presented; _CERTIFICATE: lines of claims */
-    char address[ADDRESS_MAX_BYTES]; /* where the connection came from, for the record only */
+    struct span secret; /* _BEARER: the token as presented; _BASIC: "NAME:TOKEN"; _CERTIFICATE: lines of claims */
+    char address[ADDRESS_MAX_BYTES]; /* where the request came from: the front's word */
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 
 struct msg_whoami { /* also MSG_LIST_SCHEDULES, MSG_RELOAD, MSG_READ_DRAIN */
     struct evidence evidence;
+};
+
+struct msg_list_callers {
+    struct evidence evidence;
+    uint32_t from; /* behind so many of the configuration's order */
 };
 
 struct msg_list_commands {

@@ -28,6 +28,7 @@ enum setting_type {
     SETTING_HOST,           /* front, one for each name that it may be asked under */
     SETTING_ORIGIN,         /* front, one for each whose pages may ask it */
     SETTING_TLS,            /* front, when it serves TLS: the key is in it */
+    SETTING_PIN,            /* keeper, behind the scopes of the token that it belongs to */
     SETTING_COUNT,
 };
 
@@ -35,6 +36,7 @@ struct setting_front {
     uint32_t max_wait_ms;
     uint32_t address_connections_max; /* of one address at once */
     char version[NAME_MAX_BYTES];
+    struct span proxies; /* packed networks: whose word on where a request came from is taken */
 };
 
 struct setting_host {
@@ -83,9 +85,11 @@ enum identity_kind {
 struct setting_identity {
     char name[NAME_MAX_BYTES];
     uint8_t kind;
-    struct span token_sha256; /* IDENTITY_TOKEN: 32 bytes; IDENTITY_CERTIFICATE: those of its claim */
+    /* IDENTITY_TOKEN: 32 bytes for each of its secrets, the newest first; none: revoked. IDENTITY_CERTIFICATE: those of its claim. */
+    struct span token_sha256;
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
+    struct span from;         /* IDENTITY_TOKEN: packed networks (base/network.h); none: from anywhere */
     struct quota quota;
 };
 
@@ -104,6 +108,12 @@ enum scope_kind {
 struct setting_scope {
     uint8_t kind;
     char glob[NAME_MAX_BYTES]; /* SCOPE_RUN: which commands; "" for the others */
+};
+
+/* One value that a token may say for a parameter; for those that have pins, it may say no other. */
+struct setting_pin {
+    char param[NAME_MAX_BYTES];
+    struct span value;
 };
 
 struct setting_zone {
@@ -184,6 +194,7 @@ union any_setting {
     struct setting_keeper keeper;
     struct setting_identity identity;
     struct setting_scope scope;
+    struct setting_pin pin;
     struct setting_zone zone;
     struct setting_zone_period zone_period;
     struct setting_schedule schedule;

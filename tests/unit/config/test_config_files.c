@@ -14,8 +14,9 @@
 #include "sallyport/config/config.h"
 #include "sallyport/policy/policy.h"
 
-#define DIGITS  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define COMMAND "commands: {x: {exec: [/bin/true]}}\n"
+#define DIGITS       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER_DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdee"
+#define COMMAND      "commands: {x: {exec: [/bin/true]}}\n"
 
 static char directory[] = "/tmp/sallyport-test-XXXXXX";
 static char said[8192];
@@ -208,11 +209,30 @@ Test(config_files, may_hold_the_hash_of_a_token)
     write_file("c.yaml", text);
     write_file("hash", "sha256:" DIGITS "\n");
     cr_assert_eq(load("c.yaml", mine(), &config), 0, "%s %s", err.text, said);
-    cr_expect_eq(config->identities[0].token_sha256[31], 0xef);
+    cr_expect_eq(config->identities[0].token_sha256[0][31], 0xef);
     config_free(config);
 
+    write_file("hash", "\nsha256:" OTHER_DIGITS " \r\n\n sha256:" DIGITS);
+    cr_assert_eq(load("c.yaml", mine(), &config), 0, "%s %s", err.text, said);
+    cr_expect_eq(config->identities[0].secret_count, 2);
+    cr_expect_eq(config->identities[0].token_sha256[0][31], 0xee, "the newest first");
+    cr_expect_eq(config->identities[0].token_sha256[1][31], 0xef);
+    cr_expect(strstr(config->identities[0].hash_file, "/hash") != NULL);
+    cr_expect_eq(config->identities[0].setting.token_sha256.size, 64);
+    config_free(config);
+
+    write_file("hash", "");
+    cr_assert_eq(load("c.yaml", mine(), &config), 0, "%s %s", err.text, said);
+    cr_expect(strstr(said, "/hash is empty: the token was revoked and is refused") != NULL, "%s", said);
+    cr_expect_eq(config->identities[0].setting.token_sha256.size, 0);
+    config_free(config);
+
+    write_file("hash", "sha256:" DIGITS "\nsha256:" OTHER_DIGITS "\nsha256:" DIGITS "\n");
+    expect_refused("c.yaml", EINVAL, "/hash must hold two lines at most and no more: sha256: and 64 hex digits");
+    write_file("hash", "sha256:" DIGITS " sha256:" OTHER_DIGITS "\n");
+    expect_refused("c.yaml", EINVAL, "/hash must hold two lines at most and no more: sha256: and 64 hex digits");
     write_file("hash", "sha256:" DIGITS "\nsha256:" DIGITS "\n");
-    expect_refused("c.yaml", EINVAL, "/hash must hold one line and no more: sha256: and 64 hex digits");
+    expect_refused("c.yaml", EINVAL, "tokens.a.hash: names the same secret twice");
     chmod("hash", 0666);
     expect_refused("c.yaml", EINVAL, "tokens.a.hash: '/tmp/sallyport-test-");
     unlink("hash");

@@ -246,6 +246,33 @@ Test(config, tells_wrong_callers)
         { "tokens: {a: {hash: md5, allow: [admin]}}\n",
           "c.yaml:1:20: tokens.a.hash: must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that text; "
           "`sallyport token create` prints it\n" },
+        { "tokens: {a: {hash: [\"sha256:" DIGITS "\", x], allow: [admin]}}\n",
+          "c.yaml:1:96: tokens.a.hash[1]: must be \"sha256:\" and 64 hex digits, or file:PATH of a file with that "
+          "text; "
+          "`sallyport token create` prints it\n" },
+        { "tokens: {a: {hash: [\"sha256:" DIGITS "\", file:/h], allow: [admin]}}\n",
+          "c.yaml:1:96: tokens.a.hash[1]: a file stands alone: it can hold both hashes, a line for each\n" },
+        { "tokens: {a: {hash: [\"sha256:" DIGITS "\", \"sha256:" DIGITS "\"], allow: [admin]}}\n",
+          "c.yaml:1:20: tokens.a.hash: names the same secret twice\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], params: {env: []}}}\n",
+          "c.yaml:1:125: tokens.a.params.env: must have at least one value; to forbid a command leave it out of "
+          "'allow'\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], params: {env: [{}]}}}\n",
+          "c.yaml:1:126: tokens.a.params.env[0]: must be a single value, not a map\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], params: {pin: x}}}\n"
+          "commands: {a: {exec: [/bin/true], params: {pin: {type: secret}}}}\n",
+          "c.yaml:1:125: tokens.a.params.pin: is a secret of command 'a', whose values cannot be written down here\n" },
+        { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], from: [10.0.0.0/8, 10.1.0.0/8]}}\n",
+          "c.yaml:1:130: tokens.a.from[1]: '10.1.0.0/8' has bits behind its prefix; write them as 0, such as "
+          "10.0.0.0/8\n" },
+        { "server: {trusted_proxies: {}}\n",
+          "c.yaml:1:10: server.trusted_proxies: 'peers' is missing; write peers: [10.0.0.1]\n" },
+        { "server: {trusted_proxies: {peers: []}}\n",
+          "c.yaml:1:35: server.trusted_proxies.peers: must have at least 1 item\n" },
+        { "server: {trusted_proxies: {peers: [proxy]}}\n",
+          "c.yaml:1:36: server.trusted_proxies.peers[0]: 'proxy' is no network; write an address and the bits of its "
+          "prefix, such as "
+          "10.0.0.0/8 or fd00::/8\n" },
         { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
           "c.yaml:1:103: tokens.a.allow[0]: 'run' is no right; write run:COMMAND (or run:*), read:own, read:all, "

@@ -247,6 +247,55 @@ Test(config, reads_tokens_and_peers)
     config_free(config);
 }
 
+Test(config, reads_what_a_token_may_say)
+{
+    struct config *config =
+        parse("tokens: {ci: {hash: \"sha256:" DIGITS "\", allow: [\"run:*\"], params: {env: [staging, \"\"], n: 5}}}\n"
+              "commands: {a: {exec: [/bin/true, \"{env}\", \"{n}\"], params: {env: {type: string, required: true}, n: "
+              "{type: int, required: true}}}}\n");
+    const struct config_identity *ci = &config->identities[0];
+    cr_assert_eq(ci->pin_count, 3);
+    cr_expect_str_eq(ci->pins[0].param, "env");
+    cr_expect_eq(ci->pins[0].value.size, 7);
+    cr_expect_str_eq((const char *)ci->pins[0].value.data, "staging");
+    cr_expect_str_eq(ci->pins[1].param, "env");
+    cr_expect_eq(ci->pins[1].value.size, 0);
+    cr_expect_str_eq(ci->pins[2].param, "n");
+    cr_expect_str_eq((const char *)ci->pins[2].value.data, "5");
+    config_free(config);
+}
+
+Test(config, reads_where_tokens_and_proxies_are)
+{
+    struct config *config = parse("server: {trusted_proxies: {peers: [10.0.0.1, \"fd00::/8\"]}}\n"
+                                  "tokens: {ci: {hash: \"sha256:" DIGITS "\", allow: [admin], from: [10.2.0.0/16]}}\n");
+    const struct config_identity *ci = &config->identities[0];
+    cr_expect_eq(ci->setting.from.size, NETWORK_PACKED_BYTES);
+    cr_expect_eq(ci->setting.from.data[12], 10);
+    cr_expect_eq(ci->setting.from.data[16], 96 + 16);
+    cr_expect_eq(config->proxy_count, 2);
+    cr_expect_eq(config->proxies[15], 1);
+    cr_expect_eq(config->proxies[NETWORK_PACKED_BYTES], 0xfd);
+    config_free(config);
+}
+
+Test(config, warns_of_a_pin_that_no_command_asks_for)
+{
+    static const char text[] =
+        "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [\"run:x\"], params: {env: s}}}\n"
+        "commands: {x: {exec: [/bin/true]}, y: {exec: [/bin/true, \"{env}\"], params: {env: {type: "
+        "string, required: true}}}}\n";
+    char said[1024] = "";
+    FILE *report = fmemopen(said, sizeof said, "w");
+    struct config *config = NULL;
+    struct error err = { 0 };
+    cr_expect_eq(config_parse("c.yaml", (const uint8_t *)text, sizeof text - 1, report, &config, &err), 0);
+    fclose(report);
+    cr_expect_str_eq(said,
+                     "c.yaml:1:127: tokens.a.params.env: warning: no command that 'a' may run has such a parameter\n");
+    config_free(config);
+}
+
 static uint64_t expiry_of(const char *expires)
 {
     char text[512];

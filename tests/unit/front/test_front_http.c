@@ -64,11 +64,12 @@ Test(front_http, hands_over_the_connection_itself_for_a_caller_on_the_unix_socke
     client_close(&client);
 }
 
-Test(front_http, shows_no_evidence_for_credentials_that_are_not_one_bearer_token)
+Test(front_http, shows_no_evidence_for_credentials_that_are_not_one_token)
 {
     static const char *const heads[] = {
         "",
-        "Authorization: Basic YTpi\r\n",
+        "Authorization: Basic YWI=\r\n",
+        "Authorization: Basic a:b\r\n",
         "Authorization: Bearer \r\n",
         "Authorization: Bearersp_test\r\n",
     };
@@ -86,6 +87,19 @@ Test(front_http, shows_no_evidence_for_credentials_that_are_not_one_bearer_token
         expect_in(&client, "Content-Type: application/problem+json\r\n");
         client_close(&client);
     }
+}
+
+Test(front_http, passes_a_name_and_a_token_on_and_never_the_peer_beside_them)
+{
+    struct client client = client_open_unix();
+    client_send(&client, "GET /v1/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YTpi\r\n\r\n");
+    struct message *message = keeper_expect(MSG_WHOAMI);
+    cr_expect_eq(message->body.whoami.evidence.kind, EVIDENCE_BASIC);
+    cr_expect_eq(message->body.whoami.evidence.secret.size, 3);
+    cr_expect_eq(message->fd_count, 0);
+    keeper_refuse(401, "unauthenticated");
+    cr_expect_eq(client_reply(&client), 401);
+    client_close(&client);
 }
 
 Test(front_http, tells_strangers_nothing_but_401)

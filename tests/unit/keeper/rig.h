@@ -183,7 +183,7 @@ static inline void rig_caller(struct rules *rules, const char *name, const char 
                                .expires_unix_ms = expires };
     text_copy(caller->name, sizeof caller->name, name);
     if (token != NULL)
-        hash_sha256(token, strlen(token), caller->token_sha256);
+        hash_sha256(token, strlen(token), caller->token_sha256[caller->secret_count++]);
     char copy[256], *rest = copy;
     text_copy(copy, sizeof copy, scopes);
     for (const char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {

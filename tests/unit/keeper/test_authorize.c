@@ -76,7 +76,105 @@ Test(authorize, knows_a_certificate_by_one_of_its_names_and_by_nothing_else)
     struct evidence service = { .kind = EVIDENCE_SERVICE, .secret = text_span(CI_TOKEN) };
     cr_expect_null(authorize(&rules, &service, -1, clock_unix_ms()));
     struct evidence unknown = { .kind = EVIDENCE_CERTIFICATE, .secret = text_span("dns:nobody.example") };
-    cr_expect_eq(authorize_failure(&rules, &unknown), AUTH_CERTIFICATE_UNKNOWN);
+    const struct caller *known;
+    cr_expect_eq(authorize_failure(&rules, &unknown, 0, &known), AUTH_CERTIFICATE_UNKNOWN);
+    cr_expect_null(known);
+}
+
+static void add_secret(struct caller *who, const char *secret)
+{
+    hash_sha256(secret, strlen(secret), who->token_sha256[who->secret_count++]);
+}
+
+Test(authorize, takes_both_secrets_while_one_replaces_another)
+{
+    add_secret(&rules.callers[0], "sp_next");
+    cr_expect_str_eq(who_has("sp_next")->name, "ci");
+    cr_expect_str_eq(who_has(CI_TOKEN)->name, "ci");
+    rules.callers[0].secret_count = 1;
+    cr_expect_null(who_has("sp_next"));
+    rules.callers[0].secret_count = 0;
+    cr_expect_null(who_has(CI_TOKEN), "it was revoked");
+}
+
+Test(authorize, remembers_the_secret_that_was_shown)
+{
+    struct caller *ci = &rules.callers[0];
+    add_secret(ci, "sp_next");
+    struct evidence old = { .kind = EVIDENCE_BEARER, .secret = text_span(CI_TOKEN) };
+    struct evidence next = { .kind = EVIDENCE_BEARER, .secret = text_span("sp_next") };
+    struct credential of_old = credential_of(ci, &old), of_next = credential_of(ci, &next);
+    cr_expect_eq(credential_owner(&rules, &of_old, 0), ci);
+    cr_expect_eq(credential_owner(&rules, &of_next, 0), ci);
+    memcpy(ci->token_sha256[0], ci->token_sha256[1], HASH_BYTES);
+    ci->secret_count = 1;
+    cr_expect_null(credential_owner(&rules, &of_old, 0), "the old one was withdrawn");
+    cr_expect_eq(credential_owner(&rules, &of_next, 0), ci);
+}
+
+static const struct caller *who_comes(const char *pair, uint8_t kind, const char *address)
+{
+    struct evidence evidence = { .kind = kind, .secret = text_span(pair) };
+    text_copy(evidence.address, sizeof evidence.address, address);
+    return authorize(&rules, &evidence, -1, clock_unix_ms());
+}
+
+Test(authorize, knows_a_name_and_its_token_together)
+{
+    static const char *const strangers[] = {
+        "ops:" CI_TOKEN, "ci:" OPS_TOKEN, ":" CI_TOKEN,       CI_TOKEN ":",    "ci",
+        "ci:",           "CI:" CI_TOKEN,  "ci:" CI_TOKEN " ", "ci::" CI_TOKEN, ""
+    };
+    cr_expect_str_eq(who_comes("ci:" CI_TOKEN, EVIDENCE_BASIC, "")->name, "ci");
+    cr_expect_null(who_comes("ci:" CI_TOKEN, EVIDENCE_BEARER, ""));
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
+        cr_expect_null(who_comes(strangers[i], EVIDENCE_BASIC, ""), "'%s'", strangers[i]);
+}
+
+Test(authorize, takes_a_token_only_from_where_its_rule_says)
+{
+    static const struct {
+        const char *address;
+        bool is_taken;
+    } cases[] = {
+        { "10.2.0.1:4711", true },
+        { "10.2.255.255", true },
+        { "[::ffff:10.2.0.9]:80", true },
+        { "::ffff:10.2.0.9", true },
+        { "10.3.0.1:4711", false },
+        { "[2001:db8::7]:1", true },
+        { "2001:db8::7", true },
+        { "[2001:db8::8]:1", false },
+        { "[::ffff:10.3.0.1]:1", false },
+        { "unix", false },
+        { "", false },
+        { "unknown", false },
+        { "10.2.0.1:x", false },
+        { "10.2.0.1:99999", false },
+        { "10.2.0.1 ", false },
+        { "[10.2.0.1]:80", false },
+        { "2001:db8::7:", false },
+        { "::a02:1", false },
+    };
+    struct caller *ci = &rules.callers[0];
+    ci->from = calloc(2, sizeof *ci->from);
+    ci->from_count = 2;
+    cr_assert_null(network_parse("10.2.0.0/16", &ci->from[0]));
+    cr_assert_null(network_parse("2001:db8::7", &ci->from[1]));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        cr_expect_eq(who_comes(CI_TOKEN, EVIDENCE_BEARER, cases[i].address) != NULL, cases[i].is_taken, "'%s'",
+                     cases[i].address);
+    cr_expect_not_null(who_comes(OPS_TOKEN, EVIDENCE_BEARER, "unix"), "others come from anywhere");
+
+    const struct caller *known;
+    struct evidence evidence = { .kind = EVIDENCE_BEARER, .secret = text_span(CI_TOKEN), .address = "10.3.0.1:1" };
+    cr_expect_eq(authorize_failure(&rules, &evidence, 0, &known), AUTH_BEARER_ELSEWHERE);
+    cr_expect_eq(known, ci);
+    text_copy(evidence.address, sizeof evidence.address, "10.2.0.1:1");
+    struct credential credential = credential_of(ci, &evidence);
+    cr_expect_eq(credential_owner(&rules, &credential, 0), ci);
+    cr_assert_null(network_parse("10.4.0.0/16", &ci->from[0]));
+    cr_expect_null(credential_owner(&rules, &credential, 0), "its stream ends with the right to come from there");
 }
 
 Test(authorize, does_not_know_a_token_that_has_expired)

@@ -369,7 +369,7 @@ Test(feed, is_cut_when_a_reload_withdraws_the_credential)
 {
     uint32_t of_ci = follow(CI_TOKEN), of_guest = follow(GUEST_TOKEN), of_ops = follow(OPS_TOKEN);
     struct rules rules = rig_rules(2);
-    rules.callers[0].token_sha256[0] ^= 1;            /* ci has a new token */
+    rules.callers[0].token_sha256[0][0] ^= 1;         /* ci has a new token */
     rules.callers[1].scopes[0].kind = SCOPE_READ_OWN; /* ops sees its own alone */
     rules.callers[2].scopes[0].kind = SCOPE_RUN;      /* guest lost read:all */
     keeper_change_rules(keeper, &rules);
@@ -405,7 +405,7 @@ Test(feed, that_wants_nothing_hears_nothing_but_its_end)
     feeds_tick(keeper);
     expect_silence(request);
     struct rules rules = rig_rules(2);
-    rules.callers[0].token_sha256[0] ^= 1;
+    rules.callers[0].token_sha256[0][0] ^= 1;
     keeper_change_rules(keeper, &rules);
     rig_expect_refusal(request, 401, "unauthenticated");
     cr_expect_eq(keeper->feeds.count, 0);

@@ -96,7 +96,7 @@ Test(watch, is_cut_when_a_reload_withdraws_the_credential)
     uint32_t of_ops = follow(MSG_READ_JOB, OPS_TOKEN, &id), of_guest = follow(MSG_READ_JOB, GUEST_TOKEN, &id);
     rig_expect(of_guest, MSG_JOB);
     struct rules rules = rig_rules(2);
-    rules.callers[0].token_sha256[0] ^= 1;       /* ci has a new token */
+    rules.callers[0].token_sha256[0][0] ^= 1;    /* ci has a new token */
     rules.callers[2].scopes[0].kind = SCOPE_RUN; /* guest lost read:all */
     keeper_change_rules(keeper, &rules);
     rig_run(10);
