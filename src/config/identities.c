@@ -10,6 +10,7 @@
 #include "token_hashes.h"
 #include "token_rules.h"
 #include "sallyport/base/clock.h"
+#include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
 
 static struct config_identity *latest(struct reading *reading)
