@@ -34,6 +34,7 @@ static const struct {
         &cmd_audit_verify, &cmd_audit_export, &cmd_audit_policy, &cmd_backup, &cmd_doctor } },
     { "seccomp profiles",
       { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test } },
+    { "images", { &cmd_image_pull, &cmd_image_ls, &cmd_image_verify, &cmd_image_gc } },
     { "help", { &cmd_version } },
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])

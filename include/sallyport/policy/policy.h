@@ -90,6 +90,7 @@ struct account {
 struct bind {
     char path[PATH_MAX_BYTES]; /* the same outside and inside */
     bool is_writable;
+    bool is_of_image; /* outside it is a directory of the root's image. For the bootstrap alone; never handed on */
 };
 
 /* What a job sees of the host's tree beyond the default root (ARCHITECTURE.md). Commands share equal ones. */
@@ -97,6 +98,8 @@ struct root {
     struct bind *binds;
     uint32_t bind_count;
     bool has_host_network; /* then resolv.conf and hosts are the host's */
+    char
+        image[IMAGE_DIGEST_DIGITS + 1]; /* its manifest's digest; "" for the host's programs. For the bootstrap alone */
 };
 
 /* A file that was there when the configuration was loaded, by identity, not by name. */
