@@ -45,18 +45,30 @@
 #define PEER_PATIENCE_MS       10000 /* a peer that died is back sooner; after that both live, and one of them let go */
 
 /* --- configuration ------------------------------------------------------------------------------------------ */
-#define CONFIG_FILE_MAX_BYTES (4 * 1024 * 1024)
-#define CONFIG_DEPTH_MAX      32
-#define CONFIG_NODES_MAX      100000
-#define COMMAND_COUNT_MAX     1024
-#define TOKEN_COUNT_MAX       4096
-#define SCOPE_COUNT_MAX       64  /* entries of one `allow:` */
-#define ARGUMENT_COUNT_MAX    256 /* elements of one argv template */
-#define ENV_COUNT_MAX         128
-#define BIND_COUNT_MAX        64 /* read: and write: entries of one command */
-#define ROOT_COUNT_MAX        64 /* distinct roots of all commands together */
+#define CONFIG_FILE_MAX_BYTES  (4 * 1024 * 1024)
+#define CONFIG_DEPTH_MAX       32
+#define CONFIG_NODES_MAX       100000
+#define COMMAND_COUNT_MAX      1024
+#define TOKEN_COUNT_MAX        4096
+#define SCOPE_COUNT_MAX        64  /* entries of one `allow:` */
+#define ARGUMENT_COUNT_MAX     256 /* elements of one argv template */
+#define ENV_COUNT_MAX          128
+#define BIND_COUNT_MAX         64 /* read: and write: entries of one command */
+#define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
+#define API_LISTENER_COUNT_MAX 16
+#define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
+#define SCHEDULE_COUNT_MAX     1024
+#define SCHEDULE_TEXT_BYTES    512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */
+#define SCHEDULE_NEXT_COUNT    5   /* times to come that a listing tells */
+#define SCHEDULE_NEXT_BYTES    (SCHEDULE_NEXT_COUNT * 40)
+#define ZONE_COUNT_MAX         64  /* time zones that schedules name, one table for each */
+#define ZONE_PERIOD_COUNT_MAX  256 /* of one table: two a year, and some more in a few countries */
+#define SLOT_COUNT_MAX         1024
+#define SLOT_COUNT_DEFAULT     64
+#define SLOT_PER_USER_DEFAULT  4
+#define SLOT_FIRST_UID_DEFAULT 1879048192u /* 0x70000000: above accounts, subuid ranges and systemd's */
 
-/* Images: what a registry may send, and what may come out of it. */
+/* --- images: what a registry may send, and what may come out of it ---------------------------------------------- */
 #define IMAGE_DIGEST_DIGITS      64
 #define IMAGE_REFERENCE_BYTES    512
 #define IMAGE_JSON_MAX_BYTES     (1024 * 1024) /* a manifest, or an image's configuration; real ones have some KiB */
@@ -65,21 +77,8 @@
 #define IMAGE_ENTRY_COUNT_MAX    1000000                      /* files and directories of all layers */
 #define IMAGE_DEPTH_MAX          64                           /* directories in each other */
 #define IMAGE_NAME_MAX_BYTES     255                          /* one step of a path */
-#define IMAGE_DIRECTORIES_MAX    40 /* directly in an image's root; each is a mount of every job */
 #define IMAGE_SETTINGS_MAX_BYTES (256 * 1024)
 #define IMAGE_STORE_DEFAULT      "/var/lib/sallyport-images"
-#define API_LISTENER_COUNT_MAX   16
-#define LISTENER_COUNT_MAX       (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
-#define SCHEDULE_COUNT_MAX       1024
-#define SCHEDULE_TEXT_BYTES      512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */
-#define SCHEDULE_NEXT_COUNT      5 /* times to come that a listing tells */
-#define SCHEDULE_NEXT_BYTES      (SCHEDULE_NEXT_COUNT * 40)
-#define ZONE_COUNT_MAX           64  /* time zones that schedules name, one table for each */
-#define ZONE_PERIOD_COUNT_MAX    256 /* of one table: two a year, and some more in a few countries */
-#define SLOT_COUNT_MAX           1024
-#define SLOT_COUNT_DEFAULT       64
-#define SLOT_PER_USER_DEFAULT    4
-#define SLOT_FIRST_UID_DEFAULT   1879048192u /* 0x70000000: above accounts, subuid ranges and systemd's */
 
 /* --- time --------------------------------------------------------------------------------------------------- */
 #define TIMEOUT_DEFAULT_MS        (10 * 60 * 1000)

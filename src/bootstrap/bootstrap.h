@@ -77,6 +77,7 @@ struct bootstrap {
 
     int state_fd, keeper_dir_fd, lock_fd;
     int starts_fd; /* the launcher's start record; can only be appended to */
+    int notify_fd; /* of the service manager that started us; -1: nobody wants to know */
     int signal_fd, doorbell_fd;
     uint64_t rings; /* of this keeper's doorbell, heard so far */
     int listener_fds[LISTENER_COUNT_MAX];
@@ -96,6 +97,7 @@ struct bootstrap {
     int reaper_lifeline; /* closing it ends the reaper, and with it everything in the outer pid namespace */
     int outer_pid_namespace;
 
+    bool is_trial; /* for one `sallyport try`: ends with the end of its stdin, and reads no configuration again */
     bool is_stopping;
     int exit_status; /* of an end that is ours */
     uint64_t stop_deadline_ms;

@@ -58,7 +58,11 @@ static int make_group(int parent_fd, const char *name, int *ret_fd, struct error
     if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
         return fail(err, errno, "make control group '%s'", name);
     *ret_fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return *ret_fd < 0 ? fail(err, errno, "open control group '%s'", name) : 0;
+    if (*ret_fd >= 0)
+        return 0;
+    fail(err, errno, "open control group '%s'", name);
+    unlinkat(parent_fd, name, AT_REMOVEDIR); /* nobody else would know whose it is; one that is in use stays */
+    return -err->code;
 }
 
 /* Ends everything in a group and below, waits until the kernel says that it is empty, and removes it. */

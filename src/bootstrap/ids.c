@@ -54,9 +54,9 @@ static int check_range_is_free(uint32_t first, uint32_t count, struct error *err
 }
 
 /* The account made for this process when the package was installed, or an id of our own range. */
-static uint32_t service_id(const char *name, uint32_t otherwise)
+static uint32_t service_id(const struct bootstrap *bootstrap, const char *name, uint32_t otherwise)
 {
-    const struct passwd *account = getpwnam(name);
+    const struct passwd *account = bootstrap->is_trial ? NULL : getpwnam(name); /* a trial is not the service */
     return account != NULL && account->pw_uid != 0 ? (uint32_t)account->pw_uid : otherwise;
 }
 
@@ -87,10 +87,10 @@ int ids_choose(struct bootstrap *bootstrap, struct error *err)
         return fail_plain(err, ERANGE, "slots.first_uid: %u leaves no room for %u ids", first, needed);
     ids->slots = first;
     ids->slot_ids = needed;
-    ids->front = service_id("sallyport-front", first - 1);
-    ids->keeper = service_id("sallyport-keeper", first - 2);
-    ids->launcher = service_id("sallyport-launcher", first - 3);
+    ids->front = service_id(bootstrap, "sallyport-front", first - 1);
+    ids->keeper = service_id(bootstrap, "sallyport-keeper", first - 2);
+    ids->launcher = service_id(bootstrap, "sallyport-launcher", first - 3);
     ids->reaper = first - 4;
-    ids->notifier = service_id("sallyport-notifier", first - 5);
+    ids->notifier = service_id(bootstrap, "sallyport-notifier", first - 5);
     return check_range_is_free(first - 5, needed + 5, err);
 }

@@ -24,23 +24,26 @@
 #include <unistd.h>
 
 #include "bootstrap.h"
+#include "notify.h"
+#include "trial.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
-#define DEFAULT_CONFIG "/etc/sallyport/sallyport.yaml"
-#define DEFAULT_STATE  "/var/lib/sallyport"
+#define DEFAULT_STATE "/var/lib/sallyport"
 
 static const char help[] =
     "Usage: sallyportd [--config FILE] [--state DIR] [--foreground]\n"
     "\n"
     "Runs the commands that the configuration lists, each in a cell of its own, for callers with a token.\n"
     "\n"
-    "  --config FILE   the configuration (default " DEFAULT_CONFIG "); check it with 'sallyport config check FILE'\n"
+    "  --config FILE   the configuration (default " CONFIG_DEFAULT "); check it with 'sallyport config check FILE'\n"
     "  --state DIR     where job records and output are kept (default " DEFAULT_STATE ", or\n"
     "                  $XDG_STATE_HOME/sallyport for an ordinary user); made if missing; one instance at a time\n"
     "  --foreground    stay in the terminal; otherwise the command returns when all processes are started\n"
+    "  --trial SOCKET  for 'sallyport try': only the commands, one caller, an end with stdin, and no state left "
+    "behind\n"
     "  --version, --help\n"
     "\n"
     "Signals: TERM or INT stops in an orderly way (running jobs get server.shutdown_grace), a second one at once;\n"
@@ -49,7 +52,7 @@ static const char help[] =
     "names.\n";
 
 struct options {
-    const char *config, *state;
+    const char *config, *state, *trial;
     bool is_foreground;
 };
 
@@ -57,11 +60,15 @@ struct options {
 static int read_options(int argc, char **argv, const char *state, struct options *options)
 {
     static const struct option names[] = {
-        { "config", required_argument, NULL, 'c' }, { "state", required_argument, NULL, 's' },
-        { "foreground", no_argument, NULL, 'f' },   { "version", no_argument, NULL, 'v' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "config", required_argument, NULL, 'c' },
+        { "state", required_argument, NULL, 's' },
+        { "foreground", no_argument, NULL, 'f' },
+        { "trial", required_argument, NULL, 't' },
+        { "version", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
-    *options = (struct options){ .config = DEFAULT_CONFIG, .state = state };
+    *options = (struct options){ .config = CONFIG_DEFAULT, .state = state };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'c':
@@ -71,6 +78,10 @@ static int read_options(int argc, char **argv, const char *state, struct options
             options->state = optarg;
             break;
         case 'f':
+            options->is_foreground = true;
+            break;
+        case 't':
+            options->trial = optarg;
             options->is_foreground = true;
             break;
         case 'v':
@@ -129,6 +140,21 @@ static int open_signals(struct bootstrap *bootstrap, struct error *err)
     return bootstrap->signal_fd < 0 ? fail(err, errno, "make a descriptor for signals") : 0;
 }
 
+/* Our memory, our keys, and what an exec could raise. */
+static int close_ourselves(const struct bootstrap *bootstrap, struct error *err)
+{
+    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
+     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
+    if (!bootstrap->ids.is_rootless && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return fail(err, errno, "hide our memory");
+    /* The keyring of whoever logged in and started us is nobody's business below. */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return fail(err, errno, "leave the session's keyring");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) /* after newuidmap; nothing below is ever raised by an exec */
+        return fail(err, errno, "give up new privileges");
+    return 0;
+}
+
 /* What must be there before anything is made. In rootless mode we are root of our own namespace afterwards. */
 static int become_ready(struct bootstrap *bootstrap, const char *state, struct error *err)
 {
@@ -143,14 +169,8 @@ static int become_ready(struct bootstrap *bootstrap, const char *state, struct e
         done = rootless_enter(bootstrap, err);
     if (done == 0) /* in the mount namespace that stays ours: a directory of another one could not become a root */
         done = state_open(bootstrap, state, err);
-    /* A rootless instance cannot hide its memory: without power over the host's root it could not look at its children's
-     * namespaces any more. The jobs are in other user namespaces, from where it cannot be traced. */
-    if (!bootstrap->ids.is_rootless)
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    /* The keyring of whoever logged in and started us is nobody's business below. */
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-        return fail(err, errno, "leave the session's keyring");
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* after newuidmap; nothing below is ever raised by an exec */
+    if (done == 0)
+        done = close_ourselves(bootstrap, err);
     if (done == 0)
         done = ids_choose(bootstrap, err);
     return done < 0 ? done : state_give(bootstrap, err);
@@ -251,7 +271,7 @@ static void bootstrap_init(struct bootstrap *bootstrap)
     ssize_t got = getrandom(&bootstrap->service, sizeof bootstrap->service, 0);
     assert(got == (ssize_t)sizeof bootstrap->service); /* so few are never cut short (getrandom(2)) */
     bootstrap->service |= 1;                           /* 0 is none */
-    bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
+    bootstrap->notify_fd = bootstrap->doorbell_fd = bootstrap->supervisor_filter_fd = bootstrap->outer_pid_namespace =
         bootstrap->reaper_lifeline = -1;
     bootstrap->groups.jobs_fd = bootstrap->groups.supervisors_fd = -1;
     for (unsigned i = 0; i < ROOT_COUNT_MAX; i++)
@@ -306,6 +326,7 @@ int main(int argc, char **argv)
         return EXIT_OS;
     }
     bootstrap.config_path = options.config;
+    bootstrap.notify_fd = notify_open(); /* before namespaces, in which its path may mean nothing */
     umask(022);
     raise_descriptor_limit();
 
@@ -314,6 +335,10 @@ int main(int argc, char **argv)
         if (err.text[0] != '\0')
             fprintf(stderr, "sallyportd: %s\n", err.text);
         return EXIT_CONFIG;
+    }
+    if (options.trial != NULL && trial_prepare(&bootstrap, options.trial, &err) < 0) {
+        fprintf(stderr, "sallyportd: %s\n", err.text);
+        return EXIT_USAGE;
     }
     if (!options.is_foreground && go_to_background(&ready_fd, &err) < 0) {
         fprintf(stderr, "sallyportd: %s\n", err.text);
@@ -330,13 +355,17 @@ int main(int argc, char **argv)
     }
     if (done < 0) {
         log_error("cannot start: %s", err.text);
+        notify_stopping(bootstrap.notify_fd, 0, "Cannot start: %s", err.text);
         status = EXIT_OS;
     } else {
         log_info("serving %u commands", bootstrap.config->policy->command_count);
         tell_parent(&ready_fd, 0);
+        notify_ready(bootstrap.notify_fd, "Serving %u commands", bootstrap.config->policy->command_count);
         status = loop_run(&bootstrap);
     }
     end_everything(&bootstrap);
+    if (bootstrap.is_trial)
+        trial_remove_state(&bootstrap, options.state);
     tell_parent(&ready_fd, (unsigned char)status);
     if (done == 0)
         log_info("stopped");

@@ -80,6 +80,8 @@ static int read_interpreter(int fd, const char *path, struct program *program, s
 {
     char line[256];
     ssize_t size = pread(fd, line, sizeof line - 1, 0);
+    if (size < 0)
+        return fail(err, errno, "read '%s'", path);
     if (size < 2 || line[0] != '#' || line[1] != '!')
         return 0;
     line[size] = '\0';

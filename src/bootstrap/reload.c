@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bootstrap.h"
+#include "notify.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
@@ -119,12 +120,23 @@ static void tell_keeper(struct bootstrap *bootstrap, struct msg_reloaded *reload
         log_warn("%s; its end starts it anew", err.text);
 }
 
+/* Ready again, whatever came of it. */
+static void tell_manager(const struct bootstrap *bootstrap, bool is_taken)
+{
+    uint32_t count = bootstrap->config->policy->command_count;
+    if (is_taken)
+        notify_ready(bootstrap->notify_fd, "Serving %u commands, generation %u", count, bootstrap->generation);
+    else
+        notify_ready(bootstrap->notify_fd, "Serving %u commands; the last reload was refused, see the log", count);
+}
+
 void reload_run(struct bootstrap *bootstrap)
 {
     struct msg_reloaded reloaded = { 0 };
     struct error err = { 0 };
     char *lines = NULL;
     size_t size = 0;
+    notify_reloading(bootstrap->notify_fd);
     doorbell_heard(bootstrap); /* who rang before this gets what begins now */
     reloaded.rings = bootstrap->rings;
     FILE *report = open_memstream(&lines, &size);
@@ -142,4 +154,5 @@ void reload_run(struct bootstrap *bootstrap)
     text_copy(reloaded.why, sizeof reloaded.why, err.text);
     tell_keeper(bootstrap, &reloaded, done < 0 && size == 0 ? err.text : lines != NULL ? lines : "");
     free(lines);
+    tell_manager(bootstrap, done == 0);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,13 +21,13 @@
 #define LIFTED_FD_LEAST 64
 
 /* Signals as a fresh process has them, whatever we or our parent ignored or blocked. */
-static void reset_signals(void)
+static int reset_signals(void)
 {
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Stdin and stdout become /dev/null, stderr stays, what is handed over comes next, and nothing else stays open. */
@@ -81,8 +82,8 @@ static _Noreturn void run_child(const struct bootstrap *bootstrap, const struct 
     }
 #endif
     environment[count] = NULL;
-    setsid();
-    reset_signals();
+    if (setsid() < 0 || reset_signals() < 0)
+        goto failed;
     if (what->is_launcher_uid && become_supervisor(bootstrap) < 0)
         goto failed;
     if (place_fds(what, program_fd) < 0)
@@ -94,40 +95,50 @@ failed:
     _exit(127);
 }
 
+/* Written by a middleman, in memory that it shares with us: nothing can keep us from hearing of a child that is ours to reap. */
+struct made {
+    pid_t pid; /* of clone3(2) itself, by CLONE_PARENT_SETTID */
+    int code;
+};
+
+static _Noreturn void be_middleman(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd,
+                                   struct made *made)
+{
+    struct clone_args args = { .flags = CLONE_PARENT | CLONE_PARENT_SETTID, .parent_tid = (uintptr_t)&made->pid };
+    if (setns(bootstrap->outer_pid_namespace, CLONE_NEWPID) < 0) {
+        made->code = errno;
+        _exit(1);
+    }
+    long pid = syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0)
+        run_child(bootstrap, what, program_fd);
+    made->code = pid < 0 ? errno : 0;
+    _exit(pid < 0 ? 1 : 0);
+}
+
 /*
  * Makes a child of ours inside the outer pid namespace. A middleman enters it and clones with CLONE_PARENT, because the way back
  * out of a pid namespace is closed to a rootless bootstrap. Returns the child's pid, or -1 with errno.
  */
 static pid_t clone_in_outer_namespace(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd)
 {
-    int answer[2];
-    if (pipe2(answer, O_CLOEXEC) < 0)
+    struct made *made = mmap(NULL, sizeof *made, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED)
         return -1;
-    struct {
-        pid_t pid;
-        int code;
-    } made = { -1, EIO };
+    *made = (struct made){ .pid = -1, .code = EIO };
     pid_t middleman = fork();
-    if (middleman == 0) {
-        struct clone_args args = { .flags = CLONE_PARENT };
-        made.code = 0;
-        if (setns(bootstrap->outer_pid_namespace, CLONE_NEWPID) == 0)
-            made.pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-        if (made.pid == 0)
-            run_child(bootstrap, what, program_fd);
-        if (made.pid < 0)
-            made.code = errno;
-        ssize_t put = write(answer[1], &made, sizeof made);
-        _exit(put == (ssize_t)sizeof made ? 0 : 1);
+    int code = errno;
+    if (middleman == 0)
+        be_middleman(bootstrap, what, program_fd, made);
+    if (middleman > 0) {
+        while (waitpid(middleman, NULL, 0) < 0 && errno == EINTR)
+            ;
+        code = made->code;
     }
-    close(answer[1]);
-    if (read(answer[0], &made, sizeof made) != (ssize_t)sizeof made)
-        made.code = EIO;
-    close(answer[0]);
-    if (middleman > 0)
-        waitpid(middleman, NULL, 0);
-    errno = made.code;
-    return made.pid;
+    pid_t pid = made->pid;
+    munmap(made, sizeof *made);
+    errno = code;
+    return pid;
 }
 
 static pid_t clone_here(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd)

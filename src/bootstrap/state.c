@@ -91,7 +91,10 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
     auto_fd int lock = openat(fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0)
         return fail(err, errno, "open '%s/lock'", path);
-    if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+    int locked = flock(lock, LOCK_EX | LOCK_NB);
+    if (locked < 0 && errno != EWOULDBLOCK)
+        return fail(err, errno, "lock '%s/lock'", path);
+    if (locked < 0)
         return fail_plain(err, EBUSY,
                           "another sallyportd uses the state directory '%s'; give this one its own with --state", path);
     if (mkdirat(fd, "keeper", 0700) < 0 && errno != EEXIST)

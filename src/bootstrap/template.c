@@ -137,6 +137,8 @@ static int write_skeleton(const struct bootstrap *bootstrap, const struct root *
         char path[16], target[64];
         snprintf(path, sizeof path, "/%s", usr_links[i]);
         ssize_t length = readlink(path, target, sizeof target - 1);
+        if (length < 0 && errno != ENOENT && errno != EINVAL)
+            return fail(err, errno, "read the link '%s'", path);
         if (length <= 0)
             continue;
         target[length] = '\0';
@@ -151,15 +153,18 @@ static int build(const struct bootstrap *bootstrap, const struct root *root, str
 {
     struct tree_list list = { .count = 0 };
     int root_fd, proc_fd;
+    auto_fd int host_fd = -1;
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return fail(err, errno, "make a mount namespace");
+    if ((host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return fail(err, errno, "open '/'");
     int done = copy_sources(root, &list, err);
     if (done < 0 || (done = tree_dead_proc(&proc_fd, err)) < 0 || (done = tree_new_tmpfs("0755", &root_fd, err)) < 0)
         return done;
     umask(022);
     done = write_skeleton(bootstrap, root, root_fd, err);
     /* Trees can be attached below an attached one only from kernel 6.15 on; older ones want a place in a real tree. */
-    if (done == 0 && (done = tree_attach(AT_FDCWD, "/tmp", root_fd, err)) < 0)
+    if (done == 0 && (done = tree_attach(host_fd, "/tmp", root_fd, err)) < 0)
         return fail_in(err, "attach the job's root");
     for (unsigned i = 0; i < list.count && done == 0; i++)
         done = tree_attach(root_fd, list.trees[i].path, list.trees[i].fd, err);

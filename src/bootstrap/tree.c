@@ -99,7 +99,9 @@ int tree_dead_proc(int *ret_fd, struct error *err)
         ssize_t put = write(question, &made, sizeof made);
         _exit(put == (ssize_t)sizeof made ? 0 : 1);
     }
-    waitpid(pid, NULL, 0);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    fd_close(&question); /* else a child that could not write would leave us waiting for ourselves */
     if (read(answer, &made, sizeof made) != (ssize_t)sizeof made || made.code != 0)
         return fail(err, made.code != 0 ? made.code : EIO, "mount an empty procfs");
     *ret_fd = made.fd;
@@ -133,15 +135,16 @@ static int make_directory(int root_fd, const char *path, struct error *err)
     fd_close(&there);
     if (found == 0)
         return 0;
-    if (found == -ENOENT && name == NULL)
+    if (found == -ENOENT && name == NULL) {
         parent = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
-    else if (found == -ENOENT) {
+        found = parent < 0 ? -errno : 0;
+    } else if (found == -ENOENT) {
         char above[PATH_MAX_BYTES];
         snprintf(above, sizeof above, "%.*s", (int)(name - path), path);
         found = open_place(root_fd, above, RESOLVE_NO_XDEV, &parent);
     }
     if (parent < 0)
-        return fail(err, found < 0 ? -found : errno, "make '/%s' in the job's root", path);
+        return fail(err, -found, "make '/%s' in the job's root", path);
     if (mkdirat(parent, name == NULL ? path : name + 1, 0755) < 0 && errno != EEXIST)
         return fail(err, errno, "make '/%s' in the job's root", path);
     return 0;

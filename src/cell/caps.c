@@ -50,9 +50,8 @@ static bool bounding_set_is_empty(void)
 {
     for (unsigned long cap = 0; cap < CAPS_MOST; cap++) {
         int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-        if (has < 0)
-            return cap > 0 && errno == EINVAL; /* the kernel knows no further */
-        if (has != 0)
+        bool is_unknown = has < 0 && errno == EINVAL && cap > 0; /* the kernel knows fewer */
+        if (has != 0 && !is_unknown)
             return false;
     }
     return true;
@@ -119,5 +118,5 @@ void cell_drop_to_init(const struct plan *plan)
 {
     (void)plan;
     if (caps_empty_bounding_set() < 0 || caps_lock_securebits() < 0 || caps_set(UINT64_C(1) << CAP_KILL) < 0)
-        _exit(125);
+        _exit(CELL_INIT_FAILED);
 }

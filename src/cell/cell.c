@@ -129,7 +129,7 @@ static void keep_only_our_fds(const struct plan *plan, const int *fds, const str
 static _Noreturn void stay_as_init(const struct plan *plan, int job_pid)
 {
     if (syscall(SYS_close_range, CELL_STDIN, CELL_STATUS, 0) < 0)
-        cell_fail("let-go-of-the-job", "");
+        _exit(CELL_INIT_FAILED);
     prctl(PR_SET_NAME, "cell-init", 0, 0, 0);
     cell_drop_to_init(plan);
     init_run(job_pid);

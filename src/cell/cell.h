@@ -30,6 +30,9 @@ enum cell_fd {
 /* The byte that says: everything is done but the filter and the exec. */
 #define CELL_HOT 'h'
 
+/* How an init ends that cannot do its work, and its job with it. There is no pipe any more to say why: the program runs. */
+#define CELL_INIT_FAILED 125
+
 /* A step that could not be done, on the status pipe. Smaller than PIPE_BUF, so it arrives whole. */
 struct cell_failure {
     int32_t code; /* errno */
@@ -75,6 +78,8 @@ void cell_apply_landlock(const struct plan *plan); /* landlock.c */
 /*
  * For a supervisor: no signals and no abstract sockets beyond what it starts itself. Nothing about files, or it could not
  * mount; nothing about TCP, or no job of its slot could use the host's network. 0 also where the kernel is too old.
+ * Its price: what a domain does not say of LANDLOCK_ACCESS_FS_REFER it denies, to all below. A job's rename or link from
+ * one directory to another is answered EXDEV, whatever the job's own domain allows.
  */
 int landlock_scope(void);
 void cell_load_filter(const uint8_t *program, uint32_t bytes); /* filter.c */

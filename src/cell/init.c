@@ -34,7 +34,7 @@ static void init_pass_signal(int job_pid)
     uint8_t number;
     ssize_t got = read(CELL_CONTROL, &number, 1);
     if (got == 0)
-        _exit(125); /* the supervisor is gone: the job goes too */
+        _exit(CELL_INIT_FAILED); /* the supervisor is gone: the job goes too */
     if (got == 1 && number > 0)
         kill(-job_pid, number); /* the job's own process leads its group; what left the group ends with us */
 }
@@ -45,10 +45,10 @@ _Noreturn void init_run(int job_pid)
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &child, NULL) < 0)
-        _exit(125);
+        _exit(CELL_INIT_FAILED);
     int signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
-        _exit(125);
+        _exit(CELL_INIT_FAILED);
     cell_load_init_filter();
 
     /* The job may have ended before SIGCHLD was blocked: look before the first wait. */
@@ -59,10 +59,10 @@ _Noreturn void init_run(int job_pid)
             continue;
         struct signalfd_siginfo info;
         if ((fds[0].revents & POLLIN) != 0 && read(signal_fd, &info, sizeof info) < 0 && errno != EAGAIN)
-            _exit(125);
+            _exit(CELL_INIT_FAILED);
         if ((fds[1].revents & (POLLIN | POLLHUP)) != 0)
             init_pass_signal(job_pid);
     }
     ssize_t put = write(CELL_RESULT, &status, sizeof status);
-    _exit(put == (ssize_t)sizeof status ? 0 : 125);
+    _exit(put == (ssize_t)sizeof status ? 0 : CELL_INIT_FAILED);
 }

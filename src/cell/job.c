@@ -54,7 +54,7 @@ static void say_hot(void)
 {
     const char hot = CELL_HOT;
     if (write(CELL_STATUS, &hot, 1) != 1)
-        _exit(125);
+        cell_fail("say-hot", "");
 }
 
 _Noreturn void job_become(const struct plan *plan)

@@ -185,7 +185,7 @@ static pid_t clone_cell(struct running *running, const struct cell_ends *ends)
     return pid;
 }
 
-static void fail_start(struct running *running, const char *step, int code)
+static void note_failure(struct running *running, const char *step, int code)
 {
     running->has_failed = true;
     running->failure.code = code;
@@ -197,14 +197,14 @@ static void start(struct running *running)
 {
     int status[2] = { -1, -1 }, result[2] = { -1, -1 }, control[2] = { -1, -1 };
     if (pipe2(status, O_CLOEXEC) < 0 || pipe2(result, O_CLOEXEC) < 0 || pipe2(control, O_CLOEXEC | O_NONBLOCK) < 0)
-        fail_start(running, "make-pipes", errno);
+        note_failure(running, "make-pipes", errno);
     else if (setns(order.fds[CELL_FD_ROOT], CLONE_NEWNS) < 0)
-        fail_start(running, "enter-root", errno);
+        note_failure(running, "enter-root", errno);
     else if (order.plan.artifacts.size > 0 && (running->tmp_fd = tmp_make(&order.plan)) < 0)
-        fail_start(running, "make-tmp", errno);
+        note_failure(running, "make-tmp", errno);
     else if ((running->pid =
                   clone_cell(running, &(struct cell_ends){ status[1], result[1], control[0], running->tmp_fd })) < 0)
-        fail_start(running, "clone", errno);
+        note_failure(running, "clone", errno);
     close_fd(&status[1]);
     close_fd(&result[1]);
     close_fd(&control[0]);
@@ -263,6 +263,22 @@ static void obey(struct running *running)
     }
 }
 
+/* What init told of the job's own process; without that, whether it was init itself that gave up. */
+static void take_result(struct running *running, int init_status)
+{
+    int told;
+    ssize_t got;
+    do
+        got = read(running->result_fd, &told, sizeof told);
+    while (got < 0 && errno == EINTR);
+    if (got == (ssize_t)sizeof told) {
+        running->has_status = true;
+        running->wait_status = told;
+    } else if (running->has_started && WIFEXITED(init_status) && WEXITSTATUS(init_status) == CELL_INIT_FAILED) {
+        note_failure(running, "init", 0);
+    }
+}
+
 static void wait_for_end(struct running *running, struct rusage *usage)
 {
     for (;;) {
@@ -283,11 +299,7 @@ static void wait_for_end(struct running *running, struct rusage *usage)
     int status;
     while (wait4(running->pid, &status, __WALL, usage) < 0 && errno == EINTR)
         continue;
-    int told;
-    if (read(running->result_fd, &told, sizeof told) == (ssize_t)sizeof told) {
-        running->has_status = true;
-        running->wait_status = told;
-    }
+    take_result(running, status);
 }
 
 static uint64_t microseconds(struct timeval time)

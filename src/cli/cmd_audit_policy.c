@@ -12,7 +12,6 @@
 #include "sallyport/policy/policy.h"
 #include "say.h"
 
-#define CONFIG_DEFAULT  "/etc/sallyport/sallyport.yaml"
 #define CODE_ABOVE_MOST 1
 
 struct audit_options {

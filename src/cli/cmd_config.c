@@ -8,8 +8,6 @@
 #include "sallyport/policy/policy.h"
 #include "say.h"
 
-#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
-
 static int check(struct cli *cli, void *values, const struct words *words)
 {
     const char *path = words->count > 0 ? words->items[0] : CONFIG_DEFAULT;

@@ -9,10 +9,9 @@
 #include "doctor.h"
 #include "options.h"
 #include "render.h"
+#include "sallyport/config/config.h"
 #include "say.h"
 #include "terminal.h"
-
-#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
 
 struct doctor_options {
     bool prints_degrade;

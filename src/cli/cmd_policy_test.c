@@ -9,8 +9,10 @@
 #include "cli.h"
 #include "options.h"
 #include "policy_files.h"
+#include "policy_program.h"
 #include "policy_trace.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
 #include "sallyport/filter/describe.h"
 #include "say.h"
 
@@ -114,11 +116,6 @@ static void tell(const struct watch *watch, const struct seen *seen)
         call->path[0] != '\0' ? " of '" : "", call->path, call->path[0] != '\0' ? "'" : "", place.text);
 }
 
-static int code_of(int status)
-{
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 static int watch_program(const char *name, char *const argv[], struct watch *watch, int *ret_status, struct error *err)
 {
     struct profile *profile = NULL;
@@ -140,10 +137,10 @@ static void tell_end(const char *program, const struct watch *watch, int status)
     if (is_ended)
         say("%s was ended by the profile", program);
     else if (watch->count == 0)
-        say("the profile refused nothing; %s ended with %d", program, code_of(status));
+        say("the profile refused nothing; %s ended with %d", program, program_code(status));
     else
         say("the profile refused %zu different call%s; %s ended with %d", watch->count, watch->count == 1 ? "" : "s",
-            program, code_of(status));
+            program, program_code(status));
 }
 
 static int test(struct cli *cli, void *values, const struct words *words)
@@ -153,20 +150,15 @@ static int test(struct cli *cli, void *values, const struct words *words)
     int status = 0, code = CODE_TROUBLE;
     (void)cli;
     (void)values;
-    char **argv = calloc(words->count, sizeof *argv); /* the last stays NULL */
-    for (size_t i = 1; argv != NULL && i < words->count; i++)
-        argv[i - 1] = strdup(words->items[i]);
+    auto_free char **argv = program_argv(words, 1);
     if (argv == NULL)
         say("out of memory");
     else if (watch_program(words->items[0], argv, &watch, &status, &err) < 0)
         say("%s", err.text);
     else {
         tell_end(argv[0], &watch, status);
-        code = code_of(status);
+        code = program_code(status);
     }
-    for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
-        free(argv[i]);
-    free(argv);
     free(watch.seen);
     profile_free((struct profile *)(uintptr_t)watch.profile);
     return code;

@@ -44,16 +44,7 @@ static const struct option_row rows[] = {
 
 static int gather_params(const struct run_options *options, const json_t *schema, json_t *params, struct error *err)
 {
-    if (options->params_file != NULL && params_read_file(params, options->params_file, err) < 0)
-        return -err->code;
-    /* What -p gives replaces what the file gave, and does not add to its lists. */
-    json_t *given = json_object();
-    int result = 0;
-    for (size_t i = 0; i < options->params.count && result == 0; i++)
-        result = params_add(given, schema, options->params.items[i], err);
-    if (result == 0)
-        json_object_update(params, given);
-    json_decref(given);
+    int result = params_gather(params, schema, options->params_file, &options->params, err);
     bool has_stdin = options->takes_stdin || (options->params_file != NULL && strcmp(options->params_file, "-") == 0);
     return result == 0 && !has_stdin ? prompt_missing(params, schema, err) : result;
 }

@@ -20,8 +20,6 @@
 #include "token.h"
 #include "when.h"
 
-#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
-
 struct create_options {
     const char *name, *expires, *save;
     struct words allow;

@@ -108,6 +108,9 @@ static void check_landlock(const struct host_facts *facts, struct findings *find
     } else if (abi < LANDLOCK_SCOPE) {
         TELL(finding,
              "ABI %u; commands with network: host need ABI 6 (Linux 6.12), or degrade: [landlock] of their own", abi);
+        MEND(finding,
+             "boot Linux 6.12 or later, as bookworm-backports has it; nothing to do where no command shares the "
+             "host's network");
     } else {
         TELL(finding, "ABI %u", abi);
     }
@@ -134,6 +137,8 @@ static void check_memfd(const struct host_facts *facts, struct findings *finding
          facts->has_memfd_noexec
              ? "vm.memfd_noexec can forbid executable ones"
              : "no vm.memfd_noexec (Linux 6.3); the profiles strict and base forbid memfd_create instead");
+    if (!facts->has_memfd_noexec)
+        MEND(finding, "boot Linux 6.3 or later, as bookworm-backports has it, or leave commands on strict or base");
 }
 
 static const char *controllers_text(uint32_t controllers, char text[64])
@@ -176,7 +181,8 @@ static void check_cgroup(const struct host_facts *facts, struct findings *findin
 {
     const struct host_cgroup *cgroup = &facts->cgroup;
     char has[64];
-    bool is_whole = (cgroup->controllers & (HOST_MEMORY | HOST_PIDS)) == (HOST_MEMORY | HOST_PIDS);
+    bool is_whole = cgroup->place != HOST_CGROUP_NONE &&
+                    (cgroup->controllers & (HOST_MEMORY | HOST_PIDS)) == (HOST_MEMORY | HOST_PIDS);
     struct finding *finding = finding_add(findings, is_whole ? DOCTOR_PASS : DOCTOR_WARN, "control groups");
     controllers_text(cgroup->controllers, has);
     if (cgroup->place == HOST_CGROUP_NONE)

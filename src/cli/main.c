@@ -1,7 +1,7 @@
 /*
  * sallyport: the command line. A program with its user's own rights and no others; it talks to the server through the
  * public API alone, and believes nothing that comes back: text from there never reaches the terminal with control
- * characters in it, save a job's own output. audit, backup and doctor look into a state directory instead, and give up
+ * characters in it, save a job's own output. audit, backup, doctor and selftest look into a state directory instead, and give up
  * a root's rights for it (state_dir.h).
  *
  * This file is the table of subcommands. Each cmd_*.c holds the rows of its options, its help and one function.
@@ -24,16 +24,17 @@ static const struct {
     const char *title;
     const struct subcommand *commands[20];
 } groups[] = {
-    { "run", { &cmd_run } },
+    { "run", { &cmd_run, &cmd_try } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait, &cmd_artifacts } },
     { "manage", { &cmd_ls, &cmd_queue, &cmd_show, &cmd_cancel, &cmd_signal, &cmd_stdin, &cmd_rerun } },
     { "discover", { &cmd_commands, &cmd_describe, &cmd_param_test } },
     { "administer",
       { &cmd_pause, &cmd_resume, &cmd_token_create, &cmd_token_ls, &cmd_config_check, &cmd_config_reload,
         &cmd_config_reference, &cmd_drain, &cmd_schedule_ls, &cmd_callback_ls, &cmd_callback_redeliver, &cmd_audit_ls,
-        &cmd_audit_verify, &cmd_audit_export, &cmd_audit_policy, &cmd_backup, &cmd_doctor } },
+        &cmd_audit_verify, &cmd_audit_export, &cmd_audit_policy, &cmd_backup, &cmd_doctor, &cmd_selftest } },
     { "seccomp profiles",
-      { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test } },
+      { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test,
+        &cmd_policy_learn } },
     { "images", { &cmd_image_pull, &cmd_image_ls, &cmd_image_verify, &cmd_image_gc } },
     { "help", { &cmd_version } },
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/text.h"
@@ -211,5 +212,19 @@ int params_read_file(json_t *params, const char *path, struct error *err)
     }
     int result = json_object_update(params, read) < 0 ? fail(err, ENOMEM, "parameter file '%s'", path) : 0;
     json_decref(read);
+    return result;
+}
+
+int params_gather(json_t *params, const json_t *schema, const char *file, const struct words *words, struct error *err)
+{
+    if (file != NULL && params_read_file(params, file, err) < 0)
+        return -err->code;
+    json_t *given = json_object();
+    int result = 0;
+    for (size_t i = 0; i < words->count && result == 0; i++)
+        result = params_add(given, schema, words->items[i], err);
+    if (result == 0)
+        json_object_update(params, given);
+    json_decref(given);
     return result;
 }

@@ -26,6 +26,14 @@ int params_find(const json_t *schema, const char *name, const json_t **ret_prope
 /* Reads a file of parameters, one JSON object ("-" for stdin), into params; what is there already is replaced. */
 int params_read_file(json_t *params, const char *path, struct error *err);
 
+struct words;
+
+/*
+ * What -f and -p say together: a file of parameters (or NULL), and words of which each replaces what the file gave and does not
+ * add to its lists.
+ */
+int params_gather(json_t *params, const json_t *schema, const char *file, const struct words *words, struct error *err);
+
 /* The schema's object of properties; NULL if it has none. */
 json_t *params_properties(const json_t *schema);
 

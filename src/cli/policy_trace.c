@@ -3,7 +3,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -18,36 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "policy_program.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/filter/filter.h"
-#include "sallyport/limits.h"
 
 #define ENDS_IT 0xffff /* in the filter's data: the profile ends the process; no errno is as large */
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#define X32_BIT     0x40000000u
-#else
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#define X32_BIT     0u
-#endif
-
-/* The calls, by the argument that is a path, of which people want to know the file. */
-static const struct {
-    long number;
-    unsigned index;
-} paths[] = {
-#if defined(__x86_64__)
-    { SYS_open, 0 },     { SYS_creat, 0 },     { SYS_unlink, 0 },   { SYS_mkdir, 0 },    { SYS_rename, 0 },
-    { SYS_link, 0 },     { SYS_symlink, 1 },   { SYS_chmod, 0 },    { SYS_chown, 0 },    { SYS_mknod, 0 },
-    { SYS_rmdir, 0 },    { SYS_utime, 0 },
-#endif
-    { SYS_openat, 1 },   { SYS_openat2, 1 },   { SYS_unlinkat, 1 }, { SYS_mkdirat, 1 },  { SYS_renameat2, 1 },
-    { SYS_linkat, 1 },   { SYS_symlinkat, 2 }, { SYS_fchmodat, 1 }, { SYS_fchownat, 1 }, { SYS_mknodat, 1 },
-    { SYS_execve, 0 },   { SYS_execveat, 1 },  { SYS_chroot, 0 },   { SYS_mount, 1 },    { SYS_umount2, 0 },
-    { SYS_truncate, 0 }, { SYS_utimensat, 1 }, { SYS_chdir, 0 },
-};
 
 /* The profile's program, which asks us wherever it does not allow. */
 static int make_program(const struct profile *profile, uint8_t **ret_program, uint32_t *ret_bytes, struct error *err)
@@ -64,22 +39,6 @@ static int make_program(const struct profile *profile, uint8_t **ret_program, ui
         program[i].k = SECCOMP_RET_TRACE | data;
     }
     return 0;
-}
-
-/* As execvp(3) would find it. Not closed on exec, for a script is opened again through its descriptor. */
-static int open_program(const char *name, struct error *err)
-{
-    const char *list = getenv("PATH") ?: "/usr/bin:/bin";
-    int fd = strchr(name, '/') != NULL ? open(name, O_PATH) : -1;
-    while (fd < 0 && strchr(name, '/') == NULL && *list != '\0') {
-        char path[PATH_MAX_BYTES];
-        size_t size = strcspn(list, ":");
-        int length = snprintf(path, sizeof path, "%.*s/%s", (int)size, list, name);
-        if (length < (int)sizeof path && access(path, X_OK) == 0)
-            fd = open(path, O_PATH);
-        list += size + (list[size] == ':');
-    }
-    return fd < 0 ? fail(err, errno != 0 ? errno : ENOENT, "run '%s'", name) : fd;
 }
 
 /* In the child: waits until it is traced, takes the filter and becomes the program. Says on `errors` why that failed. */
@@ -99,17 +58,15 @@ static _Noreturn void become(int program_fd, const struct sock_fprog *filter, ch
 
 static void read_path(pid_t pid, struct refused_call *call)
 {
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        if (paths[i].number != (long)call->number || call->is_foreign)
-            continue;
-        uint64_t address = call->args[paths[i].index];
-        size_t room = sizeof call->path - 1, to_page = 4096 - address % 4096;
-        struct iovec local = { call->path, room }, remote = { (void *)(uintptr_t)address, room };
-        if (process_vm_readv(pid, &local, 1, &remote, 1, 0) < 0 && to_page < room) {
-            remote.iov_len = to_page; /* the next page may not be there */
-            (void)process_vm_readv(pid, &local, 1, &remote, 1, 0);
-        }
+    int index = call->is_foreign ? -1 : program_path_argument(call->number);
+    if (index < 0)
         return;
+    uint64_t address = call->args[index];
+    size_t room = sizeof call->path - 1, to_page = 4096 - address % 4096;
+    struct iovec local = { call->path, room }, remote = { (void *)(uintptr_t)address, room };
+    if (process_vm_readv(pid, &local, 1, &remote, 1, 0) < 0 && to_page < room) {
+        remote.iov_len = to_page; /* the next page may not be there */
+        (void)process_vm_readv(pid, &local, 1, &remote, 1, 0);
     }
 }
 
@@ -148,7 +105,7 @@ static void on_refused(struct tracing *tracing, pid_t pid)
         return;
     }
     struct refused_call call = { .number = (uint32_t)info.seccomp.nr,
-                                 .is_foreign = info.arch != NATIVE_ARCH || ((uint32_t)info.seccomp.nr & X32_BIT) != 0,
+                                 .is_foreign = program_call_is_foreign(info.arch, (uint32_t)info.seccomp.nr),
                                  .code = info.seccomp.ret_data == ENDS_IT ? 0 : (int)info.seccomp.ret_data };
     for (size_t i = 0; i < 6; i++)
         call.args[i] = info.seccomp.args[i];
@@ -190,25 +147,6 @@ static int follow(struct tracing *tracing)
     }
 }
 
-/* What the program left running became our child when its parent ended. Whatever is not found here dies with us (EXITKILL). */
-static void kill_rest(void)
-{
-    char path[64], list[4096];
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    for (;;) {
-        auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t size = fd < 0 ? -1 : read(fd, list, sizeof list - 1);
-        if (size <= 0)
-            return;
-        list[size] = '\0';
-        for (char *at = list, *end; (end = strchr(at, ' ')) != NULL; at = end + 1)
-            kill((pid_t)strtol(at, NULL, 10), SIGKILL);
-        int status; /* one at a time: whose children come to us is then in the list */
-        if (waitpid(-1, &status, __WALL) < 0 && errno != EINTR)
-            return;
-    }
-}
-
 static int run_traced(struct tracing *tracing, int errors, int go, int *ret_status, struct error *err)
 {
     const unsigned long wishes =
@@ -223,7 +161,7 @@ static int run_traced(struct tracing *tracing, int errors, int go, int *ret_stat
     if (write(go, "", 1) != 1)
         kill(tracing->main, SIGKILL);
     *ret_status = follow(tracing);
-    kill_rest();
+    program_kill_rest();
     if (read(errors, &code, sizeof code) == (ssize_t)sizeof code)
         return fail(err, code, "run the program");
     return 0;
@@ -238,7 +176,7 @@ int trace_run(const struct profile *profile, char *const argv[], trace_take *tak
     if (done < 0)
         return done;
     errno = 0;
-    auto_fd int fd = open_program(argv[0], err);
+    auto_fd int fd = program_open(argv[0], err);
     int go[2], errors[2];
     if (fd < 0)
         return fd;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -73,4 +74,60 @@ bool argument_parse(const char *text, uint64_t *ret_value)
             return true;
         text += size + 1;
     }
+}
+
+/* Which names an argument has. Of flags several stand together. */
+static const struct {
+    const char *call, *prefix;
+    unsigned index;
+    bool are_flags;
+} naming[] = {
+    { "socket", "AF_", 0, false },         { "socket", "SOCK_", 1, true }, { "socketpair", "AF_", 0, false },
+    { "socketpair", "SOCK_", 1, true },    { "clone", "CLONE_", 0, true }, { "unshare", "CLONE_", 0, true },
+    { "setns", "CLONE_", 1, true },        { "mmap", "PROT_", 2, true },   { "mprotect", "PROT_", 2, true },
+    { "pkey_mprotect", "PROT_", 2, true }, { "open", "O_", 1, true },      { "openat", "O_", 2, true },
+    { "ioctl", "TIOC", 1, false },         { "ioctl", "TC", 1, false },    { "ioctl", "FIO", 1, false },
+    { "fcntl", "F_", 1, false },           { "prctl", "PR_", 0, false },   { "mknod", "S_IF", 1, true },
+    { "mknodat", "S_IF", 2, true },        { "execveat", "AT_", 4, true },
+};
+
+static void add_word(char *text, size_t room, const char *word)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, room - used, "%s%s", used > 0 ? "|" : "", word);
+}
+
+/* The constant of this kind that is the value or, of flags, the largest whose bits are all in it. */
+static size_t find_constant(const char *prefix, bool are_flags, uint64_t value)
+{
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
+        uint64_t bits = constants[i].value;
+        if (strncmp(constants[i].name, prefix, strlen(prefix)) != 0)
+            continue;
+        if (bits == value)
+            return i;
+        if (are_flags && bits != 0 && (value & bits) == bits && (best == SIZE_MAX || bits > constants[best].value))
+            best = i;
+    }
+    return best;
+}
+
+void argument_text(const char *call, unsigned index, uint64_t value, char text[ARGUMENT_TEXT_BYTES])
+{
+    char rest[24];
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof naming / sizeof naming[0]; i++) {
+        if (strcmp(naming[i].call, call) != 0 || naming[i].index != index)
+            continue;
+        size_t found;
+        while ((found = find_constant(naming[i].prefix, naming[i].are_flags, value)) != SIZE_MAX) {
+            add_word(text, ARGUMENT_TEXT_BYTES, constants[found].name);
+            value &= ~constants[found].value;
+            if (value == 0)
+                return;
+        }
+    }
+    snprintf(rest, sizeof rest, "%#llx", (unsigned long long)value);
+    add_word(text, ARGUMENT_TEXT_BYTES, rest);
 }

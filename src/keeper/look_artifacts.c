@@ -30,9 +30,9 @@ static int open_stored(const struct keeper *keeper, const struct job_record *rec
     artifacts->state = ARTIFACTS_STORED;
     artifacts->bytes = (uint64_t)stream.st_size;
     artifacts->index_bytes = (uint64_t)index.st_size;
-    if (artifacts->bytes + artifacts->index_bytes != record->artifacts_stored_bytes)
-        return fail_plain(err, EBADMSG, "its artefacts take %llu bytes, and its record says %llu",
-                          (unsigned long long)(artifacts->bytes + artifacts->index_bytes),
+    unsigned long long found = artifacts->bytes + artifacts->index_bytes;
+    if (found != record->artifacts_stored_bytes)
+        return fail_plain(err, EBADMSG, "its artefacts take %llu bytes, and its record says %llu", found,
                           (unsigned long long)record->artifacts_stored_bytes);
     return 0;
 }

@@ -281,8 +281,8 @@ static int record_chunk(struct keeper *keeper, const struct stdin_chunk *chunk, 
     const struct deed *deed = &chunk->deed;
     if (chunk->before_bytes > 0 && !chunk->ends && strcmp(deed->actor, job->record.actor) == 0)
         return 0;
-    snprintf(detail, sizeof detail, "%llu bytes%s", (unsigned long long)(chunk->before_bytes + chunk->more_bytes),
-             chunk->ends ? ", and no more" : "");
+    unsigned long long bytes = chunk->before_bytes + chunk->more_bytes;
+    snprintf(detail, sizeof detail, "%llu bytes%s", bytes, chunk->ends ? ", and no more" : "");
     struct audit_entry entry = { .what = AUDIT_STDIN,
                                  .job_id = &deed->job_id,
                                  .actor = deed->actor,

@@ -136,6 +136,10 @@ static void explain_launch_failed(const struct end_evidence *evidence, char *tex
 
 static void explain_signalled(const struct end_evidence *evidence, char *text, size_t room)
 {
+    if (!evidence->has_status && evidence->step[0] != '\0') {
+        snprintf(text, room, "its %s could not do its work any more and ended, and the job with it", evidence->step);
+        return;
+    }
     if (!evidence->has_status) {
         snprintf(text, room, "killed from outside the job, by the host's own memory shortage or an administrator");
         return;
@@ -143,6 +147,33 @@ static void explain_signalled(const struct end_evidence *evidence, char *text, s
     const char *description = sigdescr_np((int)evidence->signal);
     snprintf(text, room, "ended by signal %u (%s)", evidence->signal,
              description != NULL ? description : "real-time signal");
+}
+
+/*
+ * The kernel tells nobody which call it was: of a process that seccomp killed only the signal is left. Its answers that are
+ * an errno are told to the program alone. So what can be said is who can see it.
+ */
+static void explain_violation(const struct end_evidence *evidence, char *text, size_t room)
+{
+    snprintf(
+        text, room,
+        "killed by SIGSYS: it made a system call that its seccomp profile '%s' answers with death; the kernel does "
+        "not tell which, but `sallyport policy learn -p %s -- PROGRAM ARGUMENT...`, run on the host, names it",
+        evidence->profile, evidence->profile);
+}
+
+/* A shell ends so when a program of its was killed; a program may also mean something else by the number. */
+static void explain_exited(const struct end_evidence *evidence, char *text, size_t room)
+{
+    if (evidence->exit_code == 128 + SIGSYS)
+        snprintf(
+            text, room,
+            "exited with status %u, as a shell does when SIGSYS ended its program: then that made a system call that "
+            "the seccomp profile '%s' answers with death, and `sallyport policy learn -p %s -- PROGRAM "
+            "ARGUMENT...`, run on the host, names it",
+            evidence->exit_code, evidence->profile, evidence->profile);
+    else if (evidence->exit_code != 0)
+        snprintf(text, room, "exited with status %u", evidence->exit_code);
 }
 
 static void explain_stopped(const struct end_evidence *evidence, const char *what, char *text, size_t room)
@@ -187,14 +218,13 @@ void ended_explain(const struct end_evidence *evidence, enum job_reason reason, 
                  evidence->has_started ? "how the job ended" : "whether the program ran");
         break;
     case JOB_REASON_POLICY_VIOLATION:
-        snprintf(text, room, "made a system call that its sandbox profile forbids, and was killed for it");
+        explain_violation(evidence, text, room);
         break;
     case JOB_REASON_SIGNALLED:
         explain_signalled(evidence, text, room);
         break;
     case JOB_REASON_EXITED:
-        if (evidence->exit_code != 0)
-            snprintf(text, room, "exited with status %u", evidence->exit_code);
+        explain_exited(evidence, text, room);
         break;
     default:
         assert(!"a reason that ended_reason() gives");

@@ -24,6 +24,7 @@ struct end_evidence {
     uint64_t memory_max_bytes;
     uint32_t timeout_ms, grace_ms, cpu_time_ms; /* cpu_time_ms: 0 for no limit */
     uint64_t cpu_us;
+    const char *profile; /* the seccomp profile it ran under */
 };
 
 enum job_reason ended_reason(const struct end_evidence *evidence);

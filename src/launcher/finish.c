@@ -63,6 +63,7 @@ static struct end_evidence run_evidence(const struct slot *slot, const struct cg
         .memory_max_bytes = run->memory_max_bytes,
         .timeout_ms = run->timeout_ms,
         .grace_ms = run->grace_ms,
+        .profile = run->profile,
     };
 }
 

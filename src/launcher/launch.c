@@ -128,6 +128,7 @@ static void run_prepare(struct launcher *launcher, const struct msg_launch *orde
     run->signals = command->signals;
     run->artifacts_max_bytes = command->artifacts_max_bytes;
     run->degraded = degraded;
+    text_copy(run->profile, sizeof run->profile, launcher->policy->filters[command->filter].name);
 }
 
 static int make_cgroup(struct slot *slot, const struct command *command, struct error *err)

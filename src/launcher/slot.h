@@ -51,6 +51,7 @@ struct run {
     bool has_cgroup;
     uint32_t timeout_ms, grace_ms, cpu_time_ms; /* cpu_time_ms: 0 for no limit */
     uint64_t memory_max_bytes, signals;
+    char profile[NAME_MAX_BYTES]; /* the seccomp profile's name, to be told at its end */
     uint32_t degraded;
     bool is_told; /* the present keeper has its read ends */
 

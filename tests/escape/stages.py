@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 
+from corpus import OBEYED
 from harness import BARE_UID, free_port, wait_until
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -104,6 +105,34 @@ class LooseFile(Plain):
     def has_escaped(self, output):
         with open(self.path, encoding="ascii") as file:
             return self.nonce in file.read()
+
+
+class LooseDirectory(LooseFile):
+    """The same, and beside it a directory where anybody may make names."""
+
+    def set_up(self):
+        super().set_up()
+        self.links = self.path + ".d"
+        os.mkdir(self.links)
+        os.chmod(self.links, 0o777)
+        self.words["loose_link"] = os.path.join(self.links, "link")
+
+    def tear_down(self):
+        shutil.rmtree(self.links)
+        super().tear_down()
+
+    def has_escaped(self, output):
+        return os.stat(self.path).st_nlink > 1
+
+
+class ChrootJail(CanaryTold):
+    """For the control: a jail that is nothing but a chroot, with the host's root still around it."""
+
+    def bare_command(self, arguments, as_root):
+        jail = os.path.join(self.scratch, "root")
+        os.makedirs(os.path.join(jail, "jail"), exist_ok=True)
+        shutil.copy(self.scene.probe, os.path.join(jail, "probe"))
+        return ["chroot", jail, "/probe", *arguments]
 
 
 class LooseProgram(Plain):
@@ -439,7 +468,7 @@ def be_careless():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGALRM})
 
 
-CARELESS_ENVIRONMENT = {"SALLYPORT_TEST_CANARY": "1", "BASH_ENV": "/nonexistent", "PYTHONPATH": "/nonexistent"}
+CARELESS_ENVIRONMENT = {"SALLYPORT_TEST_CANARY": "1", **dict.fromkeys(OBEYED, "/nonexistent"), "GLIBC_TUNABLES": "", "MALLOC_ARENA_MAX": "1"}
 
 
 class CarelessParent(Plain):
@@ -449,7 +478,7 @@ class CarelessParent(Plain):
 
 
 STAGES = {
-    "plain": Plain, "canary_told": CanaryTold, "loose_file": LooseFile, "loose_program": LooseProgram,
+    "plain": Plain, "canary_told": CanaryTold, "loose_file": LooseFile, "loose_directory": LooseDirectory, "chroot_jail": ChrootJail, "loose_program": LooseProgram,
     "setuid_program": SetuidProgram, "shared_output": SharedOutput, "own_pipe": OwnPipe, "host_mount": HostMount,
     "abstract_listener": AbstractListener, "tcp_listener": TcpListener, "path_listener": PathListener,
     "impersonation": Impersonation, "program_32": Program32, "terminal": Terminal, "loader": Loader,

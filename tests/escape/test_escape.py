@@ -36,6 +36,8 @@ NEEDS = {
     "no-pids-cgroup": "the cgroup v2 pids controller is there and stands before the rlimit that is switched off",
     "no-memory-cgroup": "the cgroup v2 memory controller is there and stands before the rlimit that is switched off",
     "landlock-scope": "needs Landlock ABI 6",
+    "landlock-net": "needs Landlock ABI 4",
+    "mdwe": "needs a kernel with PR_SET_MDWE (Linux 6.3)",
     "two-ids": "needs jobs with an id of their own (root, or a range in /etc/subuid)",
 }
 
@@ -75,6 +77,8 @@ def kernel_facts():
         "no-pids-cgroup": "pids" not in controllers,
         "no-memory-cgroup": "memory" not in controllers,
         "landlock-scope": landlock_abi() >= 6,
+        "landlock-net": landlock_abi() >= 4,
+        "mdwe": ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) >= 0,   # PR_GET_MDWE
         "two-ids": os.geteuid() == 0,
     }
 
@@ -91,9 +95,9 @@ def command_name(row, arm):
 def arms_of(row):
     """(name, layers off) of every command that the row needs in the instance without layers."""
     if row.control != CONTROL_LAYERS:
-        return []
+        return [("fixed", row.fixed_off)] if row.by else []
     arms = [("minus", row.layers)]
-    arms += [("only-" + layer, [other for other in row.layers if other != layer]) for layer in row.alone if len(row.layers) > 1]
+    arms += [("only-" + layer, [other for other in row.layers if other != layer]) for layer in row.layers if len(row.layers) > 1]
     return arms
 
 
@@ -211,9 +215,21 @@ def minus_test(row):
 
 def only_test(row, layer):
     def test(self):
-        self.need(row.needs)
+        self.need([*row.needs, *row.alone_needs.get(layer, [])])
         with self.stage(row) as stage:
-            self.assert_refused(row, self.attempt(self.minus, row, "only-" + layer, stage), stage)
+            outcome = self.attempt(self.minus, row, "only-" + layer, stage)
+            if layer in row.alone:
+                self.assert_refused(row, outcome, stage)
+            else:
+                self.assert_worked(outcome.exit_code, outcome.stdout, stage, f"corpus.py says that {layer} alone gives way: {outcome}")
+    return test
+
+
+def fixed_test(row):
+    def test(self):
+        self.need([*row.full_needs, "two-ids"])
+        with self.stage(row) as stage:
+            self.assert_refused(row, self.attempt(self.minus, row, "fixed", stage), stage)
     return test
 
 
@@ -235,10 +251,13 @@ def add_tests():
             tests[f"test {row.id} {row.title} works without {', '.join(row.layers)}"] = minus_test(row)
             for arm, _ in arms_of(row)[1:]:
                 layer = arm.removeprefix("only-")
-                tests[f"test {row.id} {row.title} is refused by {layer} alone"] = only_test(row, layer)
+                answer = "is refused by" if layer in row.alone else "works in spite of"
+                tests[f"test {row.id} {row.title} {answer} {layer} alone"] = only_test(row, layer)
         elif row.control != CONTROL_NONE:
             who = "as root " if row.control == CONTROL_ROOT else ""
             tests[f"test {row.id} {row.title} works {who}without a sandbox"] = bare_test(row, row.control == CONTROL_ROOT)
+        if row.control != CONTROL_LAYERS and row.by:
+            tests[f"test {row.id} {row.title} is refused by {row.by} alone"] = fixed_test(row)
         for name, test in tests.items():
             test.__name__ = test.__qualname__ = name
             setattr(Escape, name, test)

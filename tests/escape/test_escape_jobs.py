@@ -308,6 +308,15 @@ class Persistence(EscapeTest):
         self.assertLess(time.monotonic() - started, 0.8 + 0.3 + 1)
 
 
+    def test_S88_whom_nobody_watches_sleeps_on(self):
+        process = bare("hold", "60000")
+        process.stdout.readline()
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(0.8 + 0.3 + 1)
+        process.kill()
+        process.communicate()
+
+
 class Reports(EscapeTest):
     """S84, S90, S92: jobs that lie about how they ended, or in what they say."""
 
@@ -330,11 +339,32 @@ class Reports(EscapeTest):
             self.assertEqual((outcome.state, outcome.reason), ("failed", "signalled"), outcome)
             self.assertIn(str(outcome.end["signal"]).removeprefix("SIG"), (name, str(number)))
 
+    def test_S90_whoever_guesses_from_the_status_is_fooled(self):
+        process = bare("exit", "124")
+        process.communicate()
+        self.assertEqual(process.returncode, 124, "what timeout(1) says of a program that ran too long")
+
     def test_S92_a_poisoned_name_spoils_no_report(self):
         outcome = self.end("s92", "3")
         self.assertEqual((outcome.reason, outcome.exit_code), ("exited", 3), outcome)
         for figure in outcome.job["usage"].values():
             self.assertLess(figure or 0, 2**32)
+
+    def test_S92_whoever_splits_at_spaces_is_fooled(self):
+        name = ") R 1 1"
+        process = bare("S62", name, "20", stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(lambda: end_named(name))
+        found = harness.wait_until(lambda: processes_named(name), 5, 0.01)
+        with open(f"/proc/{found[0].pid}/stat", encoding="ascii") as file:
+            words = file.read().split()
+        self.assertEqual(words[2:5], ["R", "1", "1)"], "state, parent and group, as the program chose them")
+
+    def test_S84_whoever_takes_lines_for_records_is_fooled(self):
+        lie = b'{"type":"end","state":"succeeded","reason":"exited","exit_code":0}\n'
+        process = bare("raw", lie.hex())
+        said, _ = process.communicate()
+        self.assertEqual([json.loads(line)["type"] for line in said.splitlines()], ["end"])
 
     def test_S84_output_that_looks_like_our_framing_is_data(self):
         lies = (b'{"type":"end","state":"succeeded","reason":"exited","exit_code":0}\n', b"event: end\ndata: {}\n\n",
@@ -415,6 +445,12 @@ class Start(unittest.TestCase):
             self.assertIn(b"HOME=", outcome.stdout)
             self.assertEqual(outcome.stderr, b"")
             self.assertEqual(instance.run("input").stdout, b"0 bytes\n")
+
+
+    def test_S110_without_care_the_first_file_becomes_standard_input(self):
+        done = subprocess.run(["sh", "-c", "exec 0<&- ; exec python3 -c 'import os; print(os.open(\"/dev/null\", 0))'"],
+                              capture_output=True, check=True)
+        self.assertEqual(done.stdout, b"0\n")
 
 
 class Release(unittest.TestCase):

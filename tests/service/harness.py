@@ -11,6 +11,7 @@ Environment:
     SALLYPORT_BIN               where the programs are (default: build/dev/bin of this checkout)
     SALLYPORT_TEST_DIR          where instances live (default: /var/lib/sallyport-tests, or ~/.cache/... for ordinary users)
     SALLYPORT_TESTS_MUST_RUN    1: what would be skipped fails instead
+    SALLYPORT_TEST_SLOWNESS     so many times longer may a start and a stop take (1); an emulated machine needs it
 """
 
 import atexit
@@ -36,8 +37,9 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 BIN = os.environ.get("SALLYPORT_BIN") or os.path.join(SOURCE, "build", "dev", "bin")
 PROBE = os.environ.get("SALLYPORT_PROBE") or os.path.join(os.path.dirname(os.path.normpath(BIN)), "tests", "escape-probe")
 
-START_SECONDS = 20      # sanitizers on a loaded machine
-STOP_SECONDS = 40       # above the default shutdown_grace
+SLOWNESS = int(os.environ.get("SALLYPORT_TEST_SLOWNESS", "1"))
+START_SECONDS = 20 * SLOWNESS       # sanitizers on a loaded machine
+STOP_SECONDS = 40 * SLOWNESS        # above the default shutdown_grace
 
 
 def skip(test, reason):
@@ -171,15 +173,18 @@ class Instance:
             self.wait_ready()
         return self
 
+    def is_ready(self):
+        try:
+            return self.request("GET", "/readyz", token=None, timeout=2).status == 200
+        except OSError:
+            return False
+
     def wait_ready(self):
-        def is_ready():
+        def is_there():
             if self.process.poll() is not None:
                 raise RuntimeError(f"sallyportd ended with {self.process.returncode} at its start:\n{self.log()}")
-            try:
-                return self.request("GET", "/readyz", token=None, timeout=2).status == 200
-            except OSError:
-                return False
-        if not wait_until(is_ready, START_SECONDS, 0.05):
+            return self.is_ready()
+        if not wait_until(is_there, START_SECONDS, 0.05):
             log = self.log()
             self.kill()
             raise RuntimeError(f"sallyportd was not ready within {START_SECONDS} s:\n{log}")

@@ -627,6 +627,8 @@ class Local(CliTest):
         code, out, _ = self.run_cli("doctor", "-o", "json")
         self.assertIn(code, (0, 1))
         self.assertEqual(json.loads(out)["degrade"].replace(" ", ""), names.decode().strip())
+        for finding in json.loads(out)["findings"]:
+            self.assertEqual(finding["fix"] == "", finding["verdict"] == "pass", finding)
 
     def test_help_of_every_command(self):
         code, out, _ = self.run_cli("--help")

@@ -152,9 +152,9 @@ class OneAtATime(QueueTest):
 
 class WhenFull(QueueTest):
     def test_queue_keeps_the_order_of_a_key_and_keys_do_not_wait_for_each_other(self):
-        self.start({"work": keyed(limit=1)})
-        first = [self.put("work", "a") for _ in range(4)]
-        other = self.put("work", "b")
+        self.start({"deploy": keyed(limit=1)})
+        first = [self.put("deploy", "a") for _ in range(4)]
+        other = self.put("deploy", "b")
         self.running(first[0])
         self.running(other)
         for before, after in zip(first, first[1:]):
@@ -164,30 +164,30 @@ class WhenFull(QueueTest):
         self.assertEqual(self.state(other), "running")
 
     def test_priority_goes_before_age(self):
-        self.start({"work": keyed(limit=1)})
-        running = self.running(self.put("work"))
-        low, normal, lower = self.put("work", priority=3), self.put("work"), self.put("work", priority=0)
+        self.start({"deploy": keyed(limit=1)})
+        running = self.running(self.put("deploy"))
+        low, normal, lower = self.put("deploy", priority=3), self.put("deploy"), self.put("deploy", priority=0)
         self.assertEqual([item["id"] for item in self.queue()], [normal, low, lower])
         self.assertEqual([item["priority"] for item in self.queue()], [5, 3, 0])
         self.assertEqual(self.instance.job(low)["position"], 2)
-        answer = self.post("work", priority=6)
+        answer = self.post("deploy", priority=6)
         self.assertEqual((answer.status, answer.json()["errors"][0]["pointer"]), (422, "/priority"), answer)
         for last, following in ((running, normal), (normal, low), (low, lower)):
             self.end(last)
             self.running(following)
 
     def test_reject_refuses_and_takes_again_when_there_is_room(self):
-        self.start({"work": keyed(limit=2, when_full="reject")})
-        jobs = [self.put("work", "a"), self.put("work", "a")]
-        self.expect_refused(self.post("work", "a"), 429, "concurrency-full")
-        self.put("work", "b")
+        self.start({"deploy": keyed(limit=2, when_full="reject")})
+        jobs = [self.put("deploy", "a"), self.put("deploy", "a")]
+        self.expect_refused(self.post("deploy", "a"), 429, "concurrency-full")
+        self.put("deploy", "b")
         self.end(jobs[0])
-        self.put("work", "a")
+        self.put("deploy", "a")
 
     def test_replace_cancels_what_waits_and_says_for_whom(self):
-        self.start({"work": keyed(limit=1, when_full="replace")})
-        running = self.running(self.put("work"))
-        jobs = [self.put("work") for _ in range(4)]
+        self.start({"deploy": keyed(limit=1, when_full="replace")})
+        running = self.running(self.put("deploy"))
+        jobs = [self.put("deploy") for _ in range(4)]
         for old, new in zip(jobs, jobs[1:]):
             job = self.instance.wait(old)
             self.assertEqual((job["state"], job["end"]["stopped_by"]), ("cancelled", f"job {new}"), job)
@@ -197,33 +197,33 @@ class WhenFull(QueueTest):
         self.running(jobs[-1])
 
     def test_coalesce_answers_with_the_one_that_waits(self):
-        self.start({"work": keyed(limit=1, when_full="coalesce")})
-        running = self.running(self.put("work"))
-        first = self.post("work")
+        self.start({"deploy": keyed(limit=1, when_full="coalesce")})
+        running = self.running(self.put("deploy"))
+        first = self.post("deploy")
         self.assertNotIn("Sallyport-Coalesced", first.headers)
         for _ in range(3):
-            answer = self.post("work")
+            answer = self.post("deploy")
             self.assertEqual((answer.status, answer.headers.get("Sallyport-Coalesced")), (202, "true"), answer)
             self.assertEqual(answer.json()["id"], first.json()["id"])
         self.end(running)
         self.running(first.json()["id"])
-        self.assertNotEqual(self.put("work"), first.json()["id"])
+        self.assertNotEqual(self.put("deploy"), first.json()["id"])
 
     def test_max_queue_is_for_each_key(self):
-        self.start({"work": keyed(limit=1, max_queue=2)})
-        self.running(self.put("work", "a"))
-        self.put("work", "a")
-        self.put("work", "a")
-        self.expect_refused(self.post("work", "a"), 503, "queue-full")
-        self.put("work", "b")
+        self.start({"deploy": keyed(limit=1, max_queue=2)})
+        self.running(self.put("deploy", "a"))
+        self.put("deploy", "a")
+        self.put("deploy", "a")
+        self.expect_refused(self.post("deploy", "a"), 503, "queue-full")
+        self.put("deploy", "b")
 
     def test_a_replay_is_answered_under_a_full_limit(self):
-        self.start({"work": keyed(limit=1, when_full="reject")})
-        first = self.post("work", headers={"Idempotency-Key": "k1"})
-        again = self.post("work", headers={"Idempotency-Key": "k1"})
+        self.start({"deploy": keyed(limit=1, when_full="reject")})
+        first = self.post("deploy", headers={"Idempotency-Key": "k1"})
+        again = self.post("deploy", headers={"Idempotency-Key": "k1"})
         self.assertEqual((again.status, again.headers.get("Idempotency-Replayed")), (202, "true"), again)
         self.assertEqual(again.json()["id"], first.json()["id"])
-        self.expect_refused(self.post("work", headers={"Idempotency-Key": "k2"}), 429, "concurrency-full")
+        self.expect_refused(self.post("deploy", headers={"Idempotency-Key": "k2"}), 429, "concurrency-full")
 
     def test_a_burst_is_one_job(self):
         self.start({"sync": {**keyed(limit=1), "dedupe": {"key": "{key}", "window": "1h"}}})
@@ -236,10 +236,10 @@ class WhenFull(QueueTest):
         self.assertNotEqual(self.put("sync", "other"), first)
 
     def test_a_limit_of_today_holds_for_what_waits_since_yesterday(self):
-        self.start({"work": keyed(limit=1)})
-        jobs = [self.put("work") for _ in range(3)]
+        self.start({"deploy": keyed(limit=1)})
+        jobs = [self.put("deploy") for _ in range(3)]
         self.running(jobs[0])
-        self.instance.config["commands"]["work"]["concurrency"]["limit"] = 3
+        self.instance.config["commands"]["deploy"]["concurrency"]["limit"] = 3
         self.instance.reload()
         self.running(jobs[1])
         self.running(jobs[2])
@@ -247,20 +247,20 @@ class WhenFull(QueueTest):
 
 class OverCrashes(QueueTest):
     def test_limits_hold_when_the_keeper_is_killed(self):
-        self.start({"work": keyed(limit=1)})
-        jobs = [self.put("work") for _ in range(3)]
+        self.start({"deploy": keyed(limit=1)})
+        jobs = [self.put("deploy") for _ in range(3)]
         self.running(jobs[0])
         self.kill_keeper()
-        jobs.append(self.put("work"))
-        self.running(self.put("work", "other"))     # what may start has started
+        jobs.append(self.put("deploy"))
+        self.running(self.put("deploy", "other"))     # what may start has started
         self.assertEqual([self.state(job) for job in jobs], ["running", "queued", "queued", "queued"])
         self.end(jobs[0])
         self.running(jobs[1])
         self.assertEqual([self.state(job) for job in jobs[2:]], ["queued", "queued"])
 
     def test_limits_hold_when_the_launcher_is_killed(self):
-        self.start({"work": keyed(limit=1)})
-        jobs = [self.put("work") for _ in range(3)]
+        self.start({"deploy": keyed(limit=1)})
+        jobs = [self.put("deploy") for _ in range(3)]
         self.running(jobs[0])
         os.kill(self.instance.part("launcher").pid, signal.SIGKILL)
         self.assertEqual(self.instance.wait(jobs[0])["state"], "lost")
@@ -268,9 +268,9 @@ class OverCrashes(QueueTest):
         self.assertEqual(self.state(jobs[2]), "queued")
 
     def test_max_wait_counts_on_while_the_keeper_is_away(self):
-        self.start({"work": keyed(limit=1, max_wait="3s")})
-        running = self.running(self.put("work"))
-        waiting = self.put("work")
+        self.start({"deploy": keyed(limit=1, max_wait="3s")})
+        running = self.running(self.put("deploy"))
+        waiting = self.put("deploy")
         self.kill_keeper()
         job = self.instance.wait(waiting)
         self.assertEqual((job["state"], job["end"]["reason"]), ("rejected", "rejected"), job)
@@ -292,22 +292,22 @@ class OverCrashes(QueueTest):
             self.kill_keeper()
 
     def test_a_paused_command_stays_paused(self):
-        self.start({"work": keyed(limit=1), "other": HOLD})
-        answer = self.instance.request("POST", "/v1/commands/work/pause", {"reason": "moving"})
+        self.start({"deploy": keyed(limit=1), "other": HOLD})
+        answer = self.instance.request("POST", "/v1/commands/deploy/pause", {"reason": "moving"})
         self.assertEqual((answer.status, answer.json()["pause"]["reason"]), (200, "moving"), answer)
-        waiting = self.put("work")
+        waiting = self.put("deploy")
         self.kill_keeper()
         self.running(self.put("other"))
         item, = self.queue()
         self.assertEqual((item["id"], item["reason"]), (waiting, "paused"))
         self.assertEqual(item["queued_reason"], "its command is paused by tester: moving")
-        shown = self.instance.request("GET", "/v1/commands/work").json()
+        shown = self.instance.request("GET", "/v1/commands/deploy").json()
         self.assertEqual((shown["paused"], shown["pause"]["by"], shown["pause"]["queue"]), (True, "tester", True), shown)
-        self.instance.request("POST", "/v1/commands/work/pause", {"queue": False})
-        self.expect_refused(self.post("work"), 409, "command-paused")
-        self.assertEqual(self.instance.request("POST", "/v1/commands/work/resume").status, 200)
+        self.instance.request("POST", "/v1/commands/deploy/pause", {"queue": False})
+        self.expect_refused(self.post("deploy"), 409, "command-paused")
+        self.assertEqual(self.instance.request("POST", "/v1/commands/deploy/resume").status, 200)
         self.running(waiting)
-        self.assertEqual(self.instance.request("GET", "/v1/commands/work").json()["pause"], None)
+        self.assertEqual(self.instance.request("GET", "/v1/commands/deploy").json()["pause"], None)
 
 
 class Followers(QueueTest):
@@ -326,9 +326,9 @@ class Followers(QueueTest):
         self.running(second)
 
     def test_a_step_needs_a_job_of_its_own(self):
-        self.start({"work": keyed(limit=1, when_full="coalesce"), "both": {"steps": [{"command": "work"}] * 2}})
-        self.running(self.put("work"))
-        waiting = self.put("work")
+        self.start({"deploy": keyed(limit=1, when_full="coalesce"), "both": {"steps": [{"command": "deploy"}] * 2}})
+        self.running(self.put("deploy"))
+        waiting = self.put("deploy")
         job = self.instance.wait(self.put("both"))
         self.assertEqual(job["state"], "failed", job)
         self.assertIn("a job with its key waits already, and a step needs a job of its own", job["end"]["message"])
@@ -336,11 +336,11 @@ class Followers(QueueTest):
 
     def test_what_cleans_up_follows_a_job_that_was_replaced(self):
         self.start({"clean": {**self.QUICK, "params": {"of": {"type": "string", "required": True}}, "exec": ["/usr/bin/echo", "{of}"]},
-                    "work": {**keyed(limit=1, when_full="replace"), "always": [{"command": "clean", "params": {"of": "{job.id}"}}],
+                    "deploy": {**keyed(limit=1, when_full="replace"), "always": [{"command": "clean", "params": {"of": "{job.id}"}}],
                              "on_failure": [{"command": "clean", "params": {"of": "wrong"}}]}})
-        self.running(self.put("work"))
-        old = self.put("work")
-        self.put("work")
+        self.running(self.put("deploy"))
+        old = self.put("deploy")
+        self.put("deploy")
         self.assertEqual(self.instance.wait(old)["state"], "cancelled")
 
         def followed():
@@ -386,14 +386,14 @@ class Callers(QueueTest):
 
     def test_the_queue_tells_each_what_it_waits_for(self):
         harness.needs_root(self)        # accounts of other users
-        self.start_with_guest({"hold": HOLD, "work": keyed(limit=1), "stopped": HOLD, "owned": {**HOLD, "user": ACCOUNT}},
+        self.start_with_guest({"hold": HOLD, "deploy": keyed(limit=1), "stopped": HOLD, "owned": {**HOLD, "user": ACCOUNT}},
                               {"running": 1}, slots={"count": 3, "per_user": 1})
         self.assertEqual(self.instance.request("POST", "/v1/commands/stopped/pause", {}).status, 200)
-        working, mine = self.running(self.put("work", "a")), self.running(self.put("hold", token=self.guest))
+        working, mine = self.running(self.put("deploy", "a")), self.running(self.put("hold", token=self.guest))
         owned = self.running(self.put("owned"))
         self.running(self.put("hold"))
-        wanted = {self.put("work", "a"): ("concurrency", f"waiting for job {working}"),
-                  self.put("work", "b"): ("slots", "waiting for a free slot"),
+        wanted = {self.put("deploy", "a"): ("concurrency", f"waiting for job {working}"),
+                  self.put("deploy", "b"): ("slots", "waiting for a free slot"),
                   self.put("stopped"): ("paused", "paused by tester"),
                   self.put("owned"): ("user-slots", f"free slot of its user '{ACCOUNT}'"),
                   self.put("hold", token=self.guest): ("caller-limit", "caller 'guest' has 1 running"),
@@ -413,7 +413,7 @@ class Callers(QueueTest):
         rest = self.queue("?limit=4&cursor=" + pages.json()["next_cursor"])
         self.assertEqual([item["id"] for item in pages.json()["items"] + rest], list(wanted))
         self.assertEqual([item["reason"] for item in self.queue(token=self.guest)], ["caller-limit"], "its own alone")
-        self.assertEqual(len(self.queue("?command=work")), 2)
+        self.assertEqual(len(self.queue("?command=deploy")), 2)
         self.assertEqual(self.instance.request("GET", "/v1/queue?state=queued").status, 400)
         for job_id in (working, mine, owned):
             self.end(job_id)
@@ -430,14 +430,14 @@ class CommandLine(QueueTest):
         return done.stdout.decode()
 
     def test_what_waits_is_listed_paused_resumed_and_run_again(self):
-        self.start({"work": keyed(limit=1), "echo": {"exec": ["/usr/bin/echo", "{word}"],
+        self.start({"deploy": keyed(limit=1), "echo": {"exec": ["/usr/bin/echo", "{word}"],
                                                     "params": {"word": {"type": "string", "default": "hello"}}}})
-        self.running(self.put("work"))
-        first = self.cli("run", "-d", "work").strip()
-        last = self.cli("run", "-d", "--priority", "2", "work").strip()
+        self.running(self.put("deploy"))
+        first = self.cli("run", "-d", "deploy").strip()
+        last = self.cli("run", "-d", "--priority", "2", "deploy").strip()
         self.assertEqual(self.cli("-o", "name", "queue").split(), [first, last])
         self.assertIn("concurrency", self.cli("queue"))
-        self.assertIn("waiting for job", self.cli("-o", "wide", "queue", "--command", "work"))
+        self.assertIn("waiting for job", self.cli("-o", "wide", "queue", "--command", "deploy"))
         self.assertEqual(self.cli("-o", "name", "queue", "--command", "echo"), "")
 
         self.assertEqual(self.cli("pause", "echo", "--reason", "lunch"), "echo is paused\n")

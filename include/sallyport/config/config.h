@@ -17,6 +17,8 @@
 #include "sallyport/proto/settings.h"
 #include "sallyport/schedule/zone.h"
 
+#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml" /* unless somebody names another one */
+
 struct error;
 struct policy;
 
@@ -80,10 +82,11 @@ struct config {
     uint32_t callback_count;
     struct config_notice *notices;
     uint32_t notice_count;
+    struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
+    char **public_commands; /* JSON object of each command for the API, in the policy's order */
+    uint8_t *command_modes; /* 0 async, 1 sync */
+
     char images_dir[PATH_MAX_BYTES]; /* the store of images */
-    struct policy *policy;           /* without filters' programs and programs' identities: the bootstrap adds them */
-    char **public_commands;          /* JSON object of each command for the API, in the policy's order */
-    uint8_t *command_modes;          /* 0 async, 1 sync */
 };
 
 enum config_owner_check {

@@ -29,6 +29,10 @@ bool call_find(const char *text, uint32_t *ret_number, char ret_name[CALL_NAME_B
 /* A number, or names such as AF_INET6 or SOCK_STREAM|SOCK_CLOEXEC. */
 bool argument_parse(const char *text, uint64_t *ret_value);
 
+/* The other way: as names where this argument of this call has some, and the rest as a number. */
+#define ARGUMENT_TEXT_BYTES 256
+void argument_text(const char *call, unsigned index, uint64_t value, char text[ARGUMENT_TEXT_BYTES]);
+
 /*
  * What becomes of a call of which the first `known` arguments are known. Each rule that decides, or may, is given to take()
  * with what is still open in `when` ("" for nothing); the last one given decides when none of the others does.

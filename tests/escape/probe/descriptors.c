@@ -1,5 +1,5 @@
 /*
- * Descriptors, the working directory and the images of our own programs (THREATS 3.1).
+ * Descriptors, the working directory and the images of our own programs.
  */
 #include "probe.h"
 

@@ -1,5 +1,5 @@
 /*
- * Files: what must not be there, not be written, not be made (THREATS 3.2 and 3.4).
+ * Files: what must not be there, not be written, not be made.
  */
 #include "probe.h"
 

@@ -1,5 +1,5 @@
 /*
- * Who we are, and whom we can reach by number (THREATS 3.4).
+ * Who we are, and whom we can reach by number.
  */
 #include "probe.h"
 
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,27 @@ static int become_root(int argc, char **argv)
     if (setresuid(0, 0, 0) < 0)
         return blocked(errno, "setresuid to 0");
     return worked("the ids are %d and %d", (int)getuid(), (int)geteuid());
+}
+
+static int become_root_for_files(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    setfsuid(0);
+    int now = setfsuid((uid_t)-1); /* changes nothing and says what it is */
+    return now == 0 ? worked("files are opened as root") : blocked(EPERM, "files are opened as %d still", now);
+}
+
+/* Names that programs, loaders and shells obey. */
+static int obeyed_names(int argc, char **argv)
+{
+    char found[1000] = "";
+    for (int i = 0; i < argc; i++)
+        if (getenv(argv[i]) != NULL)
+            add_text(found, sizeof found, " %s", argv[i]);
+    if (found[0] != 0)
+        return worked("the environment has%s", found);
+    return blocked(ENOENT, "none of %d names is there", argc);
 }
 
 static int add_groups(int argc, char **argv)
@@ -139,9 +161,11 @@ const struct attack identity_attacks[] = {
     { "S56b", "ambient", ambient, 0, ": raises an ambient capability" },
     { "S58a", "setuid", become_root, 0, ": setresuid 0" },
     { "S58b", "setgroups", add_groups, 0, ": setgroups 0" },
+    { "S58c", "setfsuid", become_root_for_files, 0, ": setfsuid 0" },
     { "S59", "capset", raise_capabilities, 0, ": raises capabilities, then looks at every set" },
     { "S60", "kill", kill_others, 1, "PID...: kills everybody it can" },
     { "S70", "read-processes", read_others, 1, "TEXT: looks for TEXT in other processes' arguments and environments" },
+    { "S95", "environment", obeyed_names, 1, "NAME...: looks for them in its environment" },
     { "S79", "cgroup-layout", cgroup_layout, 0, ": looks for the host's cgroup paths" },
     { 0 },
 };

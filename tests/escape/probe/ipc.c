@@ -1,5 +1,5 @@
 /*
- * Things that outlive a process and are found by name: keyrings, System V memory, queues (THREATS 3.3, 3.4).
+ * Things that outlive a process and are found by name: keyrings, System V memory, queues.
  * `plant` and `find` run in different jobs, or on both sides of the wall.
  */
 #include "probe.h"

@@ -1,5 +1,5 @@
 /*
- * The surface of the kernel: foreign calls, foreign argument widths, calls that no job needs (THREATS 3.3).
+ * The surface of the kernel: foreign calls, foreign argument widths, calls that no job needs.
  */
 #include "probe.h"
 
@@ -20,6 +20,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -347,6 +348,20 @@ static int real_time(int argc, char **argv)
     return judge(sched_setscheduler(0, SCHED_FIFO, &param), "real-time scheduling");
 }
 
+static int first_in_line(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return judge(setpriority(PRIO_PROCESS, 0, -20), "priority before everybody else");
+}
+
+static int name_tracer(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return reached_kernel(prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0), "PR_SET_PTRACER");
+}
+
 static int choose_cpu(int argc, char **argv)
 {
     (void)argc;
@@ -404,6 +419,8 @@ const struct attack kernel_attacks[] = {
     { "S54", "file-flags", file_flags, 0, "[FILE]: ioctl FS_IOC_SETFLAGS" },
     { "S55a", "real-time", real_time, 0, ": SCHED_FIFO" },
     { "S55b", "cpu-affinity", choose_cpu, 0, ": sched_setaffinity" },
+    { "S55d", "priority", first_in_line, 0, ": setpriority -20" },
+    { "S56c", "name-tracer", name_tracer, 0, ": PR_SET_PTRACER" },
     { "S57", "modify_ldt", local_descriptors, 0, ": modify_ldt" },
     { 0 },
 };

@@ -1,5 +1,5 @@
 /*
- * Memory that is written and then executed, and memory without end (THREATS 3.3, 3.4).
+ * Memory that is written and then executed, and memory without end.
  */
 #include "probe.h"
 

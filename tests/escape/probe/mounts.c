@@ -1,5 +1,5 @@
 /*
- * Mounts, roots and namespaces (THREATS 3.2).
+ * Mounts, roots and namespaces.
  */
 #include "probe.h"
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +66,27 @@ static int pivot(int argc, char **argv)
     (void)argc;
     (void)argv;
     return judge(syscall(SYS_pivot_root, "/tmp", "/tmp"), "pivot_root to /tmp");
+}
+
+/* The old way out of a chroot: a descriptor stays outside of the next one, and from there it goes up as far as there is an up. */
+static int leave_chroot(int argc, char **argv)
+{
+    (void)argc;
+    int outside = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[1024];
+    snprintf(path, sizeof path, "%s/probe-inner", argv[0]);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return broken("make %s: %s", path, strerror(errno));
+    if (chroot(path) < 0)
+        return blocked(errno, "chroot to %s", path);
+    if (fchdir(outside) < 0)
+        return broken("go back outside: %s", strerror(errno));
+    for (int i = 0; i < 64; i++)
+        if (chdir("..") < 0)
+            return blocked(errno, "go up");
+    if (chroot(".") < 0)
+        return blocked(errno, "chroot to the top");
+    return judge_canary(open(argv[1], O_RDONLY | O_CLOEXEC), "a file above the root");
 }
 
 /* A user namespace of its own would give a job all capabilities over new namespaces. */
@@ -125,6 +147,8 @@ const struct attack mount_attacks[] = {
     { "S12a", "umount", unmount, 0, ": unmounts /tmp" },
     { "S12b", "chroot", change_root, 0, ": chroot(2)" },
     { "S12c", "pivot_root", pivot, 0, ": pivot_root(2)" },
+    { "S13", "leave-chroot", leave_chroot, 2,
+      "DIRECTORY CANARY: goes up from a chroot in DIRECTORY, and reads CANARY" },
     { "S14", "user-namespace", new_user_namespace, 0, ": raises the limit if it can, then unshare(CLONE_NEWUSER)" },
     { "S15", "setns", enter_namespace, 0, "[PID]: enters a namespace of init" },
     { "S34", "mountinfo", mounts_name_host, 1, "TEXT: looks for TEXT in the mount table" },

@@ -1,5 +1,5 @@
 /*
- * Processes that multiply or refuse to go (THREATS 3.4). Those that never end by themselves print a line first: the test
+ * Processes that multiply or refuse to go. Those that never end by themselves print a line first: the test
  * decides by what is left on the host.
  */
 #include "probe.h"

@@ -72,10 +72,33 @@ Test(doctor, whatever_is_not_right_comes_with_a_reason)
         const struct finding *finding = &findings.items[i];
         failed += finding->verdict == DOCTOR_FAIL;
         cr_expect_neq(finding->text[0], '\0', "%s", finding->subject);
-        if (finding->verdict == DOCTOR_FAIL)
+        if (finding->verdict != DOCTOR_PASS)
             cr_expect_neq(finding->fix[0], '\0', "%s", finding->subject);
         if (strcmp(finding->subject, "procfs") == 0)
             cr_expect_not_null(strstr(finding->text, "/proc/kcore /proc/acpi"));
     }
     cr_expect_eq(failed, 5);
+}
+
+Test(doctor, what_only_warns_comes_with_its_fix_too)
+{
+    struct host_facts lacks[5];
+    for (size_t i = 0; i < 5; i++)
+        lacks[i] = good_host();
+    lacks[0].landlock_abi = 4;
+    lacks[1].has_memfd_noexec = false;
+    lacks[2].cgroup.controllers = HOST_PIDS;
+    lacks[3].cgroup.place = HOST_CGROUP_NONE;
+    lacks[4].is_root = false; /* and no subordinate ids */
+    for (size_t i = 0; i < 5; i++) {
+        struct findings findings = { .count = 0 };
+        unsigned warned = 0;
+        doctor_check_host(&lacks[i], &findings);
+        for (uint32_t j = 0; j < findings.count; j++) {
+            const struct finding *finding = &findings.items[j];
+            warned += finding->verdict == DOCTOR_WARN;
+            cr_expect_eq(finding->fix[0] == '\0', finding->verdict == DOCTOR_PASS, "%s", finding->subject);
+        }
+        cr_expect_eq(warned, 1, "lack %zu", i);
+    }
 }
