@@ -70,29 +70,23 @@ static int write_file(int directory_fd, const char *name, const char *text, size
     return fd < 0 ? fail(err, errno, "make '%s'", name) : fd_write_all(fd, text, size, err);
 }
 
-/* What the unpacker wrote, with the directories that we found ourselves; it must be what every reader takes. */
-static int write_settings(const struct pull *pull, int rootfs, struct error *err)
+/* What the unpacker wrote must be what every reader takes. */
+static int write_settings(const struct pull *pull, struct error *err)
 {
     auto_fd int fd = openat(pull->work_fd, "settings", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     auto_free uint8_t *said = NULL;
-    auto_free char *text = NULL;
-    size_t said_bytes = 0, size = 0;
+    size_t size = 0;
     struct image_settings settings;
     if (fd < 0)
         return fail(err, errno, "read the image's settings");
-    int done = fd_read_file(fd, IMAGE_SETTINGS_MAX_BYTES, &said, &said_bytes, err);
-    FILE *whole = done == 0 ? open_memstream(&text, &size) : NULL;
-    if (whole == NULL)
-        return done < 0 ? done : fail(err, ENOMEM, "read the image's settings");
-    fwrite(said, 1, said_bytes, whole);
-    done = seal_list_directories(rootfs, whole, err);
-    if (fclose(whole) != 0 && done == 0)
-        done = fail(err, ENOMEM, "read the image's settings");
+    int done = fd_read_file(fd, IMAGE_SETTINGS_MAX_BYTES, &said, &size, err);
     if (done == 0)
-        done = write_file(pull->image_fd, "settings", text, size, err);
-    char *copy = done == 0 ? strdup(text) : NULL;
+        done = write_file(pull->image_fd, "settings", (const char *)said, size, err);
+    if (done < 0)
+        return done;
+    char *copy = strndup((const char *)said, size);
     if (copy == NULL)
-        return done < 0 ? done : fail(err, ENOMEM, "read the image's settings");
+        return fail(err, ENOMEM, "read the image's settings");
     done = image_settings_parse(copy, size, &settings, err);
     image_settings_free(&settings);
     return done;
@@ -107,7 +101,7 @@ static int take_over(struct pull *pull, struct error *err)
         return fail(err, errno, "open the image's files");
     int done = seal_tree(rootfs, pull->worker.uid, pull->tree, err);
     if (done == 0)
-        done = write_settings(pull, rootfs, err);
+        done = write_settings(pull, err);
     text_hex(pull->tree, sizeof pull->tree, tree);
     strcat(tree, "\n");
     snprintf(source, sizeof source, "%s\n", pull->image->repository);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -87,8 +88,8 @@ static int fetch(const struct step *step, struct error *err)
     static const char *const readable[] = { "/etc", "/run/systemd/resolve", "/usr/share", "/var/lib/ca-certificates",
                                             NULL };
     static const char *const runnable[] = { "/usr", "/lib", "/lib64", "/bin", NULL };
-    static char *const environment[] = { "PATH=/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp", "XDG_RUNTIME_DIR=/tmp",
-                                         NULL };
+    static const char *const environment[] = { "PATH=/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp", "XDG_RUNTIME_DIR=/tmp",
+                                               NULL };
     char source[IMAGE_REFERENCE_BYTES + 128];
     uint32_t abi;
     snprintf(source, sizeof source, "docker://%s", step->image);
@@ -103,15 +104,15 @@ static int fetch(const struct step *step, struct error *err)
         return fail(err, errno, "prepare skopeo");
     if ((done = confine_landlock_program(tmp, readable, runnable, &abi, err)) < 0)
         return done;
-    char *arguments[] = { "skopeo",
-                          "copy",
-                          "--quiet",
-                          "--multi-arch=index-only",
-                          step->is_plain ? "--src-tls-verify=false" : "--src-tls-verify=true",
-                          source,
-                          "dir:/tmp/fetched",
-                          NULL };
-    execve(SKOPEO, arguments, environment);
+    const char *const arguments[] = { "skopeo",
+                                      "copy",
+                                      "--quiet",
+                                      "--multi-arch=index-only",
+                                      step->is_plain ? "--src-tls-verify=false" : "--src-tls-verify=true",
+                                      source,
+                                      "dir:/tmp/fetched",
+                                      NULL };
+    execve(SKOPEO, (char *const *)(uintptr_t)arguments, (char *const *)(uintptr_t)environment);
     return fail(err, errno, "start " SKOPEO " (apt install skopeo)");
 }
 

@@ -122,7 +122,8 @@ const struct key keys[] = {
 
     { "images", KEY_GROUP, .hint = "{dir: /srv/sallyport-images}", .help = "Roots that are images." },
     { "images.dir", KEY_PATH, TEXT_AT(struct server_draft, images_dir), .fallback = IMAGE_STORE_DEFAULT,
-      .help = "Where `sallyport image pull` puts them: a directory of root's, or of a rootless service's user, alone." },
+      .help =
+          "Where `sallyport image pull` puts them: a directory of root's, or of a rootless service's user, alone." },
 
     { "limits", KEY_GROUP, .hint = "{running: 100, rate: 1000/1h}", .help = "What all callers together may have." },
     QUOTA_KEYS("limits", struct server_draft, "all callers"),
@@ -180,9 +181,10 @@ const struct key keys[] = {
               "a list; `{{` and `}}` are plain braces." },
     { "commands.*.image", KEY_TEXT, TEXT_AT(struct command_draft, image), .least = 1, .most = IMAGE_REFERENCE_BYTES - 1,
       .hint = "registry.example/team/tool@sha256:DIGITS",
-      .help = "The job's root is this image, read-only, in place of the host's programs: `NAME@sha256:DIGITS`, pulled "
-              "before with `sallyport image pull`. What `exec`, `workdir` and `env` do not say is the image's. "
-              "[images.md](images.md) explains it." },
+      .help =
+          "The job's root is this image, in place of the host's programs: `NAME@sha256:DIGITS`, pulled before with "
+          "`sallyport image pull`. What the job writes there is its own, and gone with it. Without `exec` the "
+          "image's entrypoint runs; `workdir` and `env` come before the image's. [images.md](images.md) explains it." },
     { "commands.*.params", KEY_ENTRIES, .most = PARAM_COUNT_MAX, .entries = &param_life,
       .hint = "{name: {type: string}}", .help = "What a caller may or must say." },
     { "commands.*.params.*", KEY_GROUP, .hint = "{type: string}", .help = "The name in requests and placeholders." },

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +12,6 @@
 
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
-#include "sallyport/image/settings.h"
 #include "sallyport/limits.h"
 
 struct walk {
@@ -146,32 +146,5 @@ int seal_tree(int root_fd, uint32_t owner, uint8_t ret_digest[HASH_BYTES], struc
     if (done == 0)
         hash_result(walk.hash, ret_digest);
     hash_free(walk.hash);
-    return done;
-}
-
-int seal_list_directories(int root_fd, FILE *settings, struct error *err)
-{
-    static const char *const own[] = { "dev", "proc", "sys", "run", "tmp" }; /* each job has its own, or none */
-    struct dirent **list = NULL;
-    int count = scandirat(root_fd, ".", &list, is_listed, by_bytes), done = 0, listed = 0;
-    if (count < 0)
-        return fail(err, errno, "list the image");
-    for (int i = 0; i < count && done == 0; i++) {
-        struct stat st;
-        const char *name = list[i]->d_name;
-        bool is_own = false;
-        for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
-            is_own |= strcmp(name, own[j]) == 0;
-        if (fstatat(root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            done = fail(err, errno, "stat '%s'", name);
-        else if (S_ISDIR(st.st_mode) && !is_own) {
-            if (!image_settings_is_text(name) || ++listed > IMAGE_DIRECTORIES_MAX)
-                done = fail_plain(err, E2BIG, "more than %d directories in the image's root, or a strange name",
-                                  IMAGE_DIRECTORIES_MAX);
-            else
-                fprintf(settings, "dir %s\n", name);
-        }
-    }
-    list_free(list, count);
     return done;
 }

@@ -17,13 +17,6 @@ bool image_settings_is_text(const char *text)
     return text[0] != '\0' && text_is_utf8(text, strlen(text));
 }
 
-/* The name of a directory in an image's root, and of no other. */
-static bool is_directory_name(const char *text)
-{
-    return strchr(text, '/') == NULL && strcmp(text, ".") != 0 && strcmp(text, "..") != 0 &&
-           strlen(text) <= IMAGE_NAME_MAX_BYTES;
-}
-
 static bool add(const char **list, uint32_t *count, uint32_t most, const char *text)
 {
     if (*count == most)
@@ -44,9 +37,6 @@ static bool take_line(struct image_settings *settings, char *line)
         return add(settings->exec, &settings->exec_count, ARGUMENT_COUNT_MAX, text);
     if (strcmp(line, "env") == 0)
         return strchr(text, '=') != NULL && add(settings->env, &settings->env_count, ENV_COUNT_MAX, text);
-    if (strcmp(line, "dir") == 0)
-        return is_directory_name(text) &&
-               add(settings->directories, &settings->directory_count, IMAGE_DIRECTORIES_MAX, text);
     const char **single = strcmp(line, "workdir") == 0 ? &settings->workdir
                           : strcmp(line, "user") == 0  ? &settings->user
                                                        : NULL;

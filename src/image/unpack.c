@@ -113,16 +113,20 @@ static int read_config(const struct image_source *source, const struct manifest 
     return done;
 }
 
-/* Places for the host's own, which jobs with the host's network see there: nobody can make them later. */
-static int add_network_files(int root_fd, struct error *err)
+/*
+ * Where jobs find what is not the image's: nobody can make these places later, and no link may lead from them elsewhere. What
+ * an image has there stays if it is of the right kind.
+ */
+static int add_places(int root_fd, struct error *err)
 {
+    static const char *const directories[] = { "dev", "proc", "tmp", "run", "run/secrets", "run/files", "etc" };
     static const struct {
         const char *path, *content;
     } files[] = { { "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" }, { "etc/resolv.conf", "" } };
     struct stat st;
     int done = 0;
-    if (fstatat(root_fd, "etc", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-        return 0;
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0] && done == 0; i++)
+        done = place_make_directory(root_fd, directories[i], 0755, err);
     for (size_t i = 0; i < sizeof files / sizeof files[0] && done == 0; i++) {
         auto_fd int fd = -1;
         if (fstatat(root_fd, files[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
@@ -151,5 +155,5 @@ int image_unpack(const struct image_source *source, const char *digest, const ch
         if (done == 0 && (done = layer_apply(fd, diffs.digests[i], root_fd, &budget, err)) < 0)
             fail_in(err, "%s", what);
     }
-    return done < 0 ? done : add_network_files(root_fd, err);
+    return done < 0 ? done : add_places(root_fd, err);
 }

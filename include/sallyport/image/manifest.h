@@ -37,6 +37,6 @@ struct image_diffs {
 int manifest_parse(const uint8_t *data, size_t size, const char *architecture, struct manifest *ret_manifest,
                    struct error *err);
 
-/* Reads the configuration, and writes the lines of the image's settings, all but those of directories (settings.h). */
+/* Reads the configuration, and writes the lines of the image's settings (settings.h). */
 int image_config_parse(const uint8_t *data, size_t size, const char *architecture, FILE *settings,
                        struct image_diffs *ret_diffs, struct error *err);

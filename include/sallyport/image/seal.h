@@ -4,7 +4,6 @@
 #pragma once
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include "sallyport/base/hash.h"
 
@@ -20,6 +19,3 @@ struct error;
  *   ret_digest    of names, kinds, modes, targets and contents; the same for equal trees
  */
 int seal_tree(int root_fd, uint32_t owner, uint8_t ret_digest[HASH_BYTES], struct error *err);
-
-/* "dir NAME" for each directory of the root that a job sees: a part of the image's settings (settings.h). */
-int seal_list_directories(int root_fd, FILE *settings, struct error *err);

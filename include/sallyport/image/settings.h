@@ -18,11 +18,9 @@ struct image_settings {
     uint32_t exec_count;
     const char *env[ENV_COUNT_MAX]; /* "NAME=VALUE" */
     uint32_t env_count;
-    const char *workdir;                            /* NULL: none */
-    const char *user;                               /* NULL: none; for people */
-    const char *directories[IMAGE_DIRECTORIES_MAX]; /* directly in its root: names */
-    uint32_t directory_count;
-    char *text; /* what all of them point into */
+    const char *workdir; /* NULL: none */
+    const char *user;    /* NULL: none; for people */
+    char *text;          /* what all of them point into */
 };
 
 /* Takes over the text, which the caller allocated and ended with a NUL; settings_free() in any case. -EBADMSG. */

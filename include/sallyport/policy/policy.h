@@ -90,16 +90,20 @@ struct account {
 struct bind {
     char path[PATH_MAX_BYTES]; /* the same outside and inside */
     bool is_writable;
-    bool is_of_image; /* outside it is a directory of the root's image. For the bootstrap alone; never handed on */
 };
+
+/* Where a root's programs come from. A job may change what it sees of a writable one, for itself and for its time alone. */
+enum root_image { ROOT_OF_HOST, ROOT_IMAGE_READ_ONLY, ROOT_IMAGE_WRITABLE };
 
 /* What a job sees of the host's tree beyond the default root (ARCHITECTURE.md). Commands share equal ones. */
 struct root {
     struct bind *binds;
     uint32_t bind_count;
     bool has_host_network; /* then resolv.conf and hosts are the host's */
-    char
-        image[IMAGE_DIGEST_DIGITS + 1]; /* its manifest's digest; "" for the host's programs. For the bootstrap alone */
+    uint8_t image_kind;    /* enum root_image: how it can be shown here, the bootstrap finds out */
+
+    /* For the bootstrap alone, never handed on: where it comes from, and its manifest's digest; "" for the host's programs. */
+    char image_name[IMAGE_REFERENCE_BYTES], image[IMAGE_DIGEST_DIGITS + 1];
 };
 
 /* A file that was there when the configuration was loaded, by identity, not by name. */
