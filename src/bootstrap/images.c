@@ -80,8 +80,6 @@ static int prepare_root(struct bootstrap *bootstrap, const struct config *config
             set_unavailable(command, root, &of_command);
         if (usable == -ENOMEM)
             done = fail(err, ENOMEM, "read an image's settings");
-        else if (usable < 0)
-            done = config_add_no_image(command, err);
     }
     image_settings_free(&settings);
     return done;

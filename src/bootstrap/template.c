@@ -157,11 +157,10 @@ static int write_skeleton(const struct bootstrap *bootstrap, const struct root *
 }
 
 /* The image's files lie beside the root's own, at a place where a cell finds them and makes a root of them (cell/image.c). */
-static int attach_image(const struct bootstrap *bootstrap, const struct root *root, int root_fd, struct error *err)
+static int attach_image(int root_fd, int image_fd, struct error *err)
 {
-    auto_fd int tree = -1;
-    int done = tree_copy_at(images_held(bootstrap, root->image), "rootfs", TREE_PROGRAMS, false, &tree, err);
-    return done < 0 ? done : tree_attach(root_fd, CELL_IMAGE_PLACE, tree, err);
+    int done = tree_attach(root_fd, CELL_IMAGE_PLACE, image_fd, err);
+    return done < 0 ? done : tree_make_directories(root_fd, CELL_IMAGE_UPPER, err);
 }
 
 /* Runs in the child: from the host's tree to the finished root. */
@@ -169,12 +168,17 @@ static int build(const struct bootstrap *bootstrap, const struct root *root, str
 {
     struct tree_list list = { .count = 0 };
     int root_fd, proc_fd;
-    auto_fd int host_fd = -1;
+    auto_fd int host_fd = -1, image_fd = -1;
+    int done = 0;
+    if (root->image_kind != ROOT_OF_HOST) /* what we hold is of the namespace that we are about to leave */
+        done = tree_copy_at(images_held(bootstrap, root->image), "rootfs", TREE_PROGRAMS, false, &image_fd, err);
+    if (done < 0)
+        return done;
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return fail(err, errno, "make a mount namespace");
     if ((host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         return fail(err, errno, "open '/'");
-    int done = copy_sources(root, &list, err);
+    done = copy_sources(root, &list, err);
     if (done < 0 || (done = tree_dead_proc(&proc_fd, err)) < 0 || (done = tree_new_tmpfs("0755", &root_fd, err)) < 0)
         return done;
     umask(022);
@@ -186,10 +190,8 @@ static int build(const struct bootstrap *bootstrap, const struct root *root, str
         done = tree_attach(root_fd, list.trees[i].path, list.trees[i].fd, err);
     if (done == 0)
         done = tree_attach(root_fd, "/proc", proc_fd, err);
-    if (done == 0 && root->image_kind != ROOT_OF_HOST)
-        done = attach_image(bootstrap, root, root_fd, err);
-    if (done == 0 && root->image_kind != ROOT_OF_HOST)
-        done = tree_make_directories(root_fd, CELL_IMAGE_UPPER, err);
+    if (done == 0 && image_fd >= 0)
+        done = attach_image(root_fd, image_fd, err);
     return done < 0 ? done : tree_become_root(root_fd, err);
 }
 

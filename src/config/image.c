@@ -10,8 +10,6 @@
 #include "sallyport/base/text.h"
 #include "sallyport/policy/policy.h"
 
-#define NO_PROGRAM "/entrypoint" /* stands for one that there is not; the command cannot run, and says why */
-
 /* One literal piece, whatever stands in it. */
 static int make_literal(struct template *template, const char *text, struct error *err)
 {
@@ -28,20 +26,17 @@ static int set_arguments(struct command *command, const char *const *texts, uint
     struct template *arguments = calloc(count, sizeof *arguments);
     if (arguments == NULL)
         return fail(err, ENOMEM, "read the image's settings");
+    free(command->arguments[0].pieces[0].literal); /* what stood for it */
+    free(command->arguments[0].pieces);
     free(command->arguments);
     command->arguments = arguments;
+    command->argument_count = 0;
     int done = 0;
     for (uint32_t i = 0; i < count && done == 0; i++) {
         done = make_literal(&arguments[i], texts[i], err);
         command->argument_count = i + 1;
     }
     return done;
-}
-
-static int set_no_program(struct command *command, struct error *err)
-{
-    static const char *const program[] = { NO_PROGRAM };
-    return command->argument_count > 0 ? 0 : set_arguments(command, program, 1, err);
 }
 
 static bool is_set(const struct command *command, const char *name)
@@ -92,19 +87,12 @@ int config_add_image(struct command *command, const struct image_settings *setti
     if (command->workdir[0] == '\0' && command->artifact_count == 0 && workdir != NULL && path_fault(workdir) == NULL)
         text_copy(command->workdir, sizeof command->workdir, workdir);
     int done = add_variables(command, settings, err);
-    if (done < 0 || command->argument_count > 0)
+    if (done < 0 || !command->runs_entrypoint)
         return done;
     if (settings->exec_count > 0 && path_fault(settings->exec[0]) == NULL && settings->exec[0][1] != '\0')
         return set_arguments(command, settings->exec, settings->exec_count, err);
-    if ((done = set_no_program(command, err)) < 0)
-        return done;
     return settings->exec_count == 0
                ? fail_plain(err, ENOEXEC, "the image names no entrypoint; write 'exec'")
                : fail_plain(err, ENOEXEC, "the image's entrypoint '%.80s' is no absolute path; write 'exec'",
                             settings->exec[0]);
-}
-
-int config_add_no_image(struct command *command, struct error *err)
-{
-    return set_no_program(command, err);
 }

@@ -40,14 +40,14 @@ static const char *add_step(char *path, const char *step, size_t length)
     return NULL;
 }
 
-/* "./a//b/" becomes "a/b", and "./" becomes "". */
+/* "./a//b/" becomes "a/b"; "./" and "/" become "". */
 static int shorten(const char *name, char path[PATH_MAX_BYTES], struct error *err)
 {
     unsigned depth = 0;
     path[0] = '\0';
     if (name == NULL || name[0] == '\0')
         return fail_plain(err, EPERM, "an entry has no name");
-    if (name[0] == '/')
+    if (name[0] == '/' && name[1] != '\0') /* "/" alone, the root itself, is umoci's */
         return fail_name(err, EPERM, name, "has an absolute name");
     if (has_control(name) || !text_is_utf8(name, strlen(name)))
         return fail_name(err, EPERM, name, "has a control character in its name, or is no UTF-8");

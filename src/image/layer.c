@@ -8,6 +8,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,16 +20,30 @@
 #include "sallyport/base/text.h"
 #include "sallyport/image/entry.h"
 
-#define BLOCK_BYTES (64 * 1024)
+#define BLOCK_BYTES     (64 * 1024)
+#define TAR_BLOCK_BYTES 512
 
 struct layer {
     struct archive *packed, *tar;
     struct hash *hash;
     uint64_t tar_bytes;
+    bool is_padded;
     int root_fd;
     struct layer_budget *budget;
     uint8_t block[BLOCK_BYTES];
 };
+
+/* A file at the end of an archive of umoci's has no padding, which readers of tar wait for. It is no part of the digest. */
+static la_ssize_t give_padding(struct layer *layer, const void **ret_bytes)
+{
+    static const uint8_t padding[TAR_BLOCK_BYTES];
+    size_t missing = (TAR_BLOCK_BYTES - layer->tar_bytes % TAR_BLOCK_BYTES) % TAR_BLOCK_BYTES;
+    if (layer->is_padded)
+        return 0;
+    layer->is_padded = true;
+    *ret_bytes = padding;
+    return (la_ssize_t)missing;
+}
 
 /* The inner archive asks for bytes. */
 static la_ssize_t give_bytes(struct archive *tar, void *arg, const void **ret_bytes)
@@ -39,6 +54,8 @@ static la_ssize_t give_bytes(struct archive *tar, void *arg, const void **ret_by
         archive_set_error(tar, archive_errno(layer->packed), "%s", archive_error_string(layer->packed));
         return -1;
     }
+    if (got == 0)
+        return give_padding(layer, ret_bytes);
     layer->tar_bytes += (uint64_t)got;
     if (layer->tar_bytes > IMAGE_BYTES_MAX) {
         archive_set_error(tar, EFBIG, "it unpacks to more than %llu bytes", IMAGE_BYTES_MAX);
@@ -64,6 +81,7 @@ static int open_layer(struct layer *layer, int blob_fd, struct error *err)
     if (lseek(blob_fd, 0, SEEK_SET) < 0)
         return fail(err, errno, "read the layer");
     layer->tar_bytes = 0;
+    layer->is_padded = false;
     layer->hash = hash_new();
     layer->packed = archive_read_new();
     layer->tar = archive_read_new();

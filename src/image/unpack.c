@@ -60,6 +60,11 @@ static int open_blob(const struct image_source *source, const char *what, const 
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     auto_fd int fd = (int)syscall(SYS_openat2, source->fd, path, &how, sizeof how);
+    if (fd < 0 && errno == EACCES && source->is_layout)
+        return fail_plain(err, EACCES,
+                          "%s (%s) cannot be read without rights, which is how images are unpacked; let everybody read "
+                          "the layout (chmod -R a+rX)",
+                          what, path);
     if (fd < 0 || fstat(fd, &st) < 0)
         return fail(err, errno, "open %s (%s)", what, path);
     if (!S_ISREG(st.st_mode))

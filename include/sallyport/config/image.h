@@ -12,9 +12,6 @@ struct error;
 /*
  * Without `exec` the image's entrypoint runs; without `workdir` the job works where the image says; variables are added that
  * `env` does not set. Loaders' and interpreters' variables are left out but for PATH: what is to be obeyed, the owner writes.
- * -ENOEXEC with what to write if there is no `exec` and no usable entrypoint; the command then has a program that is none.
+ * -ENOEXEC with what to write if there is no `exec` and no usable entrypoint.
  */
 int config_add_image(struct command *command, const struct image_settings *settings, struct error *err);
-
-/* The same for an image that is not there: only what keeps the command a command. */
-int config_add_no_image(struct command *command, struct error *err);

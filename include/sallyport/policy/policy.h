@@ -161,6 +161,7 @@ struct command {
     uint32_t param_count;
     struct template *arguments; /* the first is the program: one literal piece, an absolute path */
     uint32_t argument_count;
+    bool runs_entrypoint; /* for the bootstrap alone: the arguments stand for the image's, which it finds out */
     struct env_entry *env;
     uint32_t env_count, follow_count;
     struct follow *follows;        /* steps first, in their order */
