@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -161,11 +162,30 @@ static int write_text(const char *path, const char *text, struct error *err)
     return fd < 0 ? fail(err, errno, "open '%s'", path) : fd_write_all(fd, text, strlen(text), err);
 }
 
+/* The same directory as our new mount namespace has it: the kernel copies mounts of one's own namespace alone. */
+static int open_again(int *fd, struct error *err)
+{
+    char link[64], path[PATH_MAX_BYTES];
+    struct stat before, after;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", *fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0 || fstat(*fd, &before) < 0)
+        return fail(err, errno, "find the directory of the pull");
+    path[length] = '\0';
+    int again = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (again < 0)
+        return fail(err, errno, "open '%s'", path);
+    *fd = again; /* the old one is our parent's, and closes with us */
+    if (fstat(again, &after) < 0 || after.st_dev != before.st_dev || after.st_ino != before.st_ino)
+        return fail_plain(err, ESTALE, "'%s' is another directory now", path);
+    return 0;
+}
+
 /* An ordinary user's way to namespaces: one of users, in which only our own id exists. */
 static int become_alone(const struct image_worker *worker, struct error *err)
 {
     char map[64];
-    if (unshare(CLONE_NEWUSER) < 0)
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
         return fail(err, errno, "make a user namespace");
     int done = write_text("/proc/self/setgroups", "deny", err);
     snprintf(map, sizeof map, "%u %u 1\n", worker->uid, worker->uid);
@@ -179,15 +199,18 @@ static int become_alone(const struct image_worker *worker, struct error *err)
 static int run_in_namespaces(const struct step *step, int answer_fd)
 {
     struct error err = { 0 };
+    struct step here = *step;
     int status = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     int done = step->worker->is_root ? 0 : become_alone(step->worker, &err);
+    if (done == 0 && !step->worker->is_root)
+        done = open_again(&here.work_fd, &err);
     if (done == 0 && unshare(CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (step->has_network ? 0 : CLONE_NEWNET)) < 0)
         done = fail(&err, errno, "make namespaces");
     pid_t pid = done == 0 ? fork() : -1;
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        if (step->run(step, &err) < 0)
+        if (here.run(&here, &err) < 0)
             fd_write_all(answer_fd, &err, sizeof err, NULL);
         _exit(err.code != 0 ? 1 : 0);
     }

@@ -7,7 +7,7 @@ import tarfile
 import unittest
 
 import harness
-from harness import Instance
+from harness import Instance, ordinary_user
 from images import BUSYBOX, Registry, Store, busybox_layout, entry, layer, layout_by_hand, sha256
 
 CONFIG = ("--config.entrypoint", "/bin/echo", "--config.cmd", "from the image", "--config.env", "IMAGE_SAYS=hi",
@@ -26,7 +26,6 @@ class ImageTest(unittest.TestCase):
         cls.name = f"example/tool@sha256:{cls.digest}"
 
     def setUp(self):
-        harness.needs_root(self)
         self.directory = harness.make_directory("image")
         self.addCleanup(shutil.rmtree, self.directory, True)
         self.store = Store(os.path.join(self.directory, "store"))
@@ -293,6 +292,7 @@ class Jobs(ImageTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.choose_user()
         cls.shared = harness.make_directory("image-store", cls.user)
         cls.addClassCleanup(shutil.rmtree, cls.shared, True)
         cls.kept = Store(os.path.join(cls.shared, "store"), cls.user)
@@ -310,6 +310,10 @@ class Jobs(ImageTest):
         cls.instance.config["images"] = {"dir": cls.kept.path}
         cls.instance.__enter__()
         cls.addClassCleanup(cls.instance.stop)
+
+    @classmethod
+    def choose_user(cls):
+        pass
 
     def shell(self, script, command="shell"):
         return self.instance.run(command, {"script": script})
@@ -371,6 +375,14 @@ class Jobs(ImageTest):
 
     def test_files_of_the_image_are_shown_to_no_command_of_the_host(self):
         self.assertNotIn(b"overlay", self.instance.run("host").stdout)
+
+
+class JobsOfAnOrdinaryUser(Jobs):
+    """One id for everybody: what the user pulled is the job's, too, and as little can be changed."""
+
+    @classmethod
+    def choose_user(cls):
+        cls.user = ordinary_user()
 
 
 if __name__ == "__main__":
