@@ -79,6 +79,7 @@
 #define IMAGE_NAME_MAX_BYTES     255                          /* one step of a path */
 #define IMAGE_SETTINGS_MAX_BYTES (256 * 1024)
 #define IMAGE_STORE_DEFAULT      "/var/lib/sallyport-images"
+#define IMAGE_SKOPEO             "/usr/bin/skopeo" /* who speaks with registries */
 
 /* --- time --------------------------------------------------------------------------------------------------- */
 #define TIMEOUT_DEFAULT_MS        (10 * 60 * 1000)

@@ -12,8 +12,7 @@
 #include "sallyport/policy/policy.h"
 #include "say.h"
 
-#define CONFIG_DEFAULT "/etc/sallyport/sallyport.yaml"
-#define STORE_HELP     "the store (" IMAGE_STORE_DEFAULT ");\nthe configuration's images.dir says the same"
+#define STORE_HELP "the store (" IMAGE_STORE_DEFAULT ");\nthe configuration's images.dir says the same"
 
 struct image_options {
     const char *store, *layout, *config;

@@ -29,7 +29,6 @@
 #define STEP_PATIENCE_MS (3600 * 1000)
 #define STEP_CPU_S       3600
 #define SAID_BYTES       300 /* of what skopeo said, the end */
-#define SKOPEO           "/usr/bin/skopeo"
 
 struct step {
     const struct image_worker *worker;
@@ -113,8 +112,8 @@ static int fetch(const struct step *step, struct error *err)
                                       source,
                                       "dir:/tmp/fetched",
                                       NULL };
-    execve(SKOPEO, (char *const *)(uintptr_t)arguments, (char *const *)(uintptr_t)environment);
-    return fail(err, errno, "start " SKOPEO " (apt install skopeo)");
+    execve(IMAGE_SKOPEO, (char *const *)(uintptr_t)arguments, (char *const *)(uintptr_t)environment);
+    return fail(err, errno, "start " IMAGE_SKOPEO " (apt-get install skopeo)");
 }
 
 /* --- unpacking ---------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,10 @@
 """Roots that are images: from a registry or a layout into the store, and from the store to a job."""
 
+import ctypes
 import json
 import os
+import pathlib
+import pwd
 import shutil
 import tarfile
 import unittest
@@ -59,8 +62,7 @@ class Pull(ImageTest):
         other = Store(os.path.join(self.directory, "other"))
         self.assertEqual(self.store.pull(self.remote).returncode, 0)
         self.assertEqual(other.pull(self.name, self.layout).returncode, 0)
-        trees = [open(os.path.join(store.path, "sha256-" + self.digest, "tree"), encoding="utf-8").read()
-                 for store in (self.store, other)]
+        trees = [pathlib.Path(store.path, "sha256-" + self.digest, "tree").read_text(encoding="utf-8") for store in (self.store, other)]
         self.assertEqual(*trees)
 
     def test_of_a_digest_that_the_registry_does_not_have_leaves_nothing(self):
@@ -98,6 +100,15 @@ class Pull(ImageTest):
                 done = self.store.image("pull", "--store", self.store.path, "--", name, where=False)
                 self.assertEqual(done.returncode, 125)
                 self.assertIn(said, done.stderr)
+
+    def test_by_an_ordinary_user(self):
+        user = ordinary_user()
+        directory = harness.make_directory("image", user)
+        self.addCleanup(shutil.rmtree, directory, True)
+        store = Store(os.path.join(directory, "store"), user)
+        done = store.pull(self.remote)
+        self.assertEqual((done.returncode, done.stdout.strip()), (0, self.remote), done.stderr)
+        self.assertEqual(store.image("verify").stdout.strip(), self.remote + ": fine")
 
     def test_twice_is_no_fault(self):
         self.pulled()
@@ -239,7 +250,7 @@ class Keeping(ImageTest):
         self.assertEqual(self.store.image("verify").returncode, 0)
         data = os.path.join(self.store.rootfs(self.digest), "app/data")
         new = os.path.join(self.store.rootfs(self.digest), "app/new")
-        for do, undo in ((lambda: open(data, "w", encoding="utf-8").write("dbta\n"), lambda: open(data, "w", encoding="utf-8").write("data\n")),
+        for do, undo in ((lambda: pathlib.Path(data).write_text("dbta\n"), lambda: pathlib.Path(data).write_text("data\n")),
                          (lambda: shutil.copy(data, new), lambda: os.remove(new)),
                          (lambda: os.chmod(data, 0o755), lambda: os.chmod(data, 0o644)),
                          (lambda: os.chmod(data, 0o666), lambda: os.chmod(data, 0o644))):
@@ -280,6 +291,8 @@ class Keeping(ImageTest):
                 job = instance.run(command).job
                 self.assertEqual((job["state"], job["end"]["reason"]), ("launch_failed", "launch_failed"))
                 self.assertIn(f"sallyport image pull {self.name}", json.dumps(job["end"]))
+            said = instance.cli("doctor", "--config", instance.config_path, text=True)
+            self.assertIn(f"sallyport image pull {self.name}", said.stdout)
 
 
 SHELL = ["/bin/sh", "-c", "{script}"]
@@ -300,20 +313,25 @@ class Jobs(ImageTest):
         if done.returncode != 0:
             raise AssertionError(done.stderr)
         script = {"script": {"type": "string", "max_length": 4000, "allow_dash": True, "required": True}}
-        cls.instance = Instance({
+        cls.instance = cls.make_instance({
             "entry": {"image": cls.name},
             "shell": {"image": cls.name, "exec": SHELL, "params": script},
             "own": {"image": cls.name, "exec": SHELL, "params": script, "workdir": "/var", "env": {"IMAGE_SAYS": "mine"}},
             "host": {"exec": ["/usr/bin/cat", "/proc/self/mountinfo"]},
             "nothing": {"image": cls.name, "exec": ["/usr/bin/python3"]},
-        }, user=cls.user)
+        })
         cls.instance.config["images"] = {"dir": cls.kept.path}
         cls.instance.__enter__()
         cls.addClassCleanup(cls.instance.stop)
 
     @classmethod
     def choose_user(cls):
-        pass
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("needs root")
+
+    @classmethod
+    def make_instance(cls, commands):
+        return Instance(commands, user=cls.user)
 
     def shell(self, script, command="shell"):
         return self.instance.run(command, {"script": script})
@@ -383,6 +401,116 @@ class JobsOfAnOrdinaryUser(Jobs):
     @classmethod
     def choose_user(cls):
         cls.user = ordinary_user()
+
+
+RANGE = 700_000
+
+
+class JobsOfAnOrdinaryUserWithIds(JobsOfAnOrdinaryUser):
+    """With a range of subordinate ids the image's files belong to nobody whom a slot knows: the root is read-only."""
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0 or shutil.which("newuidmap") is None:
+            raise unittest.SkipTest("needs root, to give an account ids in a namespace of its own, and newuidmap")
+        super().setUpClass()
+        with open(f"/proc/{cls.instance.processes()[0].pid}/uid_map", encoding="utf-8") as file:
+            assert str(RANGE) in file.read()
+
+    @classmethod
+    def make_instance(cls, commands):
+        ranges = os.path.join(cls.shared, "ranges")
+        with open(ranges, "w", encoding="utf-8") as file:
+            file.write(f"{cls.user}:{RANGE}:65536\n")
+        os.chmod(ranges, 0o644)
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def show_ranges():
+            clone_newns, ms_bind, ms_rec, ms_private = 0x20000, 4096, 16384, 1 << 18
+            if (libc.unshare(clone_newns) or libc.mount(None, b"/", None, ms_rec | ms_private, None) or
+                    any(libc.mount(ranges.encode(), place, None, ms_bind, None) for place in (b"/etc/subuid", b"/etc/subgid"))):
+                raise OSError(ctypes.get_errno(), "show ranges")
+        return Instance(commands, user=cls.user, preexec=show_ranges)
+
+    def test_cannot_change_the_image_and_what_they_write_is_gone_with_them(self):
+        outcome = self.shell("echo changed >/app/data; rm /var/data/old; mkdir /var/dir; echo x >/tmp/x && cat /tmp/x /app/data")
+        self.assertEqual((outcome.stdout, outcome.job["state"]), (b"x\ndata\n", "succeeded"), outcome.stderr)
+        self.assertEqual(outcome.stderr.count(b"Read-only file system"), 3, outcome.stderr)
+        self.assertEqual(self.kept.image("verify").returncode, 0)
+
+
+class Around(ImageTest):
+    """What else a job has, in a root that is an image."""
+
+    ACCOUNT = "daemon"
+
+    def setUp(self):
+        super().setUp()
+        harness.needs_root(self)
+        self.pulled()
+
+    def start(self, commands):
+        instance = Instance({name: {"image": self.name, **command} for name, command in commands.items()})
+        instance.config["images"] = {"dir": self.store.path}
+        instance.__enter__()
+        self.addCleanup(instance.stop)
+        return instance
+
+    def test_directories_of_the_host_are_shown_where_the_owner_said(self):
+        read, write, account = os.path.join(self.directory, "read"), os.path.join(self.directory, "write"), pwd.getpwnam(self.ACCOUNT)
+        for path in (read, write):
+            os.mkdir(path)
+        os.chown(write, account.pw_uid, account.pw_gid)
+        with open(os.path.join(read, "file"), "w", encoding="utf-8") as file:
+            file.write("of the host\n")
+        script = f"id -u; cat {read}/file; echo x >{read}/file; echo kept >{write}/kept; echo changed >/app/data; cat /app/data; stat -c %u /app/data"
+        instance = self.start({"bound": {"exec": ["/bin/sh", "-c", script], "user": self.ACCOUNT, "sandbox": {"read": [read], "write": [write]}}})
+        outcome = instance.run("bound")
+        uid = str(account.pw_uid)
+        self.assertEqual(outcome.stdout.decode().splitlines(), [uid, "of the host", "changed", uid], outcome.stderr)
+        with open(os.path.join(read, "file"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "of the host\n")
+        with open(os.path.join(write, "kept"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "kept\n")
+        self.assertEqual(self.store.image("verify").returncode, 0)
+
+    def test_files_of_the_hosts_network_are_there_with_it_alone(self):
+        files = {"exec": ["/bin/cat", "/etc/hosts", "/etc/resolv.conf"]}
+        degrade = sorted({*harness.needed_degrade(), "landlock"})
+        instance = self.start({"own": files, "host": {**files, "sandbox": {"network": "host"}, "degrade": degrade}})
+        self.assertEqual(instance.run("own").stdout, b"127.0.0.1 localhost\n::1 localhost\n")
+        with open("/etc/hosts", "rb") as hosts, open("/etc/resolv.conf", "rb") as names:
+            self.assertEqual(instance.run("host").stdout, hosts.read() + names.read())
+
+    def test_secrets_and_artefacts_work_as_elsewhere(self):
+        instance = self.start({"job": {
+            "exec": ["/bin/sh", "-c", "cat /run/secrets/key; echo made >made; pwd; touch /run/secrets/new"],
+            "params": {"key": {"type": "secret"}}, "artifacts": ["made"]}})
+        outcome = instance.run("job", {"key": "open sesame\n"})
+        self.assertEqual(outcome.stdout, b"open sesame\n/tmp\n", outcome.stderr)
+        self.assertEqual(instance.request("GET", f"/v1/jobs/{outcome.job['id']}/artifacts/made").body, b"made\n")
+
+    def test_a_program_that_was_changed_in_the_store_is_not_run(self):
+        instance = self.start({"job": {"exec": ["/bin/busybox", "echo", "x"]}})
+        self.assertEqual(instance.run("job").stdout, b"x\n")
+        with open(os.path.join(self.store.rootfs(self.digest), "bin/busybox"), "ab") as file:
+            file.write(b"!")
+        self.assertIn("exec-changed", json.dumps(instance.run("job").job["end"]))
+
+    def test_what_an_image_has_where_jobs_mount_leads_nowhere_else(self):
+        """Links at every place where something is mounted, and below it."""
+        links = [entry(name, tarfile.SYMTYPE, link="/etc") for name in ("tmp", "run", "dev", "proc", "srv")]
+        with open(BUSYBOX, "rb") as file:
+            layers = [layer(entry("bin/busybox", data=file.read(), mode=0o755), *links, entry("etc/hosts", tarfile.SYMTYPE, link="/bin/busybox"))]
+        layout, digest = layout_by_hand(os.path.join(self.directory, "links"), layers)
+        done = self.store.pull(f"example/links@sha256:{digest}", layout)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        read = "/srv"
+        instance = self.start({
+            "job": {"image": f"example/links@sha256:{digest}", "exec": ["/bin/busybox", "sh", "-c", "echo x >/tmp/x; cat /tmp/x; ls /etc"]},
+            "bound": {"image": f"example/links@sha256:{digest}", "exec": ["/bin/busybox", "true"], "sandbox": {"read": [read]}}})
+        self.assertEqual(instance.run("job").stdout, b"x\nhosts\nresolv.conf\n")
+        self.assertIn("find-place-in-image", json.dumps(instance.run("bound").job["end"]))
 
 
 if __name__ == "__main__":
