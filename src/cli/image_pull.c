@@ -95,15 +95,15 @@ static int write_settings(const struct pull *pull, struct error *err)
 /* From the worker's hands into ours. */
 static int take_over(struct pull *pull, struct error *err)
 {
-    char tree[HASH_TEXT_BYTES + 1], source[IMAGE_REFERENCE_BYTES + 1];
+    char digest[HASH_TEXT_BYTES], tree[HASH_TEXT_BYTES + 1], source[IMAGE_REFERENCE_BYTES + 1];
     auto_fd int rootfs = openat(pull->work_fd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (rootfs < 0)
         return fail(err, errno, "open the image's files");
     int done = seal_tree(rootfs, pull->worker.uid, pull->tree, err);
     if (done == 0)
         done = write_settings(pull, err);
-    text_hex(pull->tree, sizeof pull->tree, tree);
-    strcat(tree, "\n");
+    text_hex(pull->tree, sizeof pull->tree, digest);
+    snprintf(tree, sizeof tree, "%s\n", digest);
     snprintf(source, sizeof source, "%s\n", pull->image->repository);
     if (done == 0)
         done = write_file(pull->image_fd, "tree", tree, strlen(tree), err);
