@@ -30,7 +30,7 @@ static int make_missing(int root_fd, const char *path, struct error *err)
     for (const char *slash = strchrnul(path, '/');; slash = strchrnul(slash + 1, '/')) {
         snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
         auto_fd int above = -1;
-        const char *name;
+        const char *name = "";
         int done = place_open_parent(root_fd, part, 0, &above, &name, err);
         if (done < 0)
             return done;
@@ -100,7 +100,7 @@ int place_remove_at(int directory_fd, const char *name, struct error *err) /* NO
 int place_remove(int root_fd, const char *path, struct error *err)
 {
     auto_fd int parent = -1;
-    const char *name;
+    const char *name = "";
     struct error found = { 0 };
     int done = place_open_parent(root_fd, path, 0, &parent, &name, &found);
     if (done == -ENOENT)
@@ -123,7 +123,7 @@ int place_empty(int root_fd, const char *path, struct error *err)
 int place_make_directory(int root_fd, const char *path, mode_t mode, struct error *err)
 {
     auto_fd int parent = -1;
-    const char *name;
+    const char *name = "";
     struct stat st;
     int done = place_open_parent(root_fd, path, 1, &parent, &name, err);
     if (done < 0)
@@ -155,7 +155,7 @@ static int clear_place(int root_fd, const char *path, int *ret_parent, const cha
 int place_make_file(int root_fd, const char *path, mode_t mode, int *ret_fd, struct error *err)
 {
     auto_fd int parent = -1;
-    const char *name;
+    const char *name = "";
     int done = clear_place(root_fd, path, &parent, &name, err);
     if (done < 0)
         return done;
@@ -169,7 +169,7 @@ int place_make_file(int root_fd, const char *path, mode_t mode, int *ret_fd, str
 int place_make_symlink(int root_fd, const char *path, const char *target, struct error *err)
 {
     auto_fd int parent = -1;
-    const char *name;
+    const char *name = "";
     int done = clear_place(root_fd, path, &parent, &name, err);
     if (done == 0 && symlinkat(target, parent, name) < 0)
         done = fail(err, errno, "make the link '%s'", path);
@@ -179,7 +179,7 @@ int place_make_symlink(int root_fd, const char *path, const char *target, struct
 int place_make_hardlink(int root_fd, const char *path, const char *target, struct error *err)
 {
     auto_fd int parent = -1, target_parent = -1;
-    const char *name, *target_name;
+    const char *name = "", *target_name = "";
     struct stat st;
     int done = place_open_parent(root_fd, target, 0, &target_parent, &target_name, err);
     if (done < 0)
