@@ -1,11 +1,13 @@
 """Roots that are images: from a registry or a layout into the store, and from the store to a job."""
 
+import contextlib
 import ctypes
 import json
 import os
 import pathlib
 import pwd
 import shutil
+import subprocess
 import tarfile
 import unittest
 
@@ -214,6 +216,34 @@ class Entries(ImageTest):
         done = self.store.pull(f"example/hand@sha256:{digest}", layout)
         self.assertIn("layer 1 is not what was asked for", done.stderr)
         self.assertEqual(self.store.names(), [])
+
+    def test_are_unpacked_by_a_process_that_has_nothing(self):
+        """Looked at while it works: its layer takes a while."""
+        harness.needs_root(self)
+        layout, digest = layout_by_hand(os.path.join(self.directory, "large"), [layer(entry("zeros", data=bytes(96 << 20)))])
+        pulling = subprocess.Popen([os.path.join(harness.BIN, "sallyport"), "image", "pull", "--store", self.store.path, "--layout", layout,
+                                    f"example/large@sha256:{digest}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(pulling.wait)
+        found = {}
+
+        def look():
+            for process in harness.process_tree(pulling.pid):
+                with contextlib.suppress(OSError):
+                    status = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+                    said = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+                    if said["Seccomp"] == "2":
+                        spaces = {kind: os.readlink(f"/proc/{process.pid}/ns/{kind}") for kind in ("mnt", "net", "pid", "ipc", "uts")}
+                        found.update(said, spaces=spaces, root=os.listdir(f"/proc/{process.pid}/root/"))
+            return bool(found) or pulling.poll() is not None
+        harness.wait_until(look, 60, 0.005)
+        self.assertEqual(pulling.wait(120), 0)
+        self.assertTrue(found, "it was never seen at work")
+        self.assertNotIn("0", found["Uid"].split() + found["Gid"].split() + found["Groups"].split())
+        self.assertEqual({found[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")}, {"0" * 16})
+        self.assertEqual(found["NoNewPrivs"], "1")
+        self.assertEqual(sorted(found["root"]), ["rootfs", "settings"])
+        for kind, space in found["spaces"].items():
+            self.assertNotEqual(space, os.readlink(f"/proc/self/ns/{kind}"), kind)
 
     def test_a_manifest_with_another_digest_is_refused(self):
         layout, digest = layout_by_hand(os.path.join(self.directory, "swapped"), [layer(entry("fine"))])
