@@ -323,6 +323,11 @@ class Keeping(ImageTest):
                 self.assertIn(f"sallyport image pull {self.name}", json.dumps(job["end"]))
             said = instance.cli("doctor", "--config", instance.config_path, text=True)
             self.assertIn(f"sallyport image pull {self.name}", said.stdout)
+            self.pulled()
+            done = instance.cli("config", "reload", text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(instance.run("in").stdout, b"from the image\n")
+            self.assertNotIn("image pull", instance.cli("doctor", "--config", instance.config_path, text=True).stdout)
 
 
 SHELL = ["/bin/sh", "-c", "{script}"]
