@@ -123,6 +123,16 @@ static void carry(const char *path)
     close(fd);
 }
 
+/* The template has it if the host does; else the image's own stays. */
+static void carry_if_there(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0)
+        carry(path);
+    else if (errno != ENOENT)
+        cell_fail("copy-to-image", path);
+}
+
 static void carry_all(struct span paths)
 {
     for (const char *path; (path = span_next_text(&paths)) != NULL;)
@@ -153,8 +163,8 @@ void cell_enter_image(const struct plan *plan)
     carry("/dev");
     carry("/proc"); /* the dead one: the kernel wants one visible before the job's own is mounted */
     if (plan->has_host_network) {
-        carry("/etc/resolv.conf");
-        carry("/etc/hosts");
+        carry_if_there("/etc/resolv.conf");
+        carry_if_there("/etc/hosts");
     }
     carry_all(plan->readable);
     carry_all(plan->writable);
