@@ -84,6 +84,19 @@
 #define SLOT_PER_USER_DEFAULT  4
 #define SLOT_FIRST_UID_DEFAULT 1879048192u /* 0x70000000: above accounts, subuid ranges and systemd's */
 
+/* --- images: what a registry may send, and what may come out of it ---------------------------------------------- */
+#define IMAGE_DIGEST_DIGITS      64
+#define IMAGE_REFERENCE_BYTES    512
+#define IMAGE_JSON_MAX_BYTES     (1024 * 1024) /* a manifest, or an image's configuration; real ones have some KiB */
+#define IMAGE_LAYER_COUNT_MAX    128           /* what overlay file systems take at most, so builders keep to it */
+#define IMAGE_BYTES_MAX          (16ull * 1024 * 1024 * 1024) /* of one layer, or of all files: a bomb ends here */
+#define IMAGE_ENTRY_COUNT_MAX    1000000                      /* files and directories of all layers */
+#define IMAGE_DEPTH_MAX          64                           /* directories in each other */
+#define IMAGE_NAME_MAX_BYTES     255                          /* one step of a path */
+#define IMAGE_SETTINGS_MAX_BYTES (256 * 1024)
+#define IMAGE_STORE_DEFAULT      "/var/lib/sallyport-images"
+#define IMAGE_SKOPEO             "/usr/bin/skopeo" /* who speaks with registries */
+
 /* --- time --------------------------------------------------------------------------------------------------- */
 #define TIMEOUT_DEFAULT_MS        (10 * 60 * 1000)
 #define TIMEOUT_MAX_MS            (7u * 24 * 3600 * 1000)

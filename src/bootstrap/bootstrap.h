@@ -63,6 +63,12 @@ struct groups {
         supervisors_fd; /* the directory of jobs' groups; the file that moves a process among the supervisors */
 };
 
+/* An image that some configuration since the start named: locked, so that nobody removes it below a job. */
+struct held_image {
+    char digest[IMAGE_DIGEST_DIGITS + 1];
+    int fd;
+};
+
 struct bootstrap {
     const char *config_path;
     struct config *config;
@@ -87,6 +93,8 @@ struct bootstrap {
     int supervisor_filter_fd;
     char programs[PATH_MAX_BYTES]; /* the directory of our siblings */
 
+    struct held_image *images;
+    uint32_t image_count;
     int template_fds[ROOT_COUNT_MAX]; /* a mount namespace for each root of the current policy */
     struct slot *slots;
     uint32_t slot_count;
@@ -124,6 +132,13 @@ int siblings_find(struct bootstrap *bootstrap, struct error *err);
 int listeners_open(struct bootstrap *bootstrap, struct error *err);
 void listeners_close(struct bootstrap *bootstrap); /* and removes the files of unix sockets */
 
+/*
+ * images.c: finds the images of the roots, holds them, and adds to the commands what the images say. A command whose image
+ * is not there becomes unavailable, and its root has nothing of the host's instead. -1: none is held.
+ */
+int images_prepare(struct bootstrap *bootstrap, const struct config *config, struct error *err);
+int images_held(const struct bootstrap *bootstrap, const char *digest);
+
 /* template.c: a mount namespace for one root; programs of its commands are identified inside. */
 int template_make(struct bootstrap *bootstrap, struct policy *policy, uint32_t root, int *ret_namespace,
                   struct error *err);
@@ -135,8 +150,8 @@ int supervisor_filter_make(struct bootstrap *bootstrap, struct error *err);
 /* slots.c: makes those that are missing for the configuration; drops all from this one on, which nobody was given yet. */
 int slots_make(struct bootstrap *bootstrap, const struct config *config, struct error *err);
 void slots_drop(struct bootstrap *bootstrap, uint32_t from);
-int slot_make_root(struct bootstrap *bootstrap, const struct slot *slot, int template_fd, int *ret_namespace,
-                   struct error *err);
+int slot_make_root(struct bootstrap *bootstrap, uint32_t index, const struct root *root, int template_fd,
+                   int *ret_namespace, struct error *err);
 
 /* parts.c: what each process gets of the configuration, as sealed files. */
 int parts_make(const struct bootstrap *bootstrap, const struct config *config, uint32_t generation,

@@ -128,7 +128,8 @@ static void find_disks(const struct bootstrap *bootstrap, struct policy *policy)
 }
 
 /* Each slot gets a copy of each template. */
-static int copy_templates(struct bootstrap *bootstrap, struct next *next, struct error *err)
+static int copy_templates(struct bootstrap *bootstrap, const struct policy *policy, struct next *next,
+                          struct error *err)
 {
     next->slot_roots = calloc(bootstrap->slot_count, sizeof *next->slot_roots);
     if (next->slot_roots == NULL)
@@ -141,7 +142,7 @@ static int copy_templates(struct bootstrap *bootstrap, struct next *next, struct
     for (uint32_t i = 0; i < next->slot_count; i++)
         for (unsigned root = 0; root < ROOT_COUNT_MAX && done == 0; root++)
             if (next->templates[root] >= 0)
-                done = slot_make_root(bootstrap, &bootstrap->slots[i], next->templates[root],
+                done = slot_make_root(bootstrap, i, &policy->roots[root], next->templates[root],
                                       &next->slot_roots[i][root], err);
     return done;
 }
@@ -153,15 +154,18 @@ static int prepare_roots(struct bootstrap *bootstrap, const struct config *confi
         done = template_make(bootstrap, config->policy, root, &next->templates[root], err);
     if (done == 0)
         done = slots_make(bootstrap, config, err);
-    return done < 0 ? done : copy_templates(bootstrap, next, err);
+    return done < 0 ? done : copy_templates(bootstrap, config->policy, next, err);
 }
 
 static int prepare(struct bootstrap *bootstrap, struct config *config, uint32_t generation, struct next *next,
                    struct error *err)
 {
-    name_programs(config->policy);
-    find_disks(bootstrap, config->policy);
-    int done = settle_accounts(bootstrap, config->policy, next, err);
+    int done = images_prepare(bootstrap, config, err);
+    if (done == 0) {
+        name_programs(config->policy); /* an image may have named them */
+        find_disks(bootstrap, config->policy);
+        done = settle_accounts(bootstrap, config->policy, next, err);
+    }
     if (done == 0)
         done = filters_compile(bootstrap, config->policy, err);
     if (done < 0)

@@ -18,6 +18,8 @@
 #include "bootstrap.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/cell/plan.h"
+#include "tree.h"
 
 #define JOB_INNER_ID 1000u /* what a job without an account is called inside its slot */
 
@@ -203,12 +205,72 @@ static int slot_make(struct bootstrap *bootstrap, struct slot *slot, uint32_t in
     return done < 0 ? fail_in(err, "slot %u", index) : 0;
 }
 
+static _Noreturn void make_owner_map(int answer_fd, int go_fd)
+{
+    struct error err = { 0 };
+    if (unshare(CLONE_NEWUSER) < 0) {
+        fail(&err, errno, "make a user namespace");
+        maker_answer(answer_fd, &err);
+    }
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    maker_pause(answer_fd, go_fd); /* our parent writes the maps now, and opens the namespace */
+    _exit(0);
+}
+
+/*
+ * A user namespace in which nobody ever is: it says that what belongs to root in an image belongs to this slot's job. So a
+ * change of a file is copied to the job's own layer; of a file whose owner has no id in the slot, the kernel copies nothing.
+ */
+static int owner_map_make(const struct bootstrap *bootstrap, uint32_t index, int *ret_fd, struct error *err)
+{
+    struct maker maker;
+    const struct slot *slot = &bootstrap->slots[index];
+    bool has_account = slot->account != ACCOUNT_NONE;
+    uint32_t own = bootstrap->ids.slots + 2 * index + 1;
+    int answer_fd = -1, go_fd = -1;
+    char uid_map[32], gid_map[32];
+    snprintf(uid_map, sizeof uid_map, "0 %u 1\n", has_account ? slot->uid : own);
+    snprintf(gid_map, sizeof gid_map, "0 %u 1\n", has_account ? slot->gid : own);
+    int done = maker_fork(&maker, &answer_fd, &go_fd, err);
+    if (done == 0 && maker.pid == 0)
+        make_owner_map(answer_fd, go_fd);
+    if (done == 0)
+        done = maker_wait(&maker, err);
+    if (done == 0)
+        done = write_map(maker.pid, "gid_map", gid_map, err);
+    if (done == 0)
+        done = write_map(maker.pid, "uid_map", uid_map, err);
+    if (done == 0)
+        done = open_namespace(maker.pid, "user", ret_fd, err);
+    maker_done(&maker);
+    return done;
+}
+
+/* In our own copy of the template: the image in it becomes one whose files belong to the slot's job. */
+static int map_image(int owner_map, struct error *err)
+{
+    auto_fd int tree = -1;
+    if (unshare(CLONE_NEWNS) < 0)
+        return fail(err, errno, "copy a template root");
+    int done = tree_copy_mapped(CELL_IMAGE_PLACE, owner_map, &tree, err);
+    if (done == -EINVAL)
+        return fail_plain(err, EINVAL,
+                          "the file system of the store of images cannot give files another owner for each job "
+                          "(ID-mapped mounts); let images.dir be on ext4, xfs or btrfs");
+    auto_fd int root = done == 0 ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (done == 0 && root < 0)
+        done = fail(err, errno, "open '/'");
+    return done < 0 ? done : tree_attach(root, CELL_IMAGE_PLACE, tree, err);
+}
+
 /* Copies the template: entering the slot's user namespace first makes the copy less privileged than its origin. */
-static _Noreturn void copy_template(const struct slot *slot, int template_fd, int answer_fd, int go_fd)
+static _Noreturn void copy_template(const struct slot *slot, int template_fd, int owner_map, int answer_fd, int go_fd)
 {
     struct error err = { 0 };
     if (setns(template_fd, CLONE_NEWNS) < 0)
         fail(&err, errno, "enter a template root");
+    else if (owner_map >= 0 && map_image(owner_map, &err) < 0)
+        maker_answer(answer_fd, &err);
     else if (setns(slot->user_namespace, CLONE_NEWUSER) < 0)
         fail(&err, errno, "enter a slot");
     else if (unshare(CLONE_NEWNS) < 0)
@@ -220,15 +282,21 @@ static _Noreturn void copy_template(const struct slot *slot, int template_fd, in
     _exit(0);
 }
 
-int slot_make_root(struct bootstrap *bootstrap, const struct slot *slot, int template_fd, int *ret_namespace,
-                   struct error *err)
+int slot_make_root(struct bootstrap *bootstrap, uint32_t index, const struct root *root, int template_fd,
+                   int *ret_namespace, struct error *err)
 {
-    (void)bootstrap;
     struct maker maker;
     int answer_fd = -1, go_fd = -1;
+    auto_fd int owner_map = -1;
+    /* Where there is one id, the image's files are the job's already. */
+    if (root->image_kind == ROOT_IMAGE_WRITABLE && !bootstrap->ids.is_single) {
+        int done = owner_map_make(bootstrap, index, &owner_map, err);
+        if (done < 0)
+            return done;
+    }
     int done = maker_fork(&maker, &answer_fd, &go_fd, err);
     if (done == 0 && maker.pid == 0)
-        copy_template(slot, template_fd, answer_fd, go_fd);
+        copy_template(&bootstrap->slots[index], template_fd, owner_map, answer_fd, go_fd);
     if (done == 0)
         done = maker_wait(&maker, err);
     if (done == 0)

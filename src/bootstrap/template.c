@@ -15,6 +15,7 @@
 
 #include "bootstrap.h"
 #include "program.h"
+#include "sallyport/cell/plan.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "tree.h"
@@ -36,6 +37,13 @@ static const struct standard {
     { "/dev/full", TREE_DEVICE, false },       { "/dev/random", TREE_DEVICE, false },
     { "/dev/urandom", TREE_DEVICE, false },
 };
+
+/* Beside an image nothing of the host is shown but devices and the files of its network. */
+static bool is_shown(const struct standard *tree, const struct root *root)
+{
+    return (!tree->for_host_network || root->has_host_network) &&
+           (root->image[0] == '\0' || tree->for_host_network || tree->kind == TREE_DEVICE);
+}
 
 static const struct link {
     const char *path, *target;
@@ -79,7 +87,7 @@ static int list_add(struct tree_list *list, const char *path, enum tree_kind kin
 static int copy_sources(const struct root *root, struct tree_list *list, struct error *err)
 {
     for (unsigned i = 0; i < sizeof standard / sizeof standard[0]; i++) {
-        if (standard[i].for_host_network && !root->has_host_network)
+        if (!is_shown(&standard[i], root))
             continue;
         int done = list_add(list, standard[i].path, standard[i].kind, true, err);
         if (done < 0 && done != -ENOENT)
@@ -133,7 +141,7 @@ static int write_skeleton(const struct bootstrap *bootstrap, const struct root *
     for (unsigned i = 0; i < sizeof links / sizeof links[0]; i++)
         if (symlinkat(links[i].target, root_fd, links[i].path) < 0)
             return fail(err, errno, "make '/%s' in the job's root", links[i].path);
-    for (unsigned i = 0; i < sizeof usr_links / sizeof usr_links[0]; i++) {
+    for (unsigned i = 0; i < sizeof usr_links / sizeof usr_links[0] && root->image[0] == '\0'; i++) {
         char path[16], target[64];
         snprintf(path, sizeof path, "/%s", usr_links[i]);
         ssize_t length = readlink(path, target, sizeof target - 1);
@@ -148,17 +156,29 @@ static int write_skeleton(const struct bootstrap *bootstrap, const struct root *
     return 0;
 }
 
+/* The image's files lie beside the root's own, at a place where a cell finds them and makes a root of them (cell/image.c). */
+static int attach_image(int root_fd, int image_fd, struct error *err)
+{
+    int done = tree_attach(root_fd, CELL_IMAGE_PLACE, image_fd, err);
+    return done < 0 ? done : tree_make_directories(root_fd, CELL_IMAGE_UPPER, err);
+}
+
 /* Runs in the child: from the host's tree to the finished root. */
 static int build(const struct bootstrap *bootstrap, const struct root *root, struct error *err)
 {
     struct tree_list list = { .count = 0 };
     int root_fd, proc_fd;
-    auto_fd int host_fd = -1;
+    auto_fd int host_fd = -1, image_fd = -1;
+    int done = 0;
+    if (root->image_kind != ROOT_OF_HOST) /* what we hold is of the namespace that we are about to leave */
+        done = tree_copy_at(images_held(bootstrap, root->image), "rootfs", TREE_PROGRAMS, false, &image_fd, err);
+    if (done < 0)
+        return done;
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return fail(err, errno, "make a mount namespace");
     if ((host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         return fail(err, errno, "open '/'");
-    int done = copy_sources(root, &list, err);
+    done = copy_sources(root, &list, err);
     if (done < 0 || (done = tree_dead_proc(&proc_fd, err)) < 0 || (done = tree_new_tmpfs("0755", &root_fd, err)) < 0)
         return done;
     umask(022);
@@ -170,6 +190,8 @@ static int build(const struct bootstrap *bootstrap, const struct root *root, str
         done = tree_attach(root_fd, list.trees[i].path, list.trees[i].fd, err);
     if (done == 0)
         done = tree_attach(root_fd, "/proc", proc_fd, err);
+    if (done == 0 && image_fd >= 0)
+        done = attach_image(root_fd, image_fd, err);
     return done < 0 ? done : tree_become_root(root_fd, err);
 }
 
@@ -181,15 +203,24 @@ struct finding {
     struct program program;
 };
 
+/* Programs are looked for as jobs will: in an image, which is the root then. We end soon, so the namespace keeps its own. */
+static int enter_programs(const struct root *root, struct error *err)
+{
+    if (root->image_kind != ROOT_OF_HOST && (chroot(CELL_IMAGE_PLACE) < 0 || chdir("/") < 0))
+        return fail(err, errno, "enter the image");
+    return 0;
+}
+
 static _Noreturn void build_and_identify(const struct bootstrap *bootstrap, const struct policy *policy, uint32_t root,
                                          int answer_fd, int go_fd)
 {
     struct finding finding = { 0 };
     char byte;
-    finding.has_failed = build(bootstrap, &policy->roots[root], &finding.err) < 0;
+    finding.has_failed = build(bootstrap, &policy->roots[root], &finding.err) < 0 ||
+                         enter_programs(&policy->roots[root], &finding.err) < 0;
     for (uint32_t i = 0; i < policy->command_count && !finding.has_failed; i++) {
-        if (policy->commands[i].root != root)
-            continue;
+        if (policy->commands[i].root != root || policy->commands[i].unavailable[0] != '\0')
+            continue; /* another root's, or told already */
         finding.command = i;
         program_identify(policy->commands[i].program, bootstrap->ids.is_rootless, &finding.program);
         if (fd_write_all(answer_fd, &finding, sizeof finding, NULL) < 0)

@@ -37,11 +37,17 @@ static int set_attributes(int fd, uint64_t attributes, unsigned flags)
 
 int tree_copy(const char *path, enum tree_kind kind, bool follows_links, int *ret_fd, struct error *err)
 {
+    return tree_copy_at(AT_FDCWD, path, kind, follows_links, ret_fd, err);
+}
+
+int tree_copy_at(int directory_fd, const char *path, enum tree_kind kind, bool follows_links, int *ret_fd,
+                 struct error *err)
+{
     struct open_how how = {
         .flags = O_PATH | O_CLOEXEC,
         .resolve = RESOLVE_NO_MAGICLINKS | (follows_links ? 0 : RESOLVE_NO_SYMLINKS),
     };
-    auto_fd int source = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    auto_fd int source = (int)syscall(SYS_openat2, directory_fd, path, &how, sizeof how);
     if (source < 0 && errno == ELOOP && !follows_links)
         return fail_plain(err, ELOOP, "'%s' leads through a symbolic link; write the path that it leads to", path);
     if (source < 0)
@@ -52,6 +58,18 @@ int tree_copy(const char *path, enum tree_kind kind, bool follows_links, int *re
         return fail(err, errno, "copy the tree '%s'", path);
     if (set_attributes(tree, kind_attributes[kind], AT_RECURSIVE) < 0)
         return fail(err, errno, "restrict the tree '%s'", path);
+    *ret_fd = fd_take(&tree);
+    return 0;
+}
+
+int tree_copy_mapped(const char *path, int user_namespace, int *ret_fd, struct error *err)
+{
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_namespace };
+    auto_fd int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return fail(err, errno, "copy the tree '%s'", path);
+    if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return fail(err, errno, "give the files of '%s' another owner", path);
     *ret_fd = fd_take(&tree);
     return 0;
 }

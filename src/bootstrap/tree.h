@@ -19,6 +19,14 @@ enum tree_kind {
  * what it led to when the owner looked may not be what it leads to now. ENOENT, ELOOP and others as open(2) has them.
  */
 int tree_copy(const char *path, enum tree_kind kind, bool follows_links, int *ret_fd, struct error *err);
+int tree_copy_at(int directory_fd, const char *path, enum tree_kind kind, bool follows_links, int *ret_fd,
+                 struct error *err);
+
+/*
+ * A detached copy of the tree at the path, in which what belongs to our root belongs to the one id that user_namespace maps it
+ * to. The path must be a mount of its own. -EINVAL from file systems that cannot (mount_setattr(2), "ID-mapped mounts").
+ */
+int tree_copy_mapped(const char *path, int user_namespace, int *ret_fd, struct error *err);
 
 /* A small detached tmpfs with nothing in it. */
 int tree_new_tmpfs(const char *mode, int *ret_fd, struct error *err);

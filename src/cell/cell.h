@@ -68,6 +68,7 @@ _Noreturn void cell_enter(const struct plan *plan, const int *fds, const struct 
 
 /* Steps of the recipe; each ends the process through cell_fail() if it cannot be done. */
 void cell_build_root(const struct plan *plan);     /* mounts.c */
+void cell_enter_image(const struct plan *plan);    /* image.c: a part of it, where the root is an image */
 void cell_place_files(const struct plan *plan);    /* files.c: a part of it */
 void cell_apply_rlimits(const struct plan *plan);  /* rlimits.c */
 void cell_open_program(const struct plan *plan);   /* program.c: CELL_PROGRAM */
@@ -97,6 +98,10 @@ int tmp_make(const struct plan *plan);
 
 _Noreturn void job_become(const struct plan *plan); /* job.c: everything up to execveat */
 _Noreturn void init_run(int job_pid);               /* init.c */
+
+/* image.c: the image below the job's root, where there is one (-1), until it is closed. */
+int cell_image_fd(void);
+void cell_close_image(void);
 
 /* Takes the next NUL-terminated text off a span, or NULL at its end (or where the NUL is missing). */
 const char *span_next_text(struct span *span);

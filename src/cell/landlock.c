@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <stddef.h>
 #include <string.h>
@@ -119,6 +120,50 @@ void cell_apply_collector_landlock(const struct plan *plan, int directory_fd)
     close(ruleset_fd);
 }
 
+/* What getdents64(2) gives. */
+struct entry {
+    uint64_t inode;
+    int64_t next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+/* Whatever lies directly in the image's root: programs may be anywhere in it, and what the job changes there is its own copy. */
+static void allow_image_entry(int ruleset_fd, const char *name, uint64_t changes)
+{
+    static const char *const not_the_images[] = { ".", "..", "dev", "proc", "sys", "tmp" };
+    char path[NAME_MAX + 2] = "/";
+    struct stat st;
+    for (size_t i = 0; i < sizeof not_the_images / sizeof not_the_images[0]; i++)
+        if (strcmp(name, not_the_images[i]) == 0)
+            return;
+    strncat(path, name, sizeof path - 2);
+    if (lstat(path, &st) < 0)
+        cell_fail("landlock-open", path);
+    if (!S_ISLNK(st.st_mode)) /* a link's rule would be about what it leads to */
+        allow_beneath(ruleset_fd, path, LANDLOCK_ACCESS_FS_EXECUTE | changes);
+}
+
+/* Not for the root as a whole: that would be /proc, too. So nothing is made or removed in the root itself. */
+static void allow_image(int ruleset_fd, uint64_t changes)
+{
+    _Alignas(struct entry) uint8_t listing[4096];
+    int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ssize_t got;
+    if (fd < 0)
+        cell_fail("landlock-open", "/");
+    while ((got = syscall(SYS_getdents64, fd, listing, sizeof listing)) > 0)
+        for (ssize_t at = 0; at < got;) {
+            const struct entry *entry = (const struct entry *)(const void *)(listing + at);
+            at += entry->size;
+            allow_image_entry(ruleset_fd, entry->name, changes);
+        }
+    if (got < 0)
+        cell_fail("landlock-open", "/");
+    close(fd);
+}
+
 void cell_apply_landlock(const struct plan *plan)
 {
     if (plan->landlock_abi == 0 || !has_layer(plan, CELL_LAYER_LANDLOCK))
@@ -131,7 +176,10 @@ void cell_apply_landlock(const struct plan *plan)
     /* Rules add up on the way down, so execution is not granted for the root as a whole: what a job writes to /tmp it may
      * not run, even on a mount that forgot noexec. */
     allow_beneath(ruleset_fd, "/", ACCESS_READ);
-    allow_beneath(ruleset_fd, "/usr", LANDLOCK_ACCESS_FS_EXECUTE);
+    if (plan->image != CELL_NO_IMAGE)
+        allow_image(ruleset_fd, plan->image == CELL_IMAGE_WRITABLE ? ACCESS_WRITE(all) : 0);
+    else
+        allow_beneath(ruleset_fd, "/usr", LANDLOCK_ACCESS_FS_EXECUTE);
     allow_beneath_all(ruleset_fd, plan->readable, LANDLOCK_ACCESS_FS_EXECUTE);
     allow_beneath(ruleset_fd, "/tmp", ACCESS_WRITE(all));
     allow_beneath(ruleset_fd, "/dev/shm", ACCESS_WRITE(all));

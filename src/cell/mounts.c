@@ -86,6 +86,8 @@ void cell_build_root(const struct plan *plan)
     /* A guard against a shared parent: nothing that is mounted below may be seen anywhere else. */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         cell_fail("make-private", "/");
+    if (plan->image != CELL_NO_IMAGE)
+        cell_enter_image(plan);
 
     /* subset=pid leaves nothing of /proc but processes, hidepid nothing of theirs but one's own. It covers the dead proc
      * of the template, which is there only because the kernel wants one visible already (proc(5), mount_too_revealing). */

@@ -34,6 +34,7 @@ static const struct field plan_fields[] = {
     BYTES(struct plan, writable, BIND_COUNT_MAX *PATH_MAX_BYTES / 4),
     BYTES(struct plan, secrets, PARAMS_MAX_BYTES),
     BYTES(struct plan, filter, FILTER_INSTRUCTIONS_MAX * 8),
+    U8(struct plan, image, CELL_IMAGE_WRITABLE),
     BOOL(struct plan, has_files),
     BYTES(struct plan, artifacts, CELL_GLOBS_MAX_BYTES),
     U64(struct plan, artifacts_max_bytes),

@@ -11,7 +11,10 @@
 
 #include "sallyport/base/clock.h"
 #include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
 #include "sallyport/config/config.h"
+#include "sallyport/image/stored.h"
+#include "sallyport/policy/policy.h"
 
 #define ROOM_BEHIND    2 /* findings about the state directory */
 #define EXPIRY_NEAR_MS (14ull * 24 * 3600 * 1000)
@@ -84,6 +87,35 @@ static void check_tokens(const struct config *config, struct findings *findings)
     }
 }
 
+static bool has_image(const struct root *root, const char *store)
+{
+    struct error err;
+    auto_fd int fd = -1;
+    int done = image_stored_hold(store, root->image, &fd, &err);
+    return done != -ENOENT; /* what we may not look at may be there */
+}
+
+static void check_images(const struct config *config, struct findings *findings)
+{
+    bool names_one = false;
+    for (uint32_t i = 0; i < config->policy->root_count; i++) {
+        const struct root *root = &config->policy->roots[i];
+        names_one |= root->image[0] != '\0';
+        if (root->image[0] == '\0' || has_image(root, config->images_dir) ||
+            findings->count + ROOM_BEHIND + 1 >= DOCTOR_FINDINGS_MAX)
+            continue;
+        struct finding *finding = finding_add(findings, DOCTOR_WARN, "image");
+        TELL(finding, "%s@sha256:%.12s... is not in the store '%s'; its commands cannot run", root->image_name,
+             root->image, config->images_dir);
+        MEND(finding, "sallyport image pull %s@sha256:%s; then sallyport config reload", root->image_name, root->image);
+    }
+    if (!names_one || access(IMAGE_SKOPEO, X_OK) == 0 || findings->count + ROOM_BEHIND >= DOCTOR_FINDINGS_MAX)
+        return;
+    struct finding *finding = finding_add(findings, DOCTOR_WARN, "skopeo");
+    TELL(finding, "%s is not installed: images come from layouts alone, and from no registry", IMAGE_SKOPEO);
+    MEND(finding, "apt-get install skopeo");
+}
+
 /* The first fault of a report of many lines. */
 static void first_line(const char *report, char *text, size_t room)
 {
@@ -122,6 +154,7 @@ void doctor_check_service(const struct host_facts *facts, const char *config_pat
         check_exposure(config, findings);
         check_certificate(config, findings);
         check_tokens(config, findings);
+        check_images(config, findings);
     }
     free(report);
     config_free(config);

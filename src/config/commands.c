@@ -84,9 +84,23 @@ static void check_program(struct reading *reading, const char *text)
         fault_below(reading, "exec", 0, "is a directory; write the program's path");
 }
 
+/* What stands for the image's own until somebody has the image. */
+static void take_entrypoint(struct reading *reading, struct command *command)
+{
+    struct template *template = grow(reading, &command->arguments, 0, sizeof *template);
+    struct template_piece *piece = template != NULL ? grow(reading, &template->pieces, 0, sizeof *piece) : NULL;
+    if (piece == NULL)
+        return;
+    command->argument_count = template->piece_count = 1;
+    piece->literal = copy_text(reading, "/entrypoint-of-the-image");
+}
+
 static void take_arguments(struct reading *reading, struct command *command)
 {
     const json_t *exec = reading->command_draft.exec;
+    command->runs_entrypoint = exec == NULL && reading->command_draft.image != NULL && !command_is_sequence(command);
+    if (command->runs_entrypoint)
+        take_entrypoint(reading, command);
     if (exec == NULL)
         return;
     size_t length = enter_key(reading, "exec");

@@ -95,6 +95,8 @@ static void take_server(struct reading *reading)
     config->slot_count = (uint32_t)draft->slot_count;
     config->slots_per_account = (uint32_t)draft->slots_per_user;
     config->first_uid = (uint32_t)draft->first_uid;
+    if (draft->images_dir != NULL)
+        text_copy(config->images_dir, sizeof config->images_dir, draft->images_dir);
     config->quota = quota_of(&draft->quota);
     if (draft->first_uid + 2 * draft->slot_count > UINT32_MAX)
         fault_below(reading, "slots", -1, "first_uid and two ids for each of %u slots go beyond the largest uid",

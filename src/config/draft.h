@@ -42,6 +42,7 @@ struct server_draft {
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;
     uint64_t slot_count, slots_per_user, first_uid;
+    const char *images_dir;
     struct quota_draft quota; /* of all callers together */
     struct limits_draft limits;
 #if SALLYPORT_TEST_SWITCHES
@@ -117,7 +118,7 @@ struct queue_draft {
 };
 
 struct command_draft {
-    const char *title, *description, *group, *workdir, *user;
+    const char *title, *description, *group, *workdir, *user, *image;
     const json_t *exec;  /* texts */
     const json_t *env;   /* name: text */
     uint64_t mode;       /* 0 async, 1 sync */

@@ -162,6 +162,11 @@ const struct key keys[] = {
     { "slots.first_uid", KEY_INT, NUMBER_AT(struct server_draft, first_uid), .least = 65536, .most = UINT32_MAX - 1,
       .fallback = "1879048192", .help = "The first of two ids for each slot. Nobody else may use this range." },
 
+    { "images", KEY_GROUP, .hint = "{dir: /srv/sallyport-images}", .help = "Roots that are images." },
+    { "images.dir", KEY_PATH, TEXT_AT(struct server_draft, images_dir), .fallback = IMAGE_STORE_DEFAULT,
+      .help =
+          "Where `sallyport image pull` puts them: a directory of root's, or of a rootless service's user, alone." },
+
     { "limits", KEY_GROUP, .hint = "{running: 100, rate: 1000/1h}", .help = "What all callers together may have." },
     QUOTA_KEYS("limits", struct server_draft, "all callers"),
 
@@ -232,6 +237,12 @@ const struct key keys[] = {
       .help = "The program (an absolute path) and its arguments; no shell is involved. `\"{name}\"` is replaced by "
               "the parameter, always within one argument; `\"{name...}\"` alone becomes an argument for each item of "
               "a list; `{{` and `}}` are plain braces." },
+    { "commands.*.image", KEY_TEXT, TEXT_AT(struct command_draft, image), .least = 1, .most = IMAGE_REFERENCE_BYTES - 1,
+      .hint = "registry.example/team/tool@sha256:DIGITS",
+      .help =
+          "The job's root is this image, in place of the host's programs: `NAME@sha256:DIGITS`, pulled before with "
+          "`sallyport image pull`. What the job writes there is its own, and gone with it. Without `exec` the "
+          "image's entrypoint runs; `workdir` and `env` come before the image's. [images.md](images.md) explains it." },
     { "commands.*.params", KEY_ENTRIES, .most = PARAM_COUNT_MAX, .entries = &param_life,
       .hint = "{name: {type: string}}", .help = "What a caller may or must say." },
     { "commands.*.params.*", KEY_GROUP, .hint = "{type: string}", .help = "The name in requests and placeholders." },
@@ -385,7 +396,6 @@ const struct key keys[] = {
     LATER("commands.*.route"),
     LATER("commands.*.http_status"),
     LATER("commands.*.response"),
-    LATER("commands.*.image"),
     LATER("commands.*.files"),
     LATER("commands.*.rerun"),
     LATER("commands.*.confirm"),

@@ -5,7 +5,9 @@
 
 #include "paths.h"
 #include "reading.h"
+#include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
+#include "sallyport/image/reference.h"
 
 static int compare_binds(const void *left, const void *right)
 {
@@ -38,13 +40,28 @@ static void add_binds(struct reading *reading, const char *key, const json_t *pa
 
 static bool equal_roots(const struct root *left, const struct root *right)
 {
-    if (left->bind_count != right->bind_count || left->has_host_network != right->has_host_network)
+    if (left->bind_count != right->bind_count || left->has_host_network != right->has_host_network ||
+        strcmp(left->image, right->image) != 0)
         return false;
     for (uint32_t i = 0; i < left->bind_count; i++)
         if (strcmp(left->binds[i].path, right->binds[i].path) != 0 ||
             left->binds[i].is_writable != right->binds[i].is_writable)
             return false;
     return true;
+}
+
+static void take_image(struct reading *reading, struct root *root)
+{
+    struct image_reference image;
+    struct error err;
+    if (reading->command_draft.image == NULL)
+        return;
+    if (image_reference_parse(reading->command_draft.image, &image, &err) < 0) {
+        fault_below(reading, "image", -1, "%s", err.text);
+        return;
+    }
+    text_copy(root->image_name, sizeof root->image_name, image.repository);
+    text_copy(root->image, sizeof root->image, image.digest);
 }
 
 /* Sorted, so that a directory is mounted before what lies in it, and equal roots look equal. */
@@ -58,6 +75,7 @@ static bool make_root(struct reading *reading, struct root *root)
         reading->report->is_out_of_memory = true;
         return false;
     }
+    take_image(reading, root);
     size_t length = enter_key(reading, "sandbox");
     add_binds(reading, "read", draft->read, false, root);
     add_binds(reading, "write", draft->write, true, root);
@@ -82,9 +100,10 @@ uint32_t root_find(struct reading *reading)
     while (index < policy->root_count && !equal_roots(&policy->roots[index], &root))
         index++;
     if (index == ROOT_COUNT_MAX) {
-        fault_at_key(reading,
-                     "the %dth different combination of 'read', 'write' and 'network'; let commands share them",
-                     ROOT_COUNT_MAX + 1);
+        fault_at_key(
+            reading,
+            "the %dth different combination of 'image', 'read', 'write' and 'network'; let commands share them",
+            ROOT_COUNT_MAX + 1);
     } else if (index == policy->root_count) {
         struct root *added = grow(reading, &policy->roots, policy->root_count, sizeof *added);
         if (added != NULL) {

@@ -5,6 +5,8 @@
 #include "sallyport/confine/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,6 +50,9 @@ static const struct {
 #define FS_IOCTL_DEVICE (1u << 15)
 #define FS_NOT_BENEATH  (FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEVICE)
 
+#define FS_READ      (1u << 2 | 1u << 3) /* files, directories */
+#define FS_READ_FILE (1u << 2)
+
 static int allow_beneath(int ruleset, uint64_t access, int directory, struct error *err)
 {
     struct path_beneath_attr rule = { .allowed_access = access, .parent_fd = directory };
@@ -56,7 +61,40 @@ static int allow_beneath(int ruleset, uint64_t access, int directory, struct err
     return 0;
 }
 
-static int restrict_to(int beneath_fd, bool may_connect, uint32_t *ret_abi, struct error *err)
+/* What else than the one directory is allowed. */
+struct exceptions {
+    int read_fd; /* -1: none */
+    bool may_connect;
+    const char *const *readable, *const *runnable; /* or NULL */
+};
+
+/* A file may be named as well as a directory; the rule then is about what files have. */
+static int allow_paths(int ruleset, const char *const *paths, uint64_t access, struct error *err)
+{
+    for (; paths != NULL && *paths != NULL; paths++) {
+        struct stat st;
+        auto_fd int fd = open(*paths, O_PATH | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+            continue;
+        if (fd < 0 || fstat(fd, &st) < 0)
+            return fail(err, errno, "Landlock: open '%s'", *paths);
+        uint64_t of_files = FS_EXECUTE | FS_READ_FILE;
+        int done = allow_beneath(ruleset, S_ISDIR(st.st_mode) ? access : access & of_files, fd, err);
+        if (done < 0)
+            return done;
+    }
+    return 0;
+}
+
+static int allow_exceptions(int ruleset, const struct exceptions *exceptions, struct error *err)
+{
+    int done = exceptions->read_fd >= 0 ? allow_beneath(ruleset, FS_READ, exceptions->read_fd, err) : 0;
+    if (done == 0)
+        done = allow_paths(ruleset, exceptions->readable, FS_READ, err);
+    return done < 0 ? done : allow_paths(ruleset, exceptions->runnable, FS_READ | FS_EXECUTE, err);
+}
+
+static int restrict_to(int beneath_fd, const struct exceptions *exceptions, uint32_t *ret_abi, struct error *err)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, RULESET_VERSION);
     if (abi < ABI_MIN)
@@ -73,7 +111,7 @@ static int restrict_to(int beneath_fd, bool may_connect, uint32_t *ret_abi, stru
             handled.scoped |= rights[i].adds.scoped;
         }
     }
-    if (may_connect)
+    if (exceptions->may_connect)
         handled.handled_access_net &= ~(uint64_t)NET_CONNECT_TCP;
     auto_fd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
     if (ruleset < 0)
@@ -83,6 +121,9 @@ static int restrict_to(int beneath_fd, bool may_connect, uint32_t *ret_abi, stru
         if (done < 0)
             return done;
     }
+    int allowed = allow_exceptions(ruleset, exceptions, err);
+    if (allowed < 0)
+        return allowed;
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return fail(err, errno, "Landlock: restrict ourselves");
     *ret_abi = (uint32_t)abi;
@@ -91,10 +132,22 @@ static int restrict_to(int beneath_fd, bool may_connect, uint32_t *ret_abi, stru
 
 int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err)
 {
-    return restrict_to(beneath_fd, false, ret_abi, err);
+    return restrict_to(beneath_fd, &(struct exceptions){ .read_fd = -1 }, ret_abi, err);
 }
 
 int confine_landlock_but_connect(uint32_t *ret_abi, struct error *err)
 {
-    return restrict_to(-1, true, ret_abi, err);
+    return restrict_to(-1, &(struct exceptions){ .read_fd = -1, .may_connect = true }, ret_abi, err);
+}
+
+int confine_landlock_reading(int beneath_fd, int read_fd, uint32_t *ret_abi, struct error *err)
+{
+    return restrict_to(beneath_fd, &(struct exceptions){ .read_fd = read_fd }, ret_abi, err);
+}
+
+int confine_landlock_program(int beneath_fd, const char *const *readable, const char *const *runnable,
+                             uint32_t *ret_abi, struct error *err)
+{
+    const struct exceptions exceptions = { -1, true, readable, runnable };
+    return restrict_to(beneath_fd, &exceptions, ret_abi, err);
 }

@@ -1,5 +1,6 @@
 #include "plan_build.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,8 @@ int plan_build(const struct plan_order *order, struct plan_room *ret_room, struc
     build_limits(order, plan);
     plan->filter = (struct span){ filter->program, filter->program_bytes };
     plan->has_files = order->has_files;
+    static_assert((int)CELL_IMAGE_WRITABLE == (int)ROOT_IMAGE_WRITABLE, "one number for both");
+    plan->image = root->image_kind;
     int done = build_texts(order, ret_room, err);
     if (done == 0)
         done = build_secrets(order, ret_room, err);

@@ -228,6 +228,7 @@ static bool take_root(struct source *source, struct root *root)
     if (!take(source, POLICY_ROOT, &record))
         return false;
     root->has_host_network = record.root.has_host_network;
+    root->image_kind = record.root.image_kind;
     root->binds = make(source, record.root.bind_count, sizeof *root->binds);
     root->bind_count = root->binds != NULL ? record.root.bind_count : 0;
     for (uint32_t i = 0; i < root->bind_count; i++) {

@@ -18,6 +18,7 @@ static const struct field account_fields[] = {
 static const struct field root_fields[] = {
     U32(struct root, bind_count, BIND_COUNT_MAX),
     BOOL(struct root, has_host_network),
+    U8(struct root, image_kind, ROOT_IMAGE_WRITABLE),
 };
 
 static const struct field bind_fields[] = {

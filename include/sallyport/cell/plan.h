@@ -69,6 +69,13 @@ enum cell_layer {
     CELL_LAYER_COLLECT = 16384, /* what the collector refuses to follow, and to take */
 };
 
+/* In the copy of a template whose root is an image: where the image lies, and where its upper layer is made. */
+#define CELL_IMAGE_PLACE "/.sallyport-image"
+#define CELL_IMAGE_UPPER "/.sallyport-upper"
+
+/* What the job's root is made of; the values are policy.h's enum root_image. */
+enum cell_image { CELL_NO_IMAGE, CELL_IMAGE_READ_ONLY, CELL_IMAGE_WRITABLE };
+
 struct plan {
     char job_id[JOB_ID_TEXT_BYTES];
     char hostname[NAME_MAX_BYTES];
@@ -95,6 +102,7 @@ struct plan {
     struct span filter;    /* struct sock_filter[] */
     struct span artifacts; /* patterns, each with its NUL; then /tmp outlives the job, and is gone through */
     uint64_t artifacts_max_bytes;
+    uint8_t image;       /* enum cell_image */
     bool has_files;      /* uploads: files of mode 0400 in /run/files */
     uint32_t layers_off; /* enum cell_layer; must be 0 but in a test build */
 };

@@ -107,6 +107,8 @@ struct config {
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */
+
+    char images_dir[PATH_MAX_BYTES]; /* the store of images */
 };
 
 enum config_owner_check {

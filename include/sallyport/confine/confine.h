@@ -37,6 +37,16 @@ int confine_landlock(int beneath_fd, uint32_t *ret_abi, struct error *err);
 /* The same without any directory, for a process that makes connections: connect of TCP stays allowed, bind does not. */
 int confine_landlock_but_connect(uint32_t *ret_abi, struct error *err);
 
+/* The same beneath beneath_fd, and reading beneath read_fd (-1: nowhere). */
+int confine_landlock_reading(int beneath_fd, int read_fd, uint32_t *ret_abi, struct error *err);
+
+/*
+ * For a program of the host's that is about to be executed: it may read `readable` and run what is in `runnable` (lists that
+ * end with NULL; what is not there is left out), and has beneath_fd to write in. Connect of TCP stays allowed, bind does not.
+ */
+int confine_landlock_program(int beneath_fd, const char *const *readable, const char *const *runnable,
+                             uint32_t *ret_abi, struct error *err);
+
 /*
  * Allows the named system calls and answers all others with ENOSYS; those that only an attacker uses (exec, ptrace,
  * mount, setns, bpf, changes of ids, ...) end the process, as does a call of another architecture. The last step before

@@ -92,11 +92,18 @@ struct bind {
     bool is_writable;
 };
 
+/* Where a root's programs come from. A job may change what it sees of a writable one, for itself and for its time alone. */
+enum root_image { ROOT_OF_HOST, ROOT_IMAGE_READ_ONLY, ROOT_IMAGE_WRITABLE };
+
 /* What a job sees of the host's tree beyond the default root (ARCHITECTURE.md). Commands share equal ones. */
 struct root {
     struct bind *binds;
     uint32_t bind_count;
     bool has_host_network; /* then resolv.conf and hosts are the host's */
+    uint8_t image_kind;    /* enum root_image: how it can be shown here, the bootstrap finds out */
+
+    /* For the bootstrap alone, never handed on: where it comes from, and its manifest's digest; "" for the host's programs. */
+    char image_name[IMAGE_REFERENCE_BYTES], image[IMAGE_DIGEST_DIGITS + 1];
 };
 
 /* A file that was there when the configuration was loaded, by identity, not by name. */
@@ -161,6 +168,7 @@ struct command {
     uint32_t param_count;
     struct template *arguments; /* the first is the program: one literal piece, an absolute path */
     uint32_t argument_count;
+    bool runs_entrypoint; /* for the bootstrap alone: the arguments stand for the image's, which it finds out */
     struct env_entry *env;
     uint32_t env_count, follow_count;
     struct follow *follows;        /* steps first, in their order */

@@ -19,6 +19,7 @@ static struct policy *rich_policy(void)
     policy->roots[0].binds = calloc(1, sizeof *policy->roots[0].binds);
     policy->roots[0].bind_count = 1;
     policy->roots[0].has_host_network = true;
+    policy->roots[0].image_kind = ROOT_IMAGE_WRITABLE;
     policy->roots[0].binds[0] = (struct bind){ "/srv/www", true };
     policy->filters[0].program = calloc(2, 8);
     policy->filters[0].program_bytes = 16;
