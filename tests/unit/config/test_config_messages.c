@@ -158,8 +158,8 @@ Test(config, tells_wrong_keys_shapes_and_units)
         { "server: {tls: {cert: /x, key: \"file:/y\"}}\n",
           "c.yaml:1:22: server.tls.cert: files are not read from here\n"
           "c.yaml:1:31: server.tls.key: files are not read from here\n" },
-        { "server: {trusted_proxies: {}}\n",
-          "c.yaml:1:10: server.trusted_proxies: is not in this release; the name is kept for a later one\n" },
+        { "server: {max_body_total: 1MiB}\n",
+          "c.yaml:1:10: server.max_body_total: is not in this release; the name is kept for a later one\n" },
         { "slots: {first_uid: 4294967200}\n",
           "c.yaml:1:8: slots: first_uid and two ids for each of 64 slots go beyond the largest uid\n" },
     };

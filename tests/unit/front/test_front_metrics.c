@@ -15,7 +15,7 @@ static int metrics_file(bool has_keeper, unsigned commands)
                                     .output_bytes = 77,
                                     .store_bytes = 88,
                                     .store_free_bytes = 99,
-                                    .auth_failures = { 1, 2, 3, 4, 5, 6 },
+                                    .auth_failures = { 1, 2, 3, 4, 5, 6, 7 },
                                     .is_launcher_up = true,
                                     .reload_succeeded_unix_ms = 1772359200120 };
     struct metric_command command = { .command = "greet", .ended = { { 5, 1 }, [JOB_SOURCE_CHAIN] = { 0, 0, 3 } } };
@@ -70,8 +70,9 @@ Test(front_metrics, asks_the_keeper_with_the_callers_evidence_and_makes_text)
         "\nsallyport_auth_failures_total{method=\"bearer\",reason=\"unknown\"} 2\n",
         "\nsallyport_auth_failures_total{method=\"bearer\",reason=\"expired\"} 3\n",
         "\nsallyport_auth_failures_total{method=\"peer\",reason=\"unknown\"} 4\n",
-        "\nsallyport_auth_failures_total{method=\"bearer\",reason=\"elsewhere\"} 5\n",
-        "\nsallyport_auth_failures_total{method=\"bearer\",reason=\"throttled\"} 6\n",
+        "\nsallyport_auth_failures_total{method=\"bearer\",reason=\"elsewhere\"} 6\n",
+        "\nsallyport_auth_failures_total{method=\"bearer\",reason=\"throttled\"} 7\n",
+        "\nsallyport_auth_failures_total{method=\"certificate\",reason=\"unknown\"} 5\n",
         "\nsallyport_token_expiry_timestamp_seconds{token=\"ci\"} 1800000000\n",
         "\nsallyport_streams_open 0\n",
     };
