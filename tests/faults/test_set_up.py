@@ -4,11 +4,13 @@ nothing is left: the next job in the same slot is a job like any other."""
 import dataclasses
 import errno
 import os
+import shutil
 import unittest
 
 from errnos import codes_for
-from harness import Instance, cgroups_of, needs_root, wait_until
+from harness import Instance, cgroups_of, make_directory, needs_root, wait_until
 from host import children_of
+from images import Store, busybox_layout
 from rig import Injector, thinned
 
 COMMANDS = {"say": {"exec": ["/usr/bin/echo", "ran"], "params": {"pin": {"type": "secret", "pattern": "[0-9]{4}"}}}}
@@ -40,6 +42,9 @@ class SetUpTest(unittest.TestCase):
     def setUp(self):
         needs_root(self)
         self.injector = None
+
+    def make_instance(self):
+        return Instance(COMMANDS, slots={"count": 1})
 
     def meant(self, calls):
         return calls
@@ -77,7 +82,7 @@ class SetUpTest(unittest.TestCase):
         return next((process for process in self.instance.processes() if process.name() == name and process.is_alive()), None)
 
     def fail_each(self):
-        with Instance(COMMANDS, slots={"count": 1}) as self.instance:
+        with self.make_instance() as self.instance:
             groups = [path for path in cgroups_of(self.instance.state) if path.endswith("/jobs")]
             self.jobs_group = groups[0] if groups else None
             self.attach()
@@ -160,6 +165,27 @@ class CellTest(SetUpTest):
 
     def test_a_call_that_fails_in_supervisor_or_cell_is_a_job_that_never_starts(self):
         self.fail_each()
+
+
+class ImageCellTest(CellTest):
+    """The same for a job whose root is an image."""
+
+    others = (
+        *CellTest.others,
+        Other(CELL, "openat2", "a place that is not there is made, and that it is there after all is told then", codes=(errno.ENOENT,),
+              paths=("dev", "proc"), reasons=("launch_failed",)),
+    )
+
+    def make_instance(self):
+        directory = make_directory("image-faults")
+        self.addCleanup(shutil.rmtree, directory, True)
+        layout, digest = busybox_layout(directory)
+        name, store = f"example/tool@sha256:{digest}", Store(os.path.join(directory, "store"))
+        done = store.pull(name, layout)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        instance = Instance({"say": {**COMMANDS["say"], "image": name, "exec": ["/bin/echo", "ran"]}}, slots={"count": 1})
+        instance.config["images"] = {"dir": store.path}
+        return instance
 
 
 class LauncherTest(SetUpTest):
