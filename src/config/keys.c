@@ -88,9 +88,8 @@ const struct key keys[] = {
               "403 `cross-site`." },
     { "server.connections_per_address", KEY_INT, NUMBER_AT(struct server_draft, address_connections_max), .least = 1,
       .most = 65536, .fallback = "512",
-      .help =
-          "Connections of one address at once (of IPv6: of one /64); more are closed. A proxy in front is one address. "
-          "Unix sockets are not counted." },
+      .help = "Connections of one address at once (of IPv6: of one /64); more are closed. Those of "
+              "`server.trusted_proxies` and of unix sockets are not counted." },
     { "server.max_wait", KEY_DURATION, NUMBER_AT(struct server_draft, max_wait_ms), .least = SECOND_MS,
       .most = 3600 * SECOND_MS, .fallback = "55s",
       .help = "The longest that one request may wait for a job. Proxies often give up at 60 s." },

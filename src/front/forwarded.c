@@ -4,7 +4,7 @@
 
 #include "sallyport/base/text.h"
 
-static bool is_trusted(const struct proxies *proxies, const char *address)
+bool forwarded_is_proxy(const struct proxies *proxies, const char *address)
 {
     struct ip ip;
     if (!ip_of_address(address, &ip))
@@ -34,7 +34,7 @@ static const char *take_last(char *list, bool *ret_is_first)
 void forwarded_follow(const struct proxies *proxies, char *list, char address[ADDRESS_MAX_BYTES])
 {
     bool is_first = false; /* of all: behind it there is nobody */
-    while (!is_first && is_trusted(proxies, address)) {
+    while (!is_first && forwarded_is_proxy(proxies, address)) {
         struct ip ip;
         char text[IP_TEXT_BYTES];
         const char *last = take_last(list, &is_first);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "sallyport/base/network.h"
 #include "sallyport/limits.h"
 
@@ -11,6 +13,9 @@ struct proxies {
     struct network networks[PROXY_NETWORKS_MAX];
     unsigned count;
 };
+
+/* The address, which may have a port, is one of theirs. */
+bool forwarded_is_proxy(const struct proxies *proxies, const char *address);
 
 #define FORWARDED_MAX_BYTES 1024 /* of all lines of the header together */
 

@@ -25,6 +25,7 @@
 #include "sallyport/base/log.h"
 
 #include "arrival.h"
+#include "forwarded.h"
 #include "front.h"
 #include "http.h"
 #include "request.h"
@@ -337,12 +338,14 @@ static bool join_crowd(struct guard *guard)
     unsigned most = front->settings.address_connections_max;
     if (getpeername(bufferevent_getfd(guard->bev), (struct sockaddr *)&peer, &size) < 0)
         return false; /* it left already */
-    if (crowd_enter(&front->crowd, &guard->member, (struct sockaddr *)&peer, most))
-        return true;
     char *host = NULL;
     ev_uint16_t port = 0;
-    uint64_t now_ms = clock_monotonic_ms();
     evhttp_connection_get_peer(guard->connection, &host, &port);
+    if (host != NULL && forwarded_is_proxy(&front->settings.proxies, host))
+        return true; /* many clients stand behind it */
+    if (crowd_enter(&front->crowd, &guard->member, (struct sockaddr *)&peer, most))
+        return true;
+    uint64_t now_ms = clock_monotonic_ms();
     if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
         log_warn(
             "address=%s has %u connections already, as many as server.connections_per_address allows; more are closed",

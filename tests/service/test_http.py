@@ -266,6 +266,15 @@ class Crowds(HttpTest):
         self.assertEqual(self.instance.log().count("connections_per_address"), 1, self.instance.log())
         self.assertEqual(self.instance.request("GET", "/healthz", token=None).status, 200, "they are gone, and there is room again")
 
+    def test_a_listed_proxy_is_not_counted(self):
+        """Many clients stand behind it."""
+        server = {**self.server, "trusted_proxies": {"peers": ["127.0.0.1"]}}
+        with Instance(self.commands, server=server) as instance, contextlib.ExitStack() as open_ones:
+            for _ in range(50):
+                peer = open_ones.enter_context(socket.create_connection(("127.0.0.1", instance.port), 10))
+                peer.sendall(http_cases.get())
+                self.assertEqual(int(STATUS.match(peer.recv(65536))[1]), 200)
+
     def test_unix_sockets_are_not_counted(self):
         with contextlib.ExitStack() as open_ones:
             for _ in range(50):
