@@ -62,34 +62,25 @@ static const char *judge_origin(const char *origin)
     return NULL;
 }
 
-static void take_hosts(struct reading *reading)
+/* Into an array of texts, each of `room` bytes. */
+static void take(struct reading *reading, const char *key, const json_t *texts, const char *(*judge)(const char *text),
+                 char *to, size_t room, uint32_t *count)
 {
-    struct config *config = reading->config;
-    for (size_t i = 0; i < json_array_size(reading->server.hosts); i++) {
-        const char *text = text_item(reading->server.hosts, i), *why = judge_host(text);
+    for (size_t i = 0; i < json_array_size(texts); i++) {
+        const char *text = text_item(texts, i), *why = judge(text);
         if (why != NULL)
-            fault_below(reading, "hosts", (int)i, "'%.80s' %s", text, why);
+            fault_below(reading, key, (int)i, "'%.80s' %s", text, why);
         else
-            text_copy(config->hosts[config->host_count++], HOST_NAME_MAX_BYTES, text);
-    }
-}
-
-static void take_origins(struct reading *reading)
-{
-    struct config *config = reading->config;
-    for (size_t i = 0; i < json_array_size(reading->server.origins); i++) {
-        const char *text = text_item(reading->server.origins, i), *why = judge_origin(text);
-        if (why != NULL)
-            fault_below(reading, "origins", (int)i, "'%.80s' %s", text, why);
-        else
-            text_copy(config->origins[config->origin_count++], ORIGIN_MAX_BYTES, text);
+            text_copy(to + room * (*count)++, room, text);
     }
 }
 
 void hosts_take(struct reading *reading)
 {
+    const struct server_draft *draft = &reading->server;
+    struct config *config = reading->config;
     size_t length = enter_key(reading, "server");
-    take_hosts(reading);
-    take_origins(reading);
+    take(reading, "hosts", draft->hosts, judge_host, config->hosts[0], HOST_NAME_MAX_BYTES, &config->host_count);
+    take(reading, "origins", draft->origins, judge_origin, config->origins[0], ORIGIN_MAX_BYTES, &config->origin_count);
     leave(reading, length);
 }
