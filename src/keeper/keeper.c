@@ -167,6 +167,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     last_uses_move(&keeper->rules, draft);
     rules_free(&keeper->rules);
     keeper->rules = *draft;
+    throttle_forget(&keeper->throttle);
     *draft = (struct rules){ 0 };
     if (store_is_open(keeper->store))
         turn_end(keeper); /* the way of syncing cannot change within a transaction */

@@ -15,6 +15,11 @@ int throttle_init(struct throttle *throttle, struct error *err)
     return 0;
 }
 
+void throttle_forget(struct throttle *throttle)
+{
+    memset(throttle->rows, 0, sizeof throttle->rows);
+}
+
 static uint64_t mix(uint64_t hash, const void *data, size_t size)
 {
     const uint8_t *bytes = data;

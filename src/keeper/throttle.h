@@ -41,5 +41,8 @@ int throttle_init(struct throttle *throttle, struct error *err);
 /* How long until this may be looked at; 0: now. Both take the token as it was presented. */
 uint64_t throttle_left_ms(const struct throttle *throttle, const struct ip *ip, struct span secret, uint64_t now_ms);
 
+/* Other tokens hold: what was wrong may be right now. */
+void throttle_forget(struct throttle *throttle);
+
 /* It was wrong. */
 void throttle_note(struct throttle *throttle, const struct ip *ip, struct span secret, uint64_t now_ms);

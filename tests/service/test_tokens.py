@@ -394,6 +394,8 @@ class Throttle(PlacesCase):
         self.assertTrue([entry for entry in self.audit() if "throttled" in json.dumps(entry)], "the audit trail counts them")
         metrics = self.instance.request("GET", "/metrics").body.decode()
         self.assertRegex(metrics, r'sallyport_auth_failures_total\{method="bearer",reason="throttled"\} [34]\n')
+        self.instance.reload()
+        self.assertTrue(wait_until(lambda: self.ask_from("127.0.0.3", self.secret) == 200, 20), "a reload forgets it")
 
     def test_on_a_unix_socket_nobody_is_put_off(self):
         for _ in range(25):

@@ -78,6 +78,17 @@ Test(throttle, puts_off_a_token_that_goes_on_being_wrong)
     cr_expect_eq(left("10.0.0.1", "sp_abcdefgh1", NOW_MS + THROTTLE_WINDOW_MS), 0, "counted from the start");
 }
 
+Test(throttle, forgets_what_was_wrong_when_other_tokens_hold)
+{
+    guess_often("10.0.0.1", "sp_abcdefgh1", THROTTLE_TOKEN_MOST);
+    guess_around("10.0.0.2", THROTTLE_ADDRESS_MOST);
+    throttle_forget(throttle);
+    cr_expect_eq(left("10.0.0.1", "sp_abcdefgh1", NOW_MS), 0);
+    cr_expect_eq(left("10.0.0.2", "sp_right-one", NOW_MS), 0);
+    guess_often("10.0.0.1", "sp_abcdefgh1", THROTTLE_TOKEN_MOST);
+    cr_expect_gt(left("10.0.0.1", "sp_abcdefgh1", NOW_MS), 0, "and counts anew");
+}
+
 Test(throttle, puts_off_an_address_that_shows_many)
 {
     guess_around("10.0.0.1", THROTTLE_ADDRESS_MOST);
