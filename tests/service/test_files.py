@@ -220,7 +220,7 @@ class Files(ServiceTest):
         jobs = self.instance.request("GET", "/v1/jobs?limit=1").json()["items"]
         for sent in (100, MIB, 7 * MIB, len(body) - 1):
             with socket.create_connection(("127.0.0.1", self.instance.port)) as connection:
-                connection.sendall((f"POST /v1/commands/digest/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {TYPE}\r\n"
+                connection.sendall((f"POST /v1/commands/digest/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\n"
                                     f"Authorization: Bearer {self.instance.token}\r\nContent-Length: {len(body)}\r\n\r\n").encode())
                 connection.sendall(body[:sent])
         self.assertEqual(post(self.instance, "digest", form(), path="validate").status, 400)   # it still answers
@@ -412,7 +412,7 @@ class Crashes(unittest.TestCase):
         self.assertEqual(self.instance.wait(waiting["id"])["state"], "succeeded")
 
     def test_many_large_bodies_at_once_are_told_to_come_again(self):
-        head = (f"POST /v1/commands/digest/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {TYPE}\r\n"
+        head = (f"POST /v1/commands/digest/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\n"
                 f"Authorization: Bearer {self.instance.token}\r\nContent-Length: {60 * MIB}\r\n\r\n").encode()
         connections = []
         try:

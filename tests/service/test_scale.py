@@ -49,7 +49,7 @@ def ask(stream, request):
 def submit_all(instance, command, count):
     """The ids of so many new jobs."""
     ids, failures = [], []
-    request = (f"POST /v1/commands/{command}/jobs HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {instance.token}\r\n"
+    request = (f"POST /v1/commands/{command}/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {instance.token}\r\n"
                "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}").encode()
 
     def submit_some(number):

@@ -204,7 +204,7 @@ class Clients(TlsCase):
         self.assertNotIn("TLS session ticket", said)
         self.assertIn("no renegotiation", self.s_client("-tls1_2", given=b"R\n"))
         with self.instance.open_tls() as connection:
-            connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertIn(b"200", connection.recv(4096))                # tickets of 1.3 would have come before
             self.assertFalse(connection.session is not None and connection.session.has_ticket)
 
@@ -242,16 +242,16 @@ class Clients(TlsCase):
 
     def test_a_head_that_comes_byte_by_byte_is_one_request(self):
         with self.instance.open_tls() as connection:
-            for byte in b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n":
+            for byte in b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n":
                 connection.sendall(bytes([byte]))
             self.assertIn(b"HTTP/1.1 200", connection.recv(4096))
-            connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
             said = b""
             while said.count(b"HTTP/1.1 200") < 2:
                 said += connection.recv(4096)
 
     def test_an_end_is_said_and_not_only_made(self):
-        for line in (b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET /readyz HTTP/1.0\r\nHost: x\r\n\r\n",
+        for line in (b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n",
                      b"NONSENSE\r\n\r\n"):
             with self.instance.open_tls() as connection:
                 connection.sendall(line)
@@ -266,7 +266,7 @@ class Clients(TlsCase):
         before = jobs()
         for is_orderly in (True, False):
             connection = self.instance.open_tls()
-            connection.sendall(b"POST /v1/commands/hello/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+            connection.sendall(b"POST /v1/commands/hello/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
                                self.instance.token.encode() +
                                b"\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{}")
             if is_orderly:
@@ -288,7 +288,7 @@ class Clients(TlsCase):
     # --- who says nothing, or something else ---
 
     def test_plain_http_on_the_port_of_tls_ends_without_an_answer(self):
-        for greeting in (b"GET /v1/commands HTTP/1.1\r\nHost: x\r\n\r\n", b"X" * 40_000, b"\x16\x03\x01\xff\xff"):
+        for greeting in (b"GET /v1/commands HTTP/1.1\r\nHost: localhost\r\n\r\n", b"X" * 40_000, b"\x16\x03\x01\xff\xff"):
             with socket.create_connection(("127.0.0.1", self.instance.tls_port), 30) as connection:
                 connection.sendall(greeting)
                 said = b""
@@ -472,7 +472,7 @@ class ClientCertificates(TlsCase):
         for client, why in (("of-others", "unknown ca"), ("too-old", "expired"), ("self-signed", "unknown ca"),
                             ("server-only", "unsupported certificate")):
             said = self.s_client("-cert", self.certificates.path(f"{client}.pem"), "-key", self.certificates.path(f"{client}.key"),
-                                 "-ign_eof", given=b"GET /v1/whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                                 "-ign_eof", given=b"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             self.assertIn(why, said, client)
             self.assertNotIn("HTTP/1.1", said, client)
 
