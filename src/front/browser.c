@@ -2,12 +2,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
-#include <event2/bufferevent.h>
 #include <event2/http.h>
 
 #include "sallyport/base/text.h"
@@ -79,14 +76,6 @@ static bool acts(const struct request *request)
     return (evhttp_request_get_command(request->http) & reading) == 0;
 }
 
-static bool is_over_unix_socket(const struct request *request)
-{
-    struct sockaddr_storage local = { 0 };
-    socklen_t size = sizeof local;
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(request->connection));
-    return getsockname(fd, (struct sockaddr *)&local, &size) == 0 && local.ss_family == AF_UNIX;
-}
-
 static bool refuse(struct request *request, const char *code, const char *detail)
 {
     struct problem problem;
@@ -119,7 +108,7 @@ bool browser_admits(struct request *request)
 {
     const struct public_settings *settings = &request->front->settings;
     const char *host = request_header(request, "Host"), *origin = request_header(request, "Origin");
-    if (!is_over_unix_socket(request) && !host_is_ours(settings, host))
+    if (!request->is_unix && !host_is_ours(settings, host))
         return refuse(request, "misdirected", "The Host header names a host that is not in server.hosts.");
     if (request_header(request, "Service-Worker") != NULL)
         return refuse(request, "cross-site", "Nothing here is a script for a service worker.");

@@ -83,10 +83,10 @@ void evidence_collect(struct request *request)
         struct sockaddr_storage room;
     } address = { 0 };
     socklen_t size = sizeof address;
-    bool is_unix = getsockname(fd, &address.any, &size) == 0 && address.any.sa_family == AF_UNIX;
+    request->is_unix = getsockname(fd, &address.any, &size) == 0 && address.any.sa_family == AF_UNIX;
 
     struct evidence *evidence = &request->evidence;
-    if (is_unix) {
+    if (request->is_unix) {
         text_copy(evidence->address, sizeof evidence->address, "unix");
     } else {
         char *host = NULL;
@@ -100,7 +100,7 @@ void evidence_collect(struct request *request)
     const char *authorization = request_header(request, "Authorization");
     if (authorization != NULL) {
         collect_token(request, authorization);
-    } else if (is_unix) {
+    } else if (request->is_unix) {
         evidence->kind = EVIDENCE_PEER;
         request->peer_fd = fd;
     } else if (request->is_tls) {

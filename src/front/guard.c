@@ -346,12 +346,12 @@ static bool join_crowd(struct guard *guard)
     if (crowd_enter(&front->crowd, &guard->member, (struct sockaddr *)&peer, most))
         return true;
     uint64_t now_ms = clock_monotonic_ms();
-    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
+    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS) {
+        front->crowd_told_ms = now_ms;
         log_warn(
             "address=%s has %u connections already, as many as server.connections_per_address allows; more are closed",
             host != NULL ? host : "", most);
-    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS)
-        front->crowd_told_ms = now_ms;
+    }
     return false;
 }
 

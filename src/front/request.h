@@ -49,6 +49,7 @@ struct request {
     bool closes;         /* the connection ends with this answer */
     bool lingers;        /* and it does so slowly (guard.c) */
     bool is_tls;
+    bool is_unix; /* a unix socket: it has no address, and no browser comes over it */
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;

@@ -1,5 +1,6 @@
 #include "wire.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -181,13 +182,15 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
     return ret_line->body != METHOD_UNKNOWN ? WIRE_FINE : WIRE_METHOD;
 }
 
-/* Fields that mean something to us and have one value: twice is two opinions. The first six are looked into. */
-enum { FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_CONNECTION, FIELD_TYPE, SINGLE_COUNT = 10 };
+/* Fields that mean something to us and have one value: twice is two opinions. The first six are looked into, and of
+ * these the first three tell how the body comes. */
+enum { FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT, FIELD_HOST, FIELD_CONNECTION, FIELD_TYPE, SINGLE_COUNT = 10 };
+static_assert(FIELD_EXPECT + 1 == WIRE_BODY_LINES, "each of these has a line");
 static const char *const single_fields[SINGLE_COUNT] = {
-    [FIELD_HOST] = "Host",
     [FIELD_LENGTH] = "Content-Length",
     [FIELD_CODING] = "Transfer-Encoding",
     [FIELD_EXPECT] = "Expect",
+    [FIELD_HOST] = "Host",
     [FIELD_CONNECTION] = "Connection",
     [FIELD_TYPE] = "Content-Type",
     "Authorization",
@@ -205,8 +208,9 @@ static struct part trim(struct part part)
     return part;
 }
 
-/* What a field says goes to values; a value that is not there has no address. */
-static enum wire_fault parse_field(struct part line, struct part values[SINGLE_COUNT])
+/* The line stands `at` bytes into the head. What it says goes to values; a value that is not there has no address. */
+static enum wire_fault parse_field(struct part line, size_t at, struct part values[SINGLE_COUNT],
+                                   struct wire_head *head)
 {
     if (line.at[0] == ' ' || line.at[0] == '\t')
         return WIRE_FOLDED_FIELD;
@@ -222,6 +226,8 @@ static enum wire_fault parse_field(struct part line, struct part values[SINGLE_C
         if (values[i].at != NULL)
             return WIRE_FIELD_TWICE;
         values[i] = trim((struct part){ colon + 1, line.size - name.size - 1 });
+        if (i < WIRE_BODY_LINES)
+            head->body_lines[head->body_line_count++] = (struct wire_line){ at, line.size + 2 };
     }
     return WIRE_FINE;
 }
@@ -276,21 +282,6 @@ static bool is_form(struct part type)
     return type.at != NULL && type.size > sizeof form - 1 && strncasecmp(type.at, form, sizeof form - 1) == 0;
 }
 
-/* The lines that one of the values stands in. */
-static void find_body_lines(const char *data, size_t size, const struct part values[SINGLE_COUNT],
-                            struct wire_head *head)
-{
-    static const unsigned fields[WIRE_BODY_LINES] = { FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT };
-    struct part rest = { data, size }, line;
-    while (line_next(&rest, &line))
-        for (unsigned i = 0; i < WIRE_BODY_LINES; i++) {
-            const char *value = values[fields[i]].at;
-            if (value != NULL && value >= line.at && value <= line.at + line.size)
-                head->body_lines[head->body_line_count++] =
-                    (struct wire_line){ (size_t)(line.at - data), line.size + 2 };
-        }
-}
-
 enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max, struct wire_head *ret_head)
 {
     struct part rest = { data, size }, text, values[SINGLE_COUNT] = { 0 };
@@ -298,7 +289,8 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
     *ret_head = (struct wire_head){ 0 };
     enum wire_fault fault = line_next(&rest, &text) ? parse_request_line(text, &line) : WIRE_REQUEST_LINE;
     for (unsigned count = 0; fault == WIRE_FINE && line_next(&rest, &text); count++)
-        fault = count < FIELDS_MAX ? parse_field(text, values) : WIRE_HEAD_TOO_LARGE;
+        fault =
+            count < FIELDS_MAX ? parse_field(text, (size_t)(text.at - data), values, ret_head) : WIRE_HEAD_TOO_LARGE;
     if (fault != WIRE_FINE)
         return fault;
     struct part host = values[FIELD_HOST], expect = values[FIELD_EXPECT];
@@ -309,7 +301,6 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
     ret_head->closes = is_last(values[FIELD_CONNECTION]);
     ret_head->is_form = is_form(values[FIELD_TYPE]);
     ret_head->awaits_go_on = expect.at != NULL && !line.is_old;
-    find_body_lines(data, size, values, ret_head);
     return judge_body(&line, values, body_max, ret_head);
 }
 
