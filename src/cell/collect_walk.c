@@ -4,6 +4,7 @@
  * change the file system; and what was opened is judged, not its name. Nothing of the job is left to change anything
  * meanwhile, and nothing here would mind.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -20,15 +21,6 @@
 
 #define LISTING_BYTES 8192
 #define NAMES_MAX     (ARTIFACT_COUNT_MAX + ARTIFACT_REJECTED_MAX)
-
-/* What getdents64(2) gives. */
-struct entry {
-    uint64_t inode;
-    int64_t next;
-    uint16_t size;
-    uint8_t type;
-    char name[];
-};
 
 /* A path below the directory, as far as the walk has come. */
 struct path {
@@ -251,7 +243,7 @@ static bool is_dots(const char *name)
 
 static void list(int directory_fd, const char *component, size_t size, const char *rest)
 {
-    _Alignas(struct entry) uint8_t listing[LISTING_BYTES];
+    _Alignas(struct dirent64) uint8_t listing[LISTING_BYTES];
     lseek(directory_fd, 0, SEEK_SET); /* an earlier pattern may have read it */
     for (;;) {
         ssize_t got = syscall(SYS_getdents64, directory_fd, listing, sizeof listing);
@@ -260,14 +252,14 @@ static void list(int directory_fd, const char *component, size_t size, const cha
         if (got <= 0)
             return;
         for (ssize_t at = 0; at < got;) {
-            const struct entry *entry = (const struct entry *)(const void *)(listing + at);
-            at += entry->size;
-            if (is_dots(entry->name))
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(listing + at);
+            at += entry->d_reclen;
+            if (is_dots(entry->d_name))
                 continue;
             if (walk.entries_left-- == 0)
                 end_walk(ARTIFACT_ENTRIES);
-            if (glob_matches(component, size, entry->name))
-                go_into(directory_fd, entry->name, rest);
+            if (glob_matches(component, size, entry->d_name))
+                go_into(directory_fd, entry->d_name, rest);
         }
     }
 }

@@ -3,11 +3,13 @@
  * children. It may read and execute what its root shows, write below /tmp, /dev/shm and its writable binds, and write
  * the few devices. No TCP but with the host's network, no signals and no abstract sockets to the outside.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -120,25 +122,16 @@ void cell_apply_collector_landlock(const struct plan *plan, int directory_fd)
     close(ruleset_fd);
 }
 
-/* What getdents64(2) gives. */
-struct entry {
-    uint64_t inode;
-    int64_t next;
-    uint16_t size;
-    uint8_t type;
-    char name[];
-};
-
 /* Whatever lies directly in the image's root: programs may be anywhere in it, and what the job changes there is its own copy. */
 static void allow_image_entry(int ruleset_fd, const char *name, uint64_t changes)
 {
     static const char *const not_the_images[] = { ".", "..", "dev", "proc", "sys", "tmp" };
-    char path[NAME_MAX + 2] = "/";
+    char path[NAME_MAX + 2];
     struct stat st;
     for (size_t i = 0; i < sizeof not_the_images / sizeof not_the_images[0]; i++)
         if (strcmp(name, not_the_images[i]) == 0)
             return;
-    strncat(path, name, sizeof path - 2);
+    snprintf(path, sizeof path, "/%s", name);
     if (lstat(path, &st) < 0)
         cell_fail("landlock-open", path);
     if (!S_ISLNK(st.st_mode)) /* a link's rule would be about what it leads to */
@@ -148,16 +141,16 @@ static void allow_image_entry(int ruleset_fd, const char *name, uint64_t changes
 /* Not for the root as a whole: that would be /proc, too. So nothing is made or removed in the root itself. */
 static void allow_image(int ruleset_fd, uint64_t changes)
 {
-    _Alignas(struct entry) uint8_t listing[4096];
+    _Alignas(struct dirent64) uint8_t listing[4096];
     int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ssize_t got;
     if (fd < 0)
         cell_fail("landlock-open", "/");
     while ((got = syscall(SYS_getdents64, fd, listing, sizeof listing)) > 0)
         for (ssize_t at = 0; at < got;) {
-            const struct entry *entry = (const struct entry *)(const void *)(listing + at);
-            at += entry->size;
-            allow_image_entry(ruleset_fd, entry->name, changes);
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(listing + at);
+            at += entry->d_reclen;
+            allow_image_entry(ruleset_fd, entry->d_name, changes);
         }
     if (got < 0)
         cell_fail("landlock-open", "/");
