@@ -35,7 +35,8 @@ static void check_event_id(const char *text)
 
 static void check_events(char *text)
 {
-    struct query query = { .count = 2, .pairs = { { "kinds", text }, { "jobs", text } } };
+    struct query query = { .count = 2,
+                           .pairs = { { .key = "kinds", .value = text }, { .key = "jobs", .value = text } } };
     struct events_wish wish;
     if (events_wish_read(&query, text, &wish) == NULL && (wish.kinds == 0 || wish.kinds > FEED_ALL))
         abort();

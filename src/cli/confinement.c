@@ -31,9 +31,9 @@ static const struct expectation {
     [ROLE_NOTIFIER] = { POWER_NONE, true, 1, SPACE_BIT(SPACE_MNT), .writable = "" },
     [ROLE_REAPER] = { POWER_NONE, false, 0, SPACE_BIT(SPACE_PID), .is_host_view = true },
     [ROLE_SUPERVISOR] = { POWER_IN_ITS_SLOT, true, 1,
-                          SPACE_BIT(SPACE_USER) | SPACE_BIT(SPACE_MNT) | SPACE_BIT(SPACE_PID) },
-    [ROLE_INIT] = { POWER_KILL, true, 2, CELL_SPACES, SPACE_BIT(SPACE_NET) },
-    [ROLE_JOB] = { POWER_NONE, true, 2, CELL_SPACES, SPACE_BIT(SPACE_NET) },
+                          .own_spaces = SPACE_BIT(SPACE_USER) | SPACE_BIT(SPACE_MNT) | SPACE_BIT(SPACE_PID) },
+    [ROLE_INIT] = { POWER_KILL, true, 2, CELL_SPACES, .may_own_spaces = SPACE_BIT(SPACE_NET) },
+    [ROLE_JOB] = { POWER_NONE, true, 2, CELL_SPACES, .may_own_spaces = SPACE_BIT(SPACE_NET) },
 };
 
 struct check {

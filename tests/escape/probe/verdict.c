@@ -16,7 +16,7 @@
 
 extern const struct attack *current_attack;
 
-static void say(const char *word, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0))) say(const char *word, const char *format, va_list args)
 {
     printf("%s %s: %s ", current_attack->id, current_attack->name, word);
     vprintf(format, args);
