@@ -280,7 +280,7 @@ class Logins(SessionTest):
         self.instance.log_in(password="wrong password")
         self.instance.log_in(typed)
         def details():
-            return [entry["detail"] for entry in self.audit("refused") if "login" in entry.get("detail", "")]
+            return [entry["why"] for entry in self.audit("refused") if "login" in entry["why"]]
         self.assertTrue(any("not the password of 'alice'" in detail for detail in details()), details())
         self.assertTrue(any("no such user" in detail for detail in details()), details())
         self.assertFalse(any(typed in detail for detail in details()), "people type passwords there")
@@ -363,7 +363,7 @@ class Ends(SessionTest):
         answer = self.instance.ask("POST", "/v1/commands/count/jobs", cookie, OURS, {})
         job = answer.json()["id"]
         self.addCleanup(self.instance.request, "POST", f"/v1/jobs/{job}/cancel", {})
-        streams = [self.instance.follow(cookie, f"/v1/jobs/{job}/output?follow", "application/x-ndjson"),
+        streams = [self.instance.follow(cookie, f"/v1/jobs/{job}/output?follow=1", "application/x-ndjson"),
                    self.instance.follow(cookie, "/v1/events", "text/event-stream")]
         for stream in streams:
             self.addCleanup(stream.close)
