@@ -127,7 +127,9 @@ const struct key keys[] = {
     { "server.trusted_proxies.peers", KEY_TEXTS, NODE_AT(struct server_draft, proxies), .least = 1,
       .most = PROXY_NETWORKS_MAX, .is_required = true, .hint = "[10.0.0.1]",
       .help = "Their addresses and networks. A request from one of these came from the right-most address of its "
-              "`X-Forwarded-For` that is none of them; from anybody else the header means nothing." },
+              "`X-Forwarded-For` that is none of them, and over TLS if `X-Forwarded-Proto` is `https`; from anybody "
+              "else the "
+              "headers mean nothing." },
     { "server.sessions", KEY_GROUP, .hint = "{idle: 30m, max_age: 12h}",
       .help = "How long users stay logged in. What is shortened holds for sessions that are there, too." },
     { "server.sessions.idle", KEY_DURATION, NUMBER_AT(struct server_draft, session_idle_ms), .least = SECOND_MS,
