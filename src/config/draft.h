@@ -55,12 +55,12 @@ struct server_draft {
 struct identity_draft {
     const json_t *hashes; /* tokens; texts, the newest first */
     const char *expires;
-    uint64_t uid;        /* peers; UINT64_MAX when absent */
-    const char *claim;   /* peers */
-    const json_t *allow; /* texts */
+    uint64_t uid;         /* peers; UINT64_MAX when absent */
+    const char *claim;    /* peers */
+    const json_t *allow;  /* texts */
     const char *password; /* users: where its line is */
-    const json_t *from;  /* tokens and users; texts */
-    const json_t *pins;  /* the same; name: a scalar or a list of scalars, as written */
+    const json_t *from;   /* tokens and users; texts */
+    const json_t *pins;   /* the same; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
 };
 
