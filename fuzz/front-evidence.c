@@ -1,10 +1,11 @@
-/* Authorization and X-Forwarded-For: evidence stays within its bounds, and only a proxy's word changes an address. */
+/* Authorization, Cookie and X-Forwarded-For: evidence stays within its bounds, and only a proxy's word changes an address. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authorization.h"
 #include "forwarded.h"
+#include "session_cookie.h"
 #include "sallyport/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,6 +22,22 @@ static void check_authorization(const char *text)
                (evidence.kind == EVIDENCE_BASIC) != (evidence.secret.data == room)) {
         abort();
     }
+}
+
+/* As one header, and as two: what is sound is one value of the right form, which lies in the header. */
+static void check_cookie(const char *text)
+{
+    struct session_cookie cookie = { 0 };
+    session_cookie_take(text, &cookie);
+    if (!session_cookie_is_sound(&cookie))
+        return;
+    if (cookie.value < text + sizeof SESSION_COOKIE || cookie.value + SESSION_SECRET_BYTES > text + strlen(text) ||
+        memcmp(cookie.value - sizeof SESSION_COOKIE, SESSION_COOKIE "=", sizeof SESSION_COOKIE) != 0 ||
+        strspn(cookie.value, "0123456789abcdef") != SESSION_SECRET_BYTES)
+        abort();
+    session_cookie_take(text, &cookie);
+    if (session_cookie_is_sound(&cookie))
+        abort();
 }
 
 static void check_forwarded(const struct proxies *proxies, const char *text, const char *peer, bool is_proxy)
@@ -44,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (network_parse("10.0.0.0/8", &proxies.networks[0]) != NULL)
         abort();
     check_authorization(text);
+    check_cookie(text);
     check_forwarded(&proxies, text, "10.0.0.1:5", true);
     check_forwarded(&proxies, text, "192.0.2.1:5", false);
     free(text);

@@ -10,6 +10,7 @@
 #include "sallyport/proto/messages.h"
 
 #include "json_in.h"
+#include "json_login.h"
 #include "problem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -63,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct msg_signal signal;
     struct msg_drain drain;
     struct msg_pause pause;
+    struct login login;
     struct problem problem;
     if (size > REQUEST_JSON_MAX_BYTES)
         return 0;
@@ -84,6 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_problem(&problem);
     if (json_in_drain(data, size, &drain, &problem) < 0)
         check_problem(&problem);
+    if (json_in_login(data, size, &login, &problem) < 0)
+        check_problem(&problem);
+    else if (login.asked.password.size == 0 || login.asked.password.size > PASSWORD_MAX_BYTES)
+        abort();
     if (json_in_nothing(data, size, &problem) < 0)
         check_problem(&problem);
     return 0;

@@ -16,6 +16,7 @@
 #define UPLOADS_MAX_BYTES         (64 * 1024 * 1024) /* all uploads of one job */
 #define UPLOAD_MAX_DEFAULT_BYTES  (16 * 1024 * 1024)
 #define SECRET_MAX_BYTES          256  /* a bearer token as presented */
+#define SESSION_SECRET_BYTES      64   /* 256 random bits in hex: the value of a session's cookie */
 #define CLAIMS_MAX_BYTES          1024 /* all names of a client's certificate, as lines */
 #define CLAIM_COUNT_MAX           16
 #define CLAIM_MAX_BYTES           256 /* one of them, and the closing NUL */

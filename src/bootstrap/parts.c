@@ -140,6 +140,8 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         .retention = config->retention,
         .quota = config->quota,
         .has_metrics_listener = has_metrics_listener(config),
+        .session_idle_ms = config->session_idle_ms,
+        .session_max_ms = config->session_max_ms,
 #if SALLYPORT_TEST_SWITCHES
         .test_clock_unix_ms = config->test_clock_unix_ms,
         .test_clock_speed = config->test_clock_speed,

@@ -12,6 +12,7 @@ static const struct {
 } verdicts[] = {
     { "submit", "accepted" }, { "cancel", "accepted" }, { "signal", "accepted" }, { "reload", "accepted" },
     { "drain", "accepted" },  { "pause", "accepted" },  { "resume", "accepted" }, { "refused", "refused" },
+    { "login", "accepted" },  { "logout", "accepted" },
 };
 
 static json_t *verdict_of(const char *what)

@@ -52,4 +52,4 @@ extern const struct subcommand cmd_run, cmd_artifacts, cmd_logs, cmd_attach, cmd
     cmd_backup, cmd_doctor, cmd_drain, cmd_schedule_ls, cmd_callback_ls, cmd_callback_redeliver, cmd_version, cmd_queue,
     cmd_rerun, cmd_param_test, cmd_pause, cmd_resume, cmd_stdin, cmd_policy_show, cmd_policy_diff, cmd_policy_explain,
     cmd_policy_import, cmd_policy_test, cmd_policy_learn, cmd_audit_policy, cmd_selftest, cmd_try, cmd_image_pull,
-    cmd_image_ls, cmd_image_verify, cmd_image_gc;
+    cmd_image_ls, cmd_image_verify, cmd_image_gc, cmd_user_hash;

@@ -79,9 +79,15 @@ static void check_tokens(const struct config *config, struct findings *findings)
         if (identity->expires_unix_ms == 0 || identity->expires_unix_ms > now_ms + EXPIRY_NEAR_MS ||
             findings->count + ROOM_BEHIND >= DOCTOR_FINDINGS_MAX)
             continue;
-        struct finding *finding = finding_add(findings, DOCTOR_WARN, "token");
+        struct finding *finding =
+            finding_add(findings, DOCTOR_WARN, identity->kind == IDENTITY_USER ? "user" : "token");
         TELL(finding, "'%s' %s on %.10s", identity->name, identity->expires_unix_ms <= now_ms ? "expired" : "expires",
              clock_text(identity->expires_unix_ms, when));
+        if (identity->kind == IDENTITY_USER) {
+            MEND(finding, "give users.%s another 'expires', or none, and reload: sallyport config reload",
+                 identity->name);
+            continue;
+        }
         MEND(finding, "sallyport token create --name %s; then replace its lines and reload: sallyport config reload",
              identity->name);
     }

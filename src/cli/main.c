@@ -52,6 +52,7 @@ static const struct {
     { "seccomp profiles",
       { &cmd_policy_show, &cmd_policy_diff, &cmd_policy_explain, &cmd_policy_import, &cmd_policy_test,
         &cmd_policy_learn } },
+    { "users", { &cmd_user_hash } },
     { "images", { &cmd_image_pull, &cmd_image_ls, &cmd_image_verify, &cmd_image_gc } },
     { "help", { &cmd_version } },
 };

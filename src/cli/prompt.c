@@ -88,6 +88,13 @@ static int ask_one(json_t *params, const json_t *property, const char *name, str
     }
 }
 
+int prompt_secret(const char *question, char *text, size_t room, struct error *err)
+{
+    fputs(question, stderr);
+    fflush(stderr);
+    return read_line(true, text, room, err);
+}
+
 int prompt_missing(json_t *params, const json_t *schema, struct error *err)
 {
     const json_t *required = json_object_get(schema, "required");

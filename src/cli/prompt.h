@@ -1,7 +1,8 @@
-/* Asks on the terminal for required parameters that were not given. */
+/* Asks on the terminal for what was not given. */
 #pragma once
 
 #include <jansson.h>
+#include <stddef.h>
 
 struct error;
 
@@ -11,3 +12,6 @@ struct error;
  * -EINTR when the user gave up with Ctrl-C or Ctrl-D.
  */
 int prompt_missing(json_t *params, const json_t *schema, struct error *err);
+
+/* Asks for one line, which is not echoed; stdin and stderr are a terminal. -EINTR as above. */
+int prompt_secret(const char *question, char *text, size_t room, struct error *err);

@@ -15,12 +15,12 @@ int token_file_create(const char *path, const char *line, struct error *err)
 {
     auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fail(err, errno, "create token file '%s'", path);
+        return fail(err, errno, "create file '%s'", path);
     char text[SECRET_MAX_BYTES];
     snprintf(text, sizeof text, "%s\n", line);
     int done = fd_write_all(fd, text, strlen(text), err);
     explicit_bzero(text, sizeof text);
-    return done < 0 ? fail_in(err, "token file '%s'", path) : 0;
+    return done < 0 ? fail_in(err, "file '%s'", path) : 0;
 }
 
 static int sync_directory(const char *path)

@@ -79,6 +79,8 @@ static void take_server(struct reading *reading)
     struct config *config = reading->config;
     config->max_wait_ms = (uint32_t)draft->max_wait_ms;
     config->address_connections_max = (uint32_t)draft->address_connections_max;
+    config->session_idle_ms = draft->session_idle_ms;
+    config->session_max_ms = draft->session_max_ms;
     config->shutdown_grace_ms = (uint32_t)draft->shutdown_grace_ms;
 #if SALLYPORT_TEST_SWITCHES
     config->test_clock_speed = (uint32_t)draft->test_clock_speed;

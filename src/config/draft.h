@@ -39,6 +39,7 @@ struct server_draft {
     uint64_t tls_hsts_ms;  /* 0: none */
     const json_t *proxies; /* texts */
     uint64_t max_wait_ms, shutdown_grace_ms;
+    uint64_t session_idle_ms, session_max_ms;
     uint64_t sync; /* 0 full, 1 normal */
     uint64_t budget_bytes, free_min_bytes;
     uint64_t slot_count, slots_per_user, first_uid;
@@ -54,11 +55,12 @@ struct server_draft {
 struct identity_draft {
     const json_t *hashes; /* tokens; texts, the newest first */
     const char *expires;
-    uint64_t uid;        /* peers; UINT64_MAX when absent */
-    const char *claim;   /* peers */
-    const json_t *allow; /* texts */
-    const json_t *from;  /* tokens; texts */
-    const json_t *pins;  /* tokens; name: a scalar or a list of scalars, as written */
+    uint64_t uid;         /* peers; UINT64_MAX when absent */
+    const char *claim;    /* peers */
+    const json_t *allow;  /* texts */
+    const char *password; /* users: where its line is */
+    const json_t *from;   /* tokens and users; texts */
+    const json_t *pins;   /* the same; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
 };
 

@@ -5,12 +5,14 @@
 #include "commands.h"
 #include "dates.h"
 #include "keys.h"
+#include "line_files.h"
 #include "queue.h"
 #include "reading.h"
 #include "token_hashes.h"
 #include "token_rules.h"
 #include "sallyport/base/clock.h"
 #include "sallyport/base/hash.h"
+#include "sallyport/base/password.h"
 #include "sallyport/base/text.h"
 
 static struct config_identity *latest(struct reading *reading)
@@ -20,14 +22,19 @@ static struct config_identity *latest(struct reading *reading)
 
 static const char *section(const struct config_identity *identity)
 {
-    return identity->setting.kind == IDENTITY_TOKEN ? "tokens" : "peers";
+    static const char *const sections[] = { [IDENTITY_TOKEN] = "tokens",
+                                            [IDENTITY_PEER] = "peers",
+                                            [IDENTITY_CERTIFICATE] = "peers",
+                                            [IDENTITY_USER] = "users" };
+    return sections[identity->setting.kind];
 }
 
 static void *identity_open(struct reading *reading, const char *name, enum identity_kind kind)
 {
     struct config *config = reading->config;
     for (uint32_t i = 0; i < config->identity_count; i++)
-        if (strcmp(config->identities[i].setting.name, name) == 0)
+        if ((config->identities[i].setting.kind == IDENTITY_USER) == (kind == IDENTITY_USER) &&
+            strcmp(config->identities[i].setting.name, name) == 0)
             fault_at_key(reading, "the name is taken by %s.%s; records could not tell the two apart",
                          section(&config->identities[i]), name);
     struct config_identity *identity = grow(reading, &config->identities, config->identity_count, sizeof *identity);
@@ -48,6 +55,13 @@ void *token_open(struct reading *reading, const char *name)
 void *peer_open(struct reading *reading, const char *name)
 {
     return identity_open(reading, name, IDENTITY_PEER);
+}
+
+void *user_open(struct reading *reading, const char *name)
+{
+    if (strlen(name) + strlen(USER_PREFIX) >= NAME_MAX_BYTES)
+        fault_at_key(reading, "is too long for a user: records call it '" USER_PREFIX "' and the name");
+    return identity_open(reading, name, IDENTITY_USER);
 }
 
 static bool read_scope(const char *text, struct setting_scope *ret_scope)
@@ -96,7 +110,8 @@ static void take_expiry(struct reading *reading, struct config_identity *identit
         fault_below(reading, "expires", -1,
                     "'%.40s' is no time; write a date such as 2027-01-31, or 2027-01-31T18:00:00Z", text);
     else if (identity->setting.expires_unix_ms <= clock_unix_ms())
-        warning_below(reading, "expires", -1, "the token has expired and is refused");
+        warning_below(reading, "expires", -1, "%s has expired and is refused",
+                      identity->setting.kind == IDENTITY_USER ? "the user" : "the token");
 }
 
 void token_close(struct reading *reading)
@@ -104,6 +119,59 @@ void token_close(struct reading *reading)
     struct config_identity *identity = latest(reading);
     token_hashes_take(reading, identity);
     token_hashes_check(reading, identity);
+    take_scopes(reading, identity);
+    token_rules_take(reading, identity);
+    take_expiry(reading, identity);
+    identity->setting.quota = quota_of(&reading->identity.quota);
+}
+
+/* Who asks for other costs than the rest answers in another time, which tells strangers that there is such a user. */
+static void compare_costs(struct reading *reading, const struct password_hash *hash)
+{
+    for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++) {
+        const struct config_identity *other = &reading->config->identities[i];
+        struct password_hash first;
+        if (other->setting.kind != IDENTITY_USER || password_read(other->setting.password, &first) != NULL)
+            continue;
+        if (first.log_n != hash->log_n || first.p != hash->p)
+            warning_below(reading, "password", -1,
+                          "asks for other costs than that of user '%s': from the time of an answer strangers could "
+                          "tell which users there are; make both with the same release of `sallyport user hash`",
+                          other->setting.name);
+        return;
+    }
+}
+
+static void take_password(struct reading *reading, struct config_identity *identity)
+{
+    static const struct line_file file = { "password", "what `sallyport user hash` prints", true };
+    const char *where = reading->identity.password;
+    char line[LINE_TEXT_BYTES];
+    struct password_hash hash;
+    if (where == NULL) /* told already */
+        return;
+    if (strncmp(where, "file:", 5) != 0) {
+        fault_below(reading, "password", -1,
+                    "must be file:PATH of a file with the line that `sallyport user hash` prints; neither a password "
+                    "nor what stands in for one is written down here");
+        return;
+    }
+    if (!line_file_read(reading, &file, where + 5, line))
+        return;
+    const char *why = line[0] != '\0' ? password_read(line, &hash) : NULL;
+    if (line[0] == '\0')
+        warning_below(reading, "password", -1, "%s is empty: the user cannot log in", where + 5);
+    else if (why != NULL)
+        fault_below(reading, "password", -1, "%s %s", where + 5, why);
+    else if (text_copy(identity->setting.password, sizeof identity->setting.password, line))
+        compare_costs(reading, &hash);
+    explicit_bzero(line, sizeof line);
+}
+
+void user_close(struct reading *reading)
+{
+    struct config_identity *identity = latest(reading);
+    take_password(reading, identity);
     take_scopes(reading, identity);
     token_rules_take(reading, identity);
     take_expiry(reading, identity);

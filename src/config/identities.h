@@ -1,4 +1,7 @@
-/* Tokens and peers: who may call, and what they may do. Both kinds share one set of names, for these are the actors. */
+/*
+ * Tokens, peers and users: who may call, and what they may do. Tokens and peers share one set of names, for these are the
+ * actors; users have one of their own.
+ */
 #pragma once
 
 struct reading;
@@ -8,6 +11,8 @@ void *token_open(struct reading *reading, const char *name);
 void token_close(struct reading *reading);
 void *peer_open(struct reading *reading, const char *name);
 void peer_close(struct reading *reading);
+void *user_open(struct reading *reading, const char *name);
+void user_close(struct reading *reading);
 
 /* What only the whole configuration can tell: scopes that name no command. */
 void identities_check(struct reading *reading);

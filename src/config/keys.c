@@ -28,6 +28,7 @@
 
 #define SECOND_MS           1000ull
 #define MIB                 (1024ull * 1024)
+#define SESSION_MAX_MS      (31ull * 24 * 3600 * SECOND_MS)
 #define RETENTION_MAX_MS    (36500ull * 24 * 3600 * SECOND_MS) /* a hundred years: for ever */
 #define RETENTION_MAX_BYTES (1024ull * 1024 * 1024 * MIB)
 
@@ -43,6 +44,7 @@
 
 static const struct entry_life token_life = { text_is_name, NAME_RULE, token_open, token_close };
 static const struct entry_life pin_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
+static const struct entry_life user_life = { text_is_name, NAME_RULE, user_open, user_close };
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
 static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
 static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
@@ -125,7 +127,16 @@ const struct key keys[] = {
     { "server.trusted_proxies.peers", KEY_TEXTS, NODE_AT(struct server_draft, proxies), .least = 1,
       .most = PROXY_NETWORKS_MAX, .is_required = true, .hint = "[10.0.0.1]",
       .help = "Their addresses and networks. A request from one of these came from the right-most address of its "
-              "`X-Forwarded-For` that is none of them; from anybody else the header means nothing." },
+              "`X-Forwarded-For` that is none of them, and over TLS if `X-Forwarded-Proto` is `https`; from anybody "
+              "else the "
+              "headers mean nothing." },
+    { "server.sessions", KEY_GROUP, .hint = "{idle: 30m, max_age: 12h}",
+      .help = "How long users stay logged in. What is shortened holds for sessions that are there, too." },
+    { "server.sessions.idle", KEY_DURATION, NUMBER_AT(struct server_draft, session_idle_ms), .least = SECOND_MS,
+      .most = SESSION_MAX_MS, .fallback = "30m",
+      .help = "A session that made no request for so long has ended. An open stream is no request." },
+    { "server.sessions.max_age", KEY_DURATION, NUMBER_AT(struct server_draft, session_max_ms), .least = SECOND_MS,
+      .most = SESSION_MAX_MS, .fallback = "12h", .help = "A session ends so long after its login, whatever it does." },
     LATER("server.max_body_total"),
 
 #if SALLYPORT_TEST_SWITCHES
@@ -186,23 +197,7 @@ const struct key keys[] = {
       .is_required = true, .hint = "[\"run:deploy-*\", read:own]",
       .help = "Any of `run:COMMAND` (`*` stands for any characters), `read:own`, `read:all`, `cancel:own`, "
               "`cancel:all`, `metrics`, `admin`." },
-    { "tokens.*.expires", KEY_TEXT, TEXT_AT(struct identity_draft, expires), .least = 1, .most = 64,
-      .help = "A date (`2027-01-31`: to the end of that day, UTC) or a time (`2027-01-31T18:00:00Z`); never when "
-              "absent." },
-    { "tokens.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
-    QUOTA_KEYS("tokens.*.limits", struct identity_draft, "this caller"),
-    { "tokens.*.params", KEY_ENTRIES, NODE_AT(struct identity_draft, pins), .most = PARAM_COUNT_MAX,
-      .entries = &pin_life, .hint = "{env: [staging]}",
-      .help = "What this caller may say for parameters of these names, in whatever command, and in steps and what "
-              "follows its jobs, too; other values are refused with 403 `param-not-allowed`." },
-    { "tokens.*.params.*", KEY_VALUE,
-      .help = "The values, as they are written; of a list each item is one of them. A default counts as said; a "
-              "parameter that is left out and has none is refused." },
-    { "tokens.*.from", KEY_TEXTS, NODE_AT(struct identity_draft, from), .least = 1, .most = FROM_COUNT_MAX,
-      .hint = "[10.2.0.0/16]",
-      .help =
-          "Addresses and networks from which this caller is taken, and from nowhere else; not on a unix socket, which "
-          "has no address. An IPv4 address that came as an IPv6 one is the same. From anywhere when absent." },
+    CALLER_KEYS("tokens.*"),
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",
       .help = "Who may call without a token: on a unix socket, known by uid, or over TLS with a certificate. Nobody is "
@@ -220,6 +215,20 @@ const struct key keys[] = {
       .is_required = true, .hint = "[admin]", .help = "As for tokens." },
     { "peers.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
     QUOTA_KEYS("peers.*.limits", struct identity_draft, "this caller"),
+
+    { "users", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &user_life,
+      .hint = "{alice: {password: ..., allow: [...]}}",
+      .help = "Who may log in with a password, for a session in a browser (docs/users.md). Records call them "
+              "`user:NAME`, so that a token may have the same name." },
+    { "users.*", KEY_GROUP, .hint = "{password: \"file:/etc/sallyport/users/alice\", allow: [\"run:*\", read:own]}",
+      .help = "The name to log in with." },
+    { "users.*.password", KEY_TEXT, TEXT_AT(struct identity_draft, password), .least = 1, .most = PATH_MAX_BYTES + 4,
+      .is_required = true, .hint = "\"file:/etc/sallyport/users/alice\"",
+      .help = "`file:PATH` of a file that its owner alone can read, with the line that `sallyport user hash` prints. "
+              "Another line there, and a reload, end the user's sessions. An empty file is nobody's password." },
+    { "users.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
+      .is_required = true, .hint = "[\"run:deploy-*\", read:own]", .help = "As for tokens." },
+    CALLER_KEYS("users.*"),
 
     { "commands", KEY_ENTRIES, .most = COMMAND_COUNT_MAX, .entries = &command_life,
       .hint = "{hello: {exec: [/usr/bin/echo, hello]}}", .help = "What may run. Nothing else does." },

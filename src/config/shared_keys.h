@@ -74,6 +74,27 @@
               "`degrade: [cgroup-cpu]`. Without it a job may use all." }
 /* clang-format on */
 
+/* What narrows callers that show a secret: tokens and users. QUOTA_KEYS stands below. */
+/* clang-format off */
+#define CALLER_KEYS(prefix)                                                                                            \
+    { prefix ".expires", KEY_TEXT, TEXT_AT(struct identity_draft, expires), .least = 1, .most = 64,                    \
+      .help = "A date (`2027-01-31`: to the end of that day, UTC) or a time (`2027-01-31T18:00:00Z`); never when "     \
+              "absent." },                                                                                             \
+    { prefix ".limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },       \
+    QUOTA_KEYS(prefix ".limits", struct identity_draft, "this caller"),                                                \
+    { prefix ".params", KEY_ENTRIES, NODE_AT(struct identity_draft, pins), .most = PARAM_COUNT_MAX,                    \
+      .entries = &pin_life, .hint = "{env: [staging]}",                                                                \
+      .help = "What this caller may say for parameters of these names, in whatever command, and in steps and what "    \
+              "follows its jobs, too; other values are refused with 403 `param-not-allowed`." },                       \
+    { prefix ".params.*", KEY_VALUE,                                                                                   \
+      .help = "The values, as they are written; of a list each item is one of them. A default counts as said; a "      \
+              "parameter that is left out and has none is refused." },                                                 \
+    { prefix ".from", KEY_TEXTS, NODE_AT(struct identity_draft, from), .least = 1, .most = FROM_COUNT_MAX,             \
+      .hint = "[10.2.0.0/16]",                                                                                         \
+      .help = "Addresses and networks from which this caller is taken, and from nowhere else; not on a unix socket, "  \
+              "which has no address. An IPv4 address that came as an IPv6 one is the same. From anywhere when absent." }
+/* clang-format on */
+
 /* What a caller, or all together, may have of the service. */
 /* clang-format off */
 #define QUOTA_KEYS(prefix, draft, whose)                                                                               \

@@ -1,6 +1,7 @@
 #include "arrival.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 
@@ -38,14 +39,17 @@ void arrival_drop(struct arrival *arrival)
 }
 
 /* Packed, for each read has memory of its own, of which libevent 2.1.12 leaves half empty, or nearly all of it for a client
- * that sends a byte at a time. */
+ * that sends a byte at a time. And wiped where they were: who logs in sends a password. */
 int arrival_add(struct arrival *arrival, struct evbuffer *from)
 {
     size_t size = evbuffer_get_length(from);
-    const unsigned char *bytes = evbuffer_pullup(from, -1);
-    bool is_taken = size == 0 || (bytes != NULL && evbuffer_add(arrival->pending, bytes, size) == 0 &&
-                                  evbuffer_drain(from, size) == 0);
-    return is_taken ? 0 : -ENOMEM;
+    unsigned char *bytes = evbuffer_pullup(from, -1);
+    if (size == 0)
+        return 0;
+    if (bytes == NULL || evbuffer_add(arrival->pending, bytes, size) < 0)
+        return -ENOMEM;
+    explicit_bzero(bytes, size);
+    return evbuffer_drain(from, size) == 0 ? 0 : -ENOMEM;
 }
 
 /* The first `size` bytes of what is pending. */

@@ -70,6 +70,15 @@ bool origin_may_act(const struct public_settings *settings, const char *host, co
     return origin == NULL || origin_is_own(origin, host);
 }
 
+bool session_may_act(const char *host, const char *origin, const char *fetch_site)
+{
+    if (fetch_site != NULL && strcmp(fetch_site, "same-origin") != 0)
+        return false;
+    if (origin != NULL)
+        return strncmp(origin, "https://", strlen("https://")) == 0 && origin_is_own(origin, host);
+    return fetch_site != NULL;
+}
+
 static bool acts(const struct request *request)
 {
     static const unsigned reading = EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE;
@@ -115,6 +124,11 @@ bool browser_admits(struct request *request)
     if (acts(request) && !origin_may_act(settings, host, origin, request_header(request, "Sec-Fetch-Site")))
         return refuse(request, "cross-site",
                       "A page of another site may not do this: its origin is not in server.origins.");
+    if (request->evidence.kind == EVIDENCE_SESSION && acts(request) &&
+        !session_may_act(host, origin, request_header(request, "Sec-Fetch-Site")))
+        return refuse(request, "cross-site",
+                      "What a session's cookie allows, a page of this very origin may do, whose browser says so in "
+                      "Origin or Sec-Fetch-Site. Others use a token.");
     if (origin == NULL || !origin_is_listed(settings, origin))
         return true;
     add_leave_of_origin(request, origin);

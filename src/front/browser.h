@@ -20,5 +20,11 @@ bool host_is_ours(const struct public_settings *settings, const char *host);
 bool origin_may_act(const struct public_settings *settings, const char *host, const char *origin,
                     const char *fetch_site);
 
+/*
+ * What acts by a session's cookie, which browsers send by themselves: only a page of our own origin, that says so. Neither header
+ * is no leave here, and origins that are listed are others' all the same.
+ */
+bool session_may_act(const char *host, const char *origin, const char *fetch_site);
+
 /* False: it was answered, and is gone. */
 bool browser_admits(struct request *request);

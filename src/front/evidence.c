@@ -16,6 +16,7 @@
 #include "forwarded.h"
 #include "front.h"
 #include "request.h"
+#include "session_cookie.h"
 #include "tls.h"
 
 static unsigned header_count(const struct request *request, const char *name)
@@ -74,6 +75,31 @@ static void collect_certificate(struct request *request)
     request->evidence.secret = (struct span){ (const uint8_t *)request->claims, (uint32_t)size };
 }
 
+static bool is_proxied_https(const struct request *request, const char *peer)
+{
+    const char *scheme = request_header(request, "X-Forwarded-Proto");
+    return scheme != NULL && header_count(request, "X-Forwarded-Proto") == 1 && strcmp(scheme, "https") == 0 &&
+           forwarded_is_proxy(&request->front->settings.proxies, peer);
+}
+
+/*
+ * False: there is none of our name. Like a header of authorization, one that is there and is not as it should be is no
+ * evidence at all, and so is one that came where others read along: whoever has it from there must not use it.
+ */
+static bool collect_cookie(struct request *request)
+{
+    struct session_cookie cookie = { 0 };
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request->http);
+    for (const struct evkeyval *header = headers->tqh_first; header != NULL; header = header->next.tqe_next)
+        if (strcasecmp(header->key, "Cookie") == 0)
+            session_cookie_take(header->value, &cookie);
+    if (!session_cookie_is_sound(&cookie) || !request->is_private)
+        return cookie.count > 0;
+    request->evidence.kind = EVIDENCE_SESSION;
+    request->evidence.secret = (struct span){ (const uint8_t *)cookie.value, SESSION_SECRET_BYTES };
+    return true;
+}
+
 void evidence_collect(struct request *request)
 {
     int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(request->connection));
@@ -88,6 +114,7 @@ void evidence_collect(struct request *request)
     struct evidence *evidence = &request->evidence;
     if (request->is_unix) {
         text_copy(evidence->address, sizeof evidence->address, "unix");
+        request->is_private = true;
     } else {
         char *host = NULL;
         ev_uint16_t port = 0;
@@ -95,11 +122,14 @@ void evidence_collect(struct request *request)
         bool is_v6 = host != NULL && strchr(host, ':') != NULL;
         snprintf(evidence->address, sizeof evidence->address, is_v6 ? "[%.50s]:%u" : "%.50s:%u",
                  host != NULL ? host : "", (unsigned)port);
+        request->is_private = request->is_tls || is_proxied_https(request, evidence->address);
         follow_proxies(request);
     }
     const char *authorization = request_header(request, "Authorization");
     if (authorization != NULL) {
-        collect_token(request, authorization);
+        collect_token(request, authorization); /* a cookie is sent by itself, this was meant */
+    } else if (collect_cookie(request)) {
+        return;
     } else if (request->is_unix) {
         evidence->kind = EVIDENCE_PEER;
         request->peer_fd = fd;

@@ -32,6 +32,9 @@ void route_job_stdin(struct request *request);
 void route_job_signal(struct request *request);
 void route_callback_list(struct request *request); /* callback_list.c */
 void route_callback_redeliver(struct request *request);
+void route_login(struct request *request); /* session.c */
+void route_session_read(struct request *request);
+void route_logout(struct request *request);
 void route_config_reload(struct request *request); /* reload.c */
 void route_drain(struct request *request);         /* drain.c */
 void route_drain_read(struct request *request);

@@ -78,8 +78,8 @@ void json_fault(struct problem *problem, const char *parent, const char *key, co
     problem_add_error(problem, pointer, code, detail);
 }
 
-static int take_members(json_t *object, const struct json_member *members, size_t member_count, void *target,
-                        struct problem *problem)
+int json_take_members(json_t *object, const struct json_member *members, size_t member_count, void *target,
+                      struct problem *problem)
 {
     bool has_unknown = false;
     const char *key;
@@ -114,7 +114,7 @@ int json_in_members(const void *body, size_t size, const struct json_member *mem
     int done = json_in_object(body, size, &object, problem);
     if (done < 0)
         return done;
-    done = take_members(object, members, member_count, target, problem);
+    done = json_take_members(object, members, member_count, target, problem);
     json_decref(object);
     return done;
 }

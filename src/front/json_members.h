@@ -21,6 +21,10 @@ struct json_member {
 int json_in_members(const void *body, size_t size, const struct json_member *members, size_t member_count, void *target,
                     struct problem *problem);
 
+/* The same of an object that was read before. */
+int json_take_members(json_t *object, const struct json_member *members, size_t member_count, void *target,
+                      struct problem *problem);
+
 /* Appends "/KEY" to a pointer, escaped as RFC 6901 says; a name that does not fit is cut. */
 void json_pointer_add(char pointer[JSON_POINTER_BYTES], const char *key);
 

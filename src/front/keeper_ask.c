@@ -6,6 +6,7 @@
 
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
+#include "sallyport/base/text.h"
 #include "sallyport/proto/channel.h"
 
 #include "descriptors.h"
@@ -14,6 +15,7 @@
 #include "request.h"
 
 #define ANSWER_MAX_MS 10000 /* the keeper's slowest answer is a group commit */
+#define LOGIN_MAX_MS  60000 /* but for a password that waits for others */
 
 /* Of an answer; what else the keeper says is none. */
 #define BIT(type) (1ull << ((type)-MSG_STATUS))
@@ -348,4 +350,30 @@ bool ask_read_drain(struct request *request, ask_answered answered)
     struct msg_whoami read = { .evidence = request->evidence };
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_READ_DRAIN, &read, -1, false, BIT(MSG_DRAIN_STATE), answered });
+}
+
+bool ask_login(struct request *request, struct msg_login *login, ask_answered answered)
+{
+    text_copy(login->evidence.address, sizeof login->evidence.address, request->evidence.address);
+    request->evidence = login->evidence; /* what else it showed is not asked about */
+    request->peer_fd = -1;
+    if (!put(request, &request->asks[ASK_MAIN],
+             &(struct question){ MSG_LOGIN, login, -1, false, BIT(MSG_SESSION), answered }))
+        return false;
+    request_set_timer(request, LOGIN_MAX_MS, on_no_answer);
+    return true;
+}
+
+bool ask_read_session(struct request *request, ask_answered answered)
+{
+    struct msg_whoami read = { .evidence = request->evidence };
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_READ_SESSION, &read, -1, false, BIT(MSG_SESSION), answered });
+}
+
+bool ask_logout(struct request *request, ask_answered answered)
+{
+    struct msg_whoami logout = { .evidence = request->evidence };
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LOGOUT, &logout, -1, false, BIT(MSG_LOGGED_OUT), answered });
 }

@@ -69,6 +69,11 @@ bool ask_reload(struct request *request, ask_answered answered);
 bool ask_drain(struct request *request, struct msg_drain *drain, ask_answered answered);
 bool ask_read_drain(struct request *request, ask_answered answered);
 
+/* login: without evidence, whatever the request shows. */
+bool ask_login(struct request *request, struct msg_login *login, ask_answered answered);
+bool ask_read_session(struct request *request, ask_answered answered);
+bool ask_logout(struct request *request, ask_answered answered);
+
 /* After one part of an answer in parts: the keeper's time for the next part starts now. */
 void ask_expect_more(struct request *request);
 

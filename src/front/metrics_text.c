@@ -122,6 +122,9 @@ static void write_auth_failures(const struct metric_keeper *keeper, struct evbuf
         [AUTH_CERTIFICATE_UNKNOWN] = { "certificate", "unknown" },
         [AUTH_BEARER_ELSEWHERE] = { "bearer", "elsewhere" },
         [AUTH_BEARER_THROTTLED] = { "bearer", "throttled" },
+        [AUTH_SESSION_UNKNOWN] = { "session", "unknown" },
+        [AUTH_PASSWORD_WRONG] = { "password", "wrong" },
+        [AUTH_PASSWORD_THROTTLED] = { "password", "throttled" },
     };
     exposition_family(text, name, "counter", "Requests whose caller was not known, by what it showed.");
     for (unsigned i = 0; i < AUTH_FAILURE_COUNT; i++)

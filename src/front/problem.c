@@ -31,6 +31,7 @@ static const struct kind {
     { "unauthenticated", 401, "No valid credentials" },
     { "forbidden", 403, "The caller lacks the right" },
     { "cross-site", 403, "A page of another site asked" },
+    { "tls-required", 403, "This is not sent where others can read it" },
     { "param-not-allowed", 403, "The caller may not use this value" },
     { "not-found", 404, "Not found" },
     { "method-not-allowed", 405, "The method does not fit the path" },

@@ -49,7 +49,8 @@ struct request {
     bool closes;         /* the connection ends with this answer */
     bool lingers;        /* and it does so slowly (guard.c) */
     bool is_tls;
-    bool is_unix; /* a unix socket: it has no address, and no browser comes over it */
+    bool is_private; /* nobody on the way reads along: TLS, a unix socket, or a proxy of ours says so */
+    bool is_unix;    /* a unix socket: it has no address, and no browser comes over it */
     char id[REQUEST_ID_BYTES];
     struct path_match path;
     struct query query;

@@ -13,8 +13,9 @@
 #include "problem.h"
 #include "request.h"
 
-#define GET  EVHTTP_REQ_GET
-#define POST EVHTTP_REQ_POST
+#define GET    EVHTTP_REQ_GET
+#define POST   EVHTTP_REQ_POST
+#define DELETE EVHTTP_REQ_DELETE
 
 static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
 static const char *const job_list_keys[] = { "command", "state", "actor",  "label",  "since",
@@ -59,6 +60,9 @@ static const struct route routes[] = {
     { POST, .path = "/v1/callbacks/{id}/redeliver", .run = route_callback_redeliver },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
     { POST, .path = "/v1/config/reload", .run = route_config_reload },
+    { GET, .path = "/v1/session", .run = route_session_read },
+    { POST, .path = "/v1/session", .run = route_login, .is_open = true },
+    { DELETE, .path = "/v1/session", .run = route_logout },
     { GET, .path = "/v1/drain", .run = route_drain_read },
     { POST, .path = "/v1/drain", .run = route_drain },
 };
@@ -120,8 +124,9 @@ static void refuse_no_route(struct request *request, const struct path *path)
 static void refuse_method(struct request *request, unsigned allowed)
 {
     char allow[32];
-    snprintf(allow, sizeof allow, "%s%s%s", (allowed & GET) != 0 ? "GET, HEAD" : "",
-             allowed == (GET | POST) ? ", " : "", (allowed & POST) != 0 ? "POST" : "");
+    snprintf(allow, sizeof allow, "%s%s%s%s", (allowed & GET) != 0 ? "GET, HEAD" : "",
+             (allowed & GET) != 0 && (allowed & POST) != 0 ? ", " : "", (allowed & POST) != 0 ? "POST" : "",
+             (allowed & DELETE) != 0 ? ", DELETE" : "");
     request_add_header(request, "Allow", allow);
     struct problem problem;
     problem_init(&problem, "method-not-allowed", "This path takes %s.", allow);

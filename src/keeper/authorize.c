@@ -152,6 +152,8 @@ enum auth_failure authorize_failure(const struct rules *rules, const struct evid
         return AUTH_PEER_UNKNOWN;
     if (evidence->kind == EVIDENCE_CERTIFICATE)
         return AUTH_CERTIFICATE_UNKNOWN;
+    if (evidence->kind == EVIDENCE_SESSION)
+        return AUTH_SESSION_UNKNOWN;
     if (evidence->kind == EVIDENCE_NONE || evidence->secret.size == 0)
         return AUTH_NONE_MISSING;
     *ret_known = find_token(rules, evidence);
@@ -166,6 +168,7 @@ uint8_t caller_via(const struct caller *who)
         [IDENTITY_TOKEN] = EVIDENCE_BEARER,
         [IDENTITY_PEER] = EVIDENCE_PEER,
         [IDENTITY_CERTIFICATE] = EVIDENCE_CERTIFICATE,
+        [IDENTITY_USER] = EVIDENCE_SESSION,
         [IDENTITY_SERVICE] = EVIDENCE_SERVICE,
     };
     return via[who->kind];

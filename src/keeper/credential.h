@@ -17,8 +17,8 @@ struct rules;
 struct credential {
     char actor[NAME_MAX_BYTES];
     uint8_t via;
-    char address[ADDRESS_MAX_BYTES]; /* from where */
-    uint8_t token_sha256[HASH_BYTES];
+    char address[ADDRESS_MAX_BYTES];  /* from where */
+    uint8_t token_sha256[HASH_BYTES]; /* EVIDENCE_SESSION: of its cookie */
     uint32_t uid;
     uint64_t expires_unix_ms; /* 0: never */
 };
@@ -26,7 +26,7 @@ struct credential {
 /* Of the caller that this evidence showed: of two live secrets the one that was shown. */
 struct credential credential_of(const struct caller *who, const struct evidence *evidence);
 
-/* The caller that it still stands for; NULL when it was withdrawn, changed, or has expired. */
+/* The caller that it still stands for; NULL when it was withdrawn, changed, or has expired. Sessions: sessions_owner(). */
 const struct caller *credential_owner(const struct rules *rules, const struct credential *credential,
                                       uint64_t now_unix_ms);
 

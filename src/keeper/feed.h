@@ -80,4 +80,5 @@ struct msg_feed feed_report(const struct keeper *keeper, const struct feed *feed
 
 /* feed_open.c: ends those that may not look any more, as watches_check() and watches_check_expiry() do. */
 void feeds_check(struct keeper *keeper);
+void feeds_check_rights(struct keeper *keeper); /* without a new generation */
 void feeds_check_expiry(struct keeper *keeper);

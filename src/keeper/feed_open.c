@@ -76,7 +76,7 @@ void answer_follow(struct keeper *keeper, const struct request *request, const s
 
 static void check_feed(struct keeper *keeper, struct feed *feed, uint64_t now_unix_ms)
 {
-    const struct caller *who = credential_owner(&keeper->rules, &feed->who, now_unix_ms);
+    const struct caller *who = sessions_owner(keeper, &feed->who, now_unix_ms);
     if (who != NULL && may_read_own(who)) {
         feed->who.expires_unix_ms = who->expires_unix_ms;
         feed->reads_all = may_read_all(who);
@@ -101,9 +101,14 @@ static void check_all(struct keeper *keeper, uint64_t now_unix_ms, bool only_exp
     }
 }
 
-void feeds_check(struct keeper *keeper)
+void feeds_check_rights(struct keeper *keeper)
 {
     check_all(keeper, clock_unix_ms(), false);
+}
+
+void feeds_check(struct keeper *keeper)
+{
+    feeds_check_rights(keeper);
     keeper->feeds.has_news = true; /* there is a new generation */
     turn_schedule(keeper);
 }

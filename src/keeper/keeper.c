@@ -32,7 +32,7 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     int (*const steps[])(struct keeper *, struct error *) = { turn_init,   queue_init,        watches_init,
                                                               feeds_init,  shutdown_init,     retention_init,
                                                               copies_init, output_syncs_init, metrics_init,
-                                                              alarms_init, deliveries_init };
+                                                              alarms_init, deliveries_init,   logins_init };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -44,7 +44,7 @@ static int prepare_events(struct keeper *keeper, struct error *err)
     return 0;
 }
 
-int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, struct unlinker *unlinker,
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, struct workers *workers,
                const char *database_path, struct rules *rules, struct keeper **ret_keeper, struct error *err)
 {
     struct keeper *keeper = calloc(1, sizeof *keeper);
@@ -54,8 +54,9 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     keeper->state_fd = state_fd;
     keeper->null_fd = null_fd;
     keeper->doorbell_fd = doorbell_fd;
-    keeper->unlinker = *unlinker;
-    *unlinker = (struct unlinker){ .is_there = false };
+    keeper->unlinker = workers->unlinker;
+    keeper->verifier = workers->verifier;
+    *workers = (struct workers){ 0 };
     keeper->rules = *rules;
     *rules = (struct rules){ 0 };
     STAILQ_INIT(&keeper->turn.items);
@@ -82,6 +83,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
         done = drain_load(keeper, err);
     if (done == 0)
         done = pauses_load(keeper, err);
+    if (done == 0)
+        done = sessions_load(keeper, err);
     if (done == 0) {
         queue_renew(keeper);
         done = recover_jobs(keeper, err);
@@ -120,7 +123,9 @@ void keeper_free(struct keeper *keeper)
     alarms_done(keeper);
     deliveries_done(keeper);
     retention_done(keeper);
+    logins_done(keeper);
     unlinker_stop(&keeper->unlinker);
+    verifier_stop(&keeper->verifier);
     intakes_done(keeper);
     stdin_chunks_done(keeper);
     copies_done(keeper);
@@ -178,6 +183,7 @@ void keeper_change_rules(struct keeper *keeper, struct rules *draft)
     queue_renew(keeper);
     alarms_renew(keeper);
     deliveries_renew(keeper);
+    sessions_check(keeper);
     watches_check(keeper);
     feeds_check(keeper);
     front_tell_status(keeper);
@@ -238,6 +244,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     feeds_tick(keeper);
     refusals_flush(keeper);
     last_uses_write(keeper);
+    sessions_tick(keeper);
     overdue_end(keeper);
     sequences_tick(keeper);
     alarms_check(keeper);

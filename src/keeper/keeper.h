@@ -1,6 +1,6 @@
 /*
  * The keeper: decides who may do what, and keeps every record and every byte of output. One struct, one loop, one thread;
- * beside it one that only unlinks (unlinker.h).
+ * beside it one that only unlinks (unlinker.h), and one that only compares passwords (verifier.h).
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 #include "feed.h"
 #include "intake.h"
 #include "job_table.h"
+#include "login.h"
 #include "metrics.h"
 #include "output_sync.h"
 #include "pause.h"
@@ -25,12 +26,13 @@
 #include "removals.h"
 #include "retention.h"
 #include "rules.h"
+#include "sessions.h"
 #include "shutdown.h"
 #include "stdin_chunk.h"
 #include "throttle.h"
 #include "turn.h"
-#include "unlinker.h"
 #include "watch.h"
+#include "workers.h"
 
 struct error;
 struct store;
@@ -69,6 +71,9 @@ struct keeper {
     struct sweep sweep;
     struct removals removals;
     struct unlinker unlinker;
+    struct verifier verifier;
+    struct logins logins;
+    struct sessions sessions;
     struct copies copies;
     struct intakes intakes;
     struct stdin_chunks stdin_chunks;
@@ -78,12 +83,12 @@ struct keeper {
 };
 
 /*
- * Everything but the peers. Takes over the three descriptors (doorbell_fd may be -1), the unlinker and the rules.
+ * Everything but the peers. Takes over the three descriptors (doorbell_fd may be -1), the workers and the rules.
  *
  *   base            taken over; made before the lockdown, because making one needs a socket pair
  *   database_path   "/jobs.db" when locked down
  */
-int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, struct unlinker *unlinker,
+int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_fd, struct workers *workers,
                const char *database_path, struct rules *rules, struct keeper **ret_keeper, struct error *err);
 void keeper_free(struct keeper *keeper);
 

@@ -51,6 +51,9 @@ static const struct answer {
     [MSG_PAUSE] = { answer_pause, PHASE_BOTH },
     [MSG_LIST_CALLBACKS] = { answer_list_callbacks, PHASE_BOTH },
     [MSG_REDELIVER] = { answer_redeliver, PHASE_BOTH },
+    [MSG_LOGIN] = { answer_login, PHASE_BOTH },
+    [MSG_READ_SESSION] = { answer_read_session, PHASE_BOTH },
+    [MSG_LOGOUT] = { answer_logout, PHASE_BOTH },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
@@ -61,7 +64,7 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_drain, evidence) == 0 && offsetof(struct msg_list_commands, evidence) == 0 &&
                   offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0 &&
                   offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_list_callers, evidence) == 0 &&
-                  offsetof(struct msg_stdin, evidence) == 0,
+                  offsetof(struct msg_stdin, evidence) == 0 && offsetof(struct msg_login, evidence) == 0,
               "evidence comes first");
 
 /* Takes the next one when the message speaks of it. */
@@ -95,6 +98,18 @@ static bool is_for_everybody(const struct keeper *keeper, const struct message *
 {
     return message->type == MSG_READ_METRICS && message->body.read_metrics.is_open &&
            keeper->rules.settings.has_metrics_listener;
+}
+
+/* Who asks for a credential has none to show. */
+static bool is_login(struct keeper *keeper, const struct request *request, const struct message *message)
+{
+    if (message->type != MSG_LOGIN)
+        return false;
+    if (request->evidence->kind == EVIDENCE_NONE && request->evidence->secret.size == 0)
+        answer_login(keeper, request, message);
+    else
+        peer_break(&keeper->front, "a login with evidence");
+    return true;
 }
 
 /* A token, and an address to count it for. Who comes over a unix socket has none, and is no stranger to this host. */
@@ -153,9 +168,11 @@ static void answer_request(struct keeper *keeper, const struct message *message,
         peer_break(&keeper->front, "descriptors that its message does not speak of");
         return;
     }
-    if (intake == NULL && throttle_unknown(keeper, &request))
+    if (is_login(keeper, &request, message) || (intake == NULL && throttle_unknown(keeper, &request)))
         return;
-    request.who = authorize(&keeper->rules, request.evidence, connection_fd, clock_unix_ms());
+    request.who = request.evidence->kind == EVIDENCE_SESSION
+                      ? sessions_authorize(keeper, request.evidence)
+                      : authorize(&keeper->rules, request.evidence, connection_fd, clock_unix_ms());
     if (request.who == NULL && !is_for_everybody(keeper, message))
         refuse_unknown(keeper, &request);
     else if ((answer->phases & (keeper->shutdown.is_on ? PHASE_STOPPING : PHASE_SERVING)) == 0)

@@ -50,6 +50,11 @@ void answer_list_schedules(struct keeper *keeper, const struct request *request,
 void answer_pause(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_jobs(struct keeper *keeper, const struct request *request, const struct message *message);
 
+/* login.c, which needs no caller; session_told.c */
+void answer_login(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_read_session(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_logout(struct keeper *keeper, const struct request *request, const struct message *message);
+
 /* reload.c, drain.c */
 void answer_reload(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_drain(struct keeper *keeper, const struct request *request, const struct message *message);

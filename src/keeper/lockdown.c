@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#include "unlinker.h"
+#include "workers.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
@@ -23,6 +23,7 @@ static const char *const keeper_calls[] = {
 static const char *const unlinker_calls[] = { "unlinkat", NULL };
 
 static const char *const *unlinker_groups[] = { confine_calls_base, unlinker_calls };
+static const char *const *verifier_groups[] = { confine_calls_base }; /* memory, its two pipes, and nothing else */
 static const char *const *call_groups[] = { confine_calls_base, confine_calls_loop, confine_calls_files, keeper_calls };
 
 /* Before the ids change: only root may raise the hard limit. */
@@ -40,15 +41,25 @@ static void raise_open_files(void)
                  (unsigned long long)limit.rlim_cur);
 }
 
-/* It has our ids, our empty sets and our Landlock rules from its birth. */
-static int confine_unlinker(const void *arg, struct error *err)
+/* A thread has our ids, our empty sets and our Landlock rules from its birth. */
+static int confine_thread(const char *const **groups, unsigned count, const struct msg_become *become,
+                          struct error *err)
 {
-    const struct msg_become *become = arg;
-    int done = confine_syscalls(unlinker_groups, sizeof unlinker_groups / sizeof unlinker_groups[0], err);
+    int done = confine_syscalls(groups, count, err);
     return done < 0 ? done : confine_verify(become->uid, become->gid, become->keeps_ids, err);
 }
 
-int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct unlinker *ret_unlinker,
+static int confine_unlinker(const void *arg, struct error *err)
+{
+    return confine_thread(unlinker_groups, sizeof unlinker_groups / sizeof unlinker_groups[0], arg, err);
+}
+
+static int confine_verifier(const void *arg, struct error *err)
+{
+    return confine_thread(verifier_groups, sizeof verifier_groups / sizeof verifier_groups[0], arg, err);
+}
+
+int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct workers *ret_workers,
                     struct error *err)
 {
     uint32_t landlock_abi = 0;
@@ -63,18 +74,20 @@ int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root
         return fail(err, errno, "open the state directory as '/'");
     done =
         confine_landlock(root_fd, &landlock_abi, err); /* files there, and nothing else: no network, no other process */
-    struct unlinker unlinker = { .is_there = false };
+    struct workers workers = { 0 };
+    if (done == 0)
+        done = unlinker_start(root_fd, confine_unlinker, become, &workers.unlinker, err);
     if (done == 0) /* the last thread: our filter makes no other */
-        done = unlinker_start(root_fd, confine_unlinker, become, &unlinker, err);
+        done = verifier_start(confine_verifier, become, &workers.verifier, err);
     if (done == 0)
         done = confine_syscalls(call_groups, sizeof call_groups / sizeof call_groups[0], err);
     if (done == 0)
         done = confine_verify(become->uid, become->gid, become->keeps_ids, err);
     if (done < 0) {
-        unlinker_stop(&unlinker);
+        workers_stop(&workers);
         return done;
     }
-    *ret_unlinker = unlinker;
+    *ret_workers = workers;
     *ret_root_fd = fd_take(&root_fd);
     return 0;
 }

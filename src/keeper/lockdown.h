@@ -3,13 +3,13 @@
 
 struct error;
 struct msg_become;
-struct unlinker;
+struct workers;
 
 /*
  * After it "/" is the state directory, and nothing else of the file system exists.
  *
  *   ret_root_fd   that directory, opened anew beneath the new root
- *   ret_unlinker  the one other thread, confined as we are and to fewer calls
+ *   ret_workers   the other two threads, confined as we are and to fewer calls
  */
-int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct unlinker *ret_unlinker,
+int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct workers *ret_workers,
                     struct error *err);

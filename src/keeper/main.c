@@ -48,12 +48,12 @@ static int prepare(struct handover *handover, struct keeper **ret_keeper, struct
     if (base == NULL)
         return fail(err, ENOMEM, "make the event loop");
     auto_fd int root_fd = -1;
-    struct unlinker unlinker = { .is_there = false };
-    done = keeper_lockdown(&handover->become, handover->state_fd, &root_fd, &unlinker, err);
+    struct workers workers = { 0 };
+    done = keeper_lockdown(&handover->become, handover->state_fd, &root_fd, &workers, err);
     if (done < 0)
         return done;
-    return keeper_new(base, fd_take(&root_fd), fd_take(&null_fd), fd_take(&handover->doorbell_fd), &unlinker,
-                      "/jobs.db", &handover->rules, ret_keeper, err);
+    return keeper_new(base, fd_take(&root_fd), fd_take(&null_fd), fd_take(&handover->doorbell_fd), &workers, "/jobs.db",
+                      &handover->rules, ret_keeper, err);
 }
 
 static int serve(struct keeper *keeper, struct handover *handover, struct error *err)

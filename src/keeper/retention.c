@@ -30,7 +30,8 @@ int retention_init(struct keeper *keeper, struct error *err)
 {
     struct sweep *sweep = &keeper->sweep;
     sweep->step = evtimer_new(keeper->base, on_step, keeper);
-    sweep->unlinked = event_new(keeper->base, keeper->unlinker.results_fd, EV_READ | EV_PERSIST, on_unlinked, keeper);
+    sweep->unlinked =
+        event_new(keeper->base, keeper->unlinker.worker.results_fd, EV_READ | EV_PERSIST, on_unlinked, keeper);
     sweep->is_due = true;
     if (sweep->step == NULL || sweep->unlinked == NULL || event_add(sweep->unlinked, NULL) < 0)
         return fail(err, ENOMEM, "prepare retention");

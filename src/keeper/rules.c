@@ -1,6 +1,7 @@
 #include "rules.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,15 +46,30 @@ static int read_from(struct caller *caller, struct span packed, struct error *er
     return 0;
 }
 
+/* Users have a prefix in their names, and nobody else has a password. */
+static int read_user(struct caller *caller, const struct setting_identity *setting, struct error *err)
+{
+    if (setting->kind != IDENTITY_USER)
+        return setting->password[0] == '\0' ? 0 : fail_plain(err, EBADMSG, "a password of '%s'", setting->name);
+    if (snprintf(caller->name, sizeof caller->name, "%s%s", USER_PREFIX, setting->name) >= (int)sizeof caller->name)
+        return fail_plain(err, EBADMSG, "the name of user '%s' is too long", setting->name);
+    caller->has_password = setting->password[0] != '\0';
+    if (caller->has_password && password_read(setting->password, &caller->password) != NULL)
+        return fail_plain(err, EBADMSG, "the password of user '%s' is none", setting->name);
+    hash_sha256(setting->password, strlen(setting->password), caller->password_sha256);
+    return 0;
+}
+
 static int add_caller(struct rules *draft, const struct setting_identity *setting, struct error *err)
 {
     if (draft->caller_count >= TOKEN_COUNT_MAX)
         return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
-    if (setting->kind == IDENTITY_NONE || setting->token_sha256.size % HASH_BYTES != 0 ||
+    if (setting->kind == IDENTITY_NONE || setting->kind == IDENTITY_SERVICE ||
+        setting->token_sha256.size % HASH_BYTES != 0 ||
         setting->token_sha256.size > sizeof draft->callers->token_sha256 ||
         (setting->kind == IDENTITY_CERTIFICATE && setting->token_sha256.size != HASH_BYTES) ||
-        (setting->kind == IDENTITY_PEER && setting->token_sha256.size > 0))
-        return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
+        ((setting->kind == IDENTITY_PEER || setting->kind == IDENTITY_USER) && setting->token_sha256.size > 0))
+        return fail_plain(err, EBADMSG, "identity '%s' is no token, peer or user", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
     if (larger == NULL)
         return fail(err, ENOMEM, "read settings");
@@ -66,7 +82,8 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
     caller->secret_count = setting->token_sha256.size / HASH_BYTES;
     if (caller->secret_count > 0)
         memcpy(caller->token_sha256, setting->token_sha256.data, setting->token_sha256.size);
-    return read_from(caller, setting->from, err);
+    int done = read_user(caller, setting, err);
+    return done < 0 ? done : read_from(caller, setting->from, err);
 }
 
 static int add_scope(struct rules *draft, const struct setting_scope *scope, struct error *err)
@@ -87,8 +104,9 @@ static int add_scope(struct rules *draft, const struct setting_scope *scope, str
 static int add_pin(struct rules *draft, const struct setting_pin *pin, struct error *err)
 {
     struct caller *caller = draft->caller_count > 0 ? &draft->callers[draft->caller_count - 1] : NULL;
-    if (caller == NULL || caller->kind != IDENTITY_TOKEN || caller->pin_count >= PIN_COUNT_MAX || pin->param[0] == '\0')
-        return fail_plain(err, EBADMSG, "a pinned value that belongs to no token, or one too many");
+    if (caller == NULL || (caller->kind != IDENTITY_TOKEN && caller->kind != IDENTITY_USER) ||
+        caller->pin_count >= PIN_COUNT_MAX || pin->param[0] == '\0')
+        return fail_plain(err, EBADMSG, "a pinned value that belongs to no token or user, or one too many");
     struct setting_pin *larger = realloc(caller->pins, (caller->pin_count + 1) * sizeof *larger);
     if (larger == NULL)
         return fail(err, ENOMEM, "read settings");
@@ -171,6 +189,8 @@ int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct
             return fail_in(err, "settings of generation %u", generation);
     if (got < 0 || rule_schedules_finish(draft, err) < 0)
         return fail_in(err, "settings of generation %u", generation);
+    if (draft->settings.session_max_ms > UINT32_MAX || draft->settings.session_idle_ms > UINT32_MAX)
+        return fail_plain(err, EBADMSG, "settings of generation %u have sessions without an end", generation);
     if (draft->settings.slot_count == 0)
         return fail_plain(err, EBADMSG, "settings of generation %u name no slots", generation);
     return 0;

@@ -10,6 +10,7 @@
 #include "rule_schedules.h"
 #include "sallyport/base/hash.h"
 #include "sallyport/base/network.h"
+#include "sallyport/base/password.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 #include "sallyport/proto/settings.h"
@@ -22,9 +23,12 @@ struct caller {
     uint8_t token_sha256[TOKEN_SECRETS_MAX]
                         [HASH_BYTES]; /* IDENTITY_TOKEN, so many; IDENTITY_CERTIFICATE: of its claim */
     uint32_t secret_count;
-    uint32_t uid;             /* IDENTITY_PEER */
-    uint64_t expires_unix_ms; /* 0: never */
-    struct network *from;     /* none: from anywhere */
+    uint32_t uid;      /* IDENTITY_PEER */
+    bool has_password; /* IDENTITY_USER, unless nobody can log in as that: */
+    struct password_hash password;
+    uint8_t password_sha256[HASH_BYTES]; /* of its line: another one ends sessions */
+    uint64_t expires_unix_ms;            /* 0: never */
+    struct network *from;                /* none: from anywhere */
     unsigned from_count;
     struct quota quota;
     uint64_t used_unix_ms; /* to the minute, since our start; 0: not yet (last_uses.h) */

@@ -44,6 +44,11 @@ static uint64_t prefix_of(const struct throttle *throttle, struct span secret)
     return mix(throttle->key, secret.data, size) | 1;
 }
 
+uint64_t throttle_mark(const struct throttle *throttle, struct span text)
+{
+    return mix(throttle->key, text.data, text.size);
+}
+
 static unsigned set_of(const struct throttle *throttle, const struct ip *ip, uint64_t prefix)
 {
     uint64_t hash = mix(mix(~throttle->key, ip->bytes, sizeof ip->bytes), &prefix, sizeof prefix);

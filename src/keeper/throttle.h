@@ -44,5 +44,8 @@ uint64_t throttle_left_ms(const struct throttle *throttle, const struct ip *ip, 
 /* Other tokens hold: what was wrong may be right now. */
 void throttle_forget(struct throttle *throttle);
 
+/* A number that stands for this text until the next start, and from which nobody gets it back. */
+uint64_t throttle_mark(const struct throttle *throttle, struct span text);
+
 /* It was wrong. */
 void throttle_note(struct throttle *throttle, const struct ip *ip, struct span secret, uint64_t now_ms);

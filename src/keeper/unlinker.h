@@ -1,17 +1,13 @@
 /*
- * A thread that does nothing but unlink the output of jobs, one after the other. An unlink can wait for the disk (where freed
- * blocks are discarded at once, for milliseconds), and the loop would wait with it. The two share two pipes and no memory:
- * orders go one way, results come the other, in the same order.
- *
- * It is made when the keeper is in its own root and holds nothing any more, and before the filter that allows no new thread,
- * which it then takes itself.
+ * A thread (worker.h) that does nothing but unlink the output of jobs, one after the other. An unlink can wait for the disk
+ * (where freed blocks are discarded at once, for milliseconds), and the loop would wait with it.
  */
 #pragma once
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker.h"
 #include "sallyport/base/job_id.h"
 
 struct error;
@@ -27,24 +23,12 @@ struct unlink_result {
 };
 
 struct unlinker {
-    bool is_there;
-    int orders_fd, results_fd; /* results_fd is readable when there are some */
-    pthread_t thread;
+    struct worker worker;
 };
 
-/*
- *   confine  what the thread does to itself before its first order, with `arg`; NULL in tests
- *
- * Returns when that is done, or has failed.
- */
+/* As worker_start() and what follows it. */
 int unlinker_start(int state_fd, int (*confine)(const void *arg, struct error *err), const void *arg,
                    struct unlinker *ret_unlinker, struct error *err);
-
-/* Waits for what was ordered. */
 void unlinker_stop(struct unlinker *unlinker);
-
-/* False when it has too much to do already. */
 bool unlinker_order(const struct unlinker *unlinker, const struct unlink_order *order);
-
-/* False when there is none at the moment. */
 bool unlinker_result(const struct unlinker *unlinker, struct unlink_result *ret_result);

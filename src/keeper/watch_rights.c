@@ -6,7 +6,7 @@
 
 static void check_watch(struct keeper *keeper, struct watch *watch, uint64_t now_unix_ms)
 {
-    const struct caller *who = credential_owner(&keeper->rules, &watch->who, now_unix_ms);
+    const struct caller *who = sessions_owner(keeper, &watch->who, now_unix_ms);
     if (who != NULL && may_read(who, watch->job->record.actor, watch->job->record.via)) {
         watch->who.expires_unix_ms = who->expires_unix_ms;
         return;

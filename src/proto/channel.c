@@ -24,6 +24,7 @@ static void queued_free(struct queued_frame *frame)
 {
     for (unsigned i = 0; i < frame->fd_count; i++)
         fd_close(&frame->fds[i]);
+    explicit_bzero(frame->data, frame->size); /* secrets may be in it */
     free(frame);
 }
 
@@ -118,14 +119,14 @@ int channel_send(struct channel *channel, enum msg_type type, uint32_t request_i
     int done = frame_encode(type, request_id, body, frame, &size, err);
     if (done < 0)
         return done;
-    if (channel->first != NULL)
-        return channel_queue(channel, frame, size, fds, fd_count, err);
-    done = frame_send(channel->fd, frame, size, fds, fd_count);
+    done = channel->first != NULL ? -EAGAIN : frame_send(channel->fd, frame, size, fds, fd_count);
     if (done == -EAGAIN || done == -ENOBUFS || done == -ETOOMANYREFS)
-        return channel_queue(channel, frame, size, fds, fd_count, err);
-    if (done < 0)
-        return fail(err, -done, "send %s", message_defs[type].name);
-    return 0;
+        done = channel_queue(channel, frame, size, fds, fd_count, err);
+    else if (done < 0)
+        done = fail(err, -done, "send %s", message_defs[type].name);
+    if (type == MSG_LOGIN || type == MSG_SESSION) /* a password or a cookie is in it */
+        explicit_bzero(frame, size);
+    return done;
 }
 
 int channel_receive(struct channel *channel, struct message *ret_message, struct error *err)

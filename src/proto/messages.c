@@ -16,6 +16,8 @@
 
 #include "caller_fields.h"
 #include "delivery_fields.h"
+#include "schedule_fields.h"
+#include "session_fields.h"
 
 static const struct field become_fields[] = {
     U32(struct msg_become, uid, UINT32_MAX - 1),
@@ -305,22 +307,6 @@ static const struct field change_fields[] = {
     TEXT(struct msg_change, stopped_by),
 };
 
-static const struct field schedule_fields[] = {
-    TEXT(struct msg_schedule, name),
-    TEXT(struct msg_schedule, command),
-    TEXT(struct msg_schedule, zone),
-    U8(struct msg_schedule, form, SCHEDULE_FORM_COUNT - 1),
-    TEXT(struct msg_schedule, text),
-    U32(struct msg_schedule, jitter_ms, JITTER_MAX_MS),
-    U8(struct msg_schedule, missed, MISSED_POLICY_COUNT - 1),
-    BOOL(struct msg_schedule, is_enabled),
-    BYTES(struct msg_schedule, params, PARAMS_MAX_BYTES),
-    TEXT(struct msg_schedule, next),
-    BOOL(struct msg_schedule, has_job),
-    ID(struct msg_schedule, job_id),
-    U8(struct msg_schedule, job_state, JOB_STATE_COUNT - 1),
-};
-
 static const struct field jobs_end_fields[] = {
     BOOL(struct msg_jobs_end, has_more),
 };
@@ -496,5 +482,10 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_CALLBACK] = RECORD("callback", struct msg_callback, callback_fields),
     [MSG_ATTEMPT] = RECORD("attempt", struct msg_attempt, attempt_fields),
     [MSG_DELIVER] = RECORD("deliver", struct msg_deliver, deliver_fields),
+    [MSG_LOGIN] = RECORD("login", struct msg_login, login_fields),
+    [MSG_READ_SESSION] = RECORD("read-session", struct msg_whoami, whoami_fields),
+    [MSG_LOGOUT] = RECORD("logout", struct msg_whoami, whoami_fields),
+    [MSG_SESSION] = RECORD("session", struct msg_session, session_fields),
+    [MSG_LOGGED_OUT] = RECORD("logged-out", struct msg_empty, empty_fields),
     [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
 };

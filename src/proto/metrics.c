@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-static_assert(AUTH_FAILURE_COUNT == 7, "keeper_fields lists each");
+static_assert(AUTH_FAILURE_COUNT == 10, "keeper_fields lists each");
 static const struct field keeper_fields[] = {
     U64(struct metric_keeper, running),
     U64(struct metric_keeper, queued),
@@ -19,6 +19,9 @@ static const struct field keeper_fields[] = {
     U64(struct metric_keeper, auth_failures[4]),
     U64(struct metric_keeper, auth_failures[5]),
     U64(struct metric_keeper, auth_failures[6]),
+    U64(struct metric_keeper, auth_failures[7]),
+    U64(struct metric_keeper, auth_failures[8]),
+    U64(struct metric_keeper, auth_failures[9]),
     BOOL(struct metric_keeper, is_launcher_up),
     BOOL(struct metric_keeper, has_reload_succeeded),
     U64(struct metric_keeper, reload_succeeded_unix_ms),

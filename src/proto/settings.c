@@ -40,6 +40,8 @@ static const struct field keeper_fields[] = {
     U64(struct setting_keeper, retention.bytes),
     U64(struct setting_keeper, retention.records_age_ms),
     BOOL(struct setting_keeper, has_metrics_listener),
+    U64(struct setting_keeper, session_idle_ms),
+    U64(struct setting_keeper, session_max_ms),
 #if SALLYPORT_TEST_SWITCHES
     U64(struct setting_keeper, test_clock_unix_ms),
     U32(struct setting_keeper, test_clock_speed, TEST_CLOCK_SPEED_MAX),
@@ -50,12 +52,13 @@ static const struct field keeper_fields[] = {
 
 static const struct field identity_fields[] = {
     TEXT(struct setting_identity, name),
-    U8(struct setting_identity, kind, IDENTITY_CERTIFICATE),
+    U8(struct setting_identity, kind, IDENTITY_USER),
     BYTES(struct setting_identity, token_sha256, TOKEN_SECRETS_MAX * 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
     BYTES(struct setting_identity, from, FROM_COUNT_MAX *NETWORK_PACKED_BYTES),
     QUOTA(struct setting_identity),
+    TEXT(struct setting_identity, password),
 };
 
 static const struct field scope_fields[] = {

@@ -156,6 +156,9 @@ static const struct migration {
       "  BEGIN UPDATE delivery_totals SET waiting = waiting - 1, bytes = bytes - length(old.body)"
       "  WHERE callback = old.callback;"
       "  DELETE FROM delivery_totals WHERE callback = old.callback AND waiting = 0; END;" },
+    /* The cookie itself is nowhere: only its hash. */
+    { "sessions", "CREATE TABLE sessions (secret BLOB PRIMARY KEY, user TEXT NOT NULL, password BLOB NOT NULL,"
+                  "  began_unix_ms INTEGER NOT NULL, used_unix_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

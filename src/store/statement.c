@@ -17,7 +17,7 @@
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
 #define AUDIT_FITS                                                                                                     \
     "unix_ms >= ?2 AND (?3 = '' OR actor = ?3) AND (?4 = 0 OR (?4 = 1 AND what IN ('submit', 'cancel', 'signal', "     \
-    "'reload', 'drain')) OR "                                                                                          \
+    "'reload', 'drain', 'login', 'logout')) OR "                                                                       \
     "(?4 = 2 AND what = 'refused')) AND (length(?5) = 0 OR job_id = ?5)"
 
 /* The statements of jobs are missing here: they are written from the table of columns in jobs.c. */
@@ -122,6 +122,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                                  "(SELECT command, key FROM streaks WHERE unix_ms < ?1 LIMIT ?2)",
     [STATEMENT_TOLD_READ] = "SELECT unix_ms FROM told WHERE command = ?1 AND event = ?2 AND callback = ?3",
     [STATEMENT_TOLD_SET] = "INSERT OR REPLACE INTO told (command, event, callback, unix_ms) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_SESSION_SET] = "INSERT OR REPLACE INTO sessions (secret, user, password, began_unix_ms, used_unix_ms) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_SESSION_REMOVE] = "DELETE FROM sessions WHERE secret = ?1",
+    [STATEMENT_SESSIONS] = "SELECT secret, user, password, began_unix_ms, used_unix_ms FROM sessions",
     [STATEMENT_AUDIT_ADD] =
         "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",

@@ -2,6 +2,8 @@
 """Who is nobody cannot tell what is there from what is not: by status, by text, or by time. Times are compared as ranks, of requests
 that were sent in turn, and the same comparison finds a difference where there is one: otherwise it would prove nothing."""
 
+import base64
+import hashlib
 import json
 import math
 import os
@@ -13,6 +15,8 @@ import unittest
 from harness import BIN, Instance, new_token, token_hash
 
 ROUNDS = 1500
+LOGIN_ROUNDS = 120         # each takes tens of milliseconds, which is what they are for
+LOGINS_BETWEEN = 15        # so many wrong ones of each name are looked at before the address has to wait
 SAME_WITHIN = 5.0       # standard deviations: once in a million, if nothing is different
 DIFFERENT_FROM = 10.0
 VARYING = ("X-Request-Id", "Date")
@@ -47,6 +51,19 @@ def get(path, token):
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
+def post_login(user):
+    body = json.dumps({"user": user, "password": "not the password"})
+    return (f"POST /v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+def password_line(log_n):
+    salt = os.urandom(16)
+    key = hashlib.scrypt(os.urandom(16), salt=salt, n=1 << log_n, r=8, p=1, maxmem=1 << 28, dklen=32)
+    salt, key = (base64.b64encode(part).decode().rstrip("=") for part in (salt, key))
+    return f"$scrypt$ln={log_n},r=8,p=1${salt}${key}\n"
+
+
 def deviation(first, second):
     """How far the ranks of the two lie apart (Mann and Whitney), in standard deviations of what chance does; sign is kept."""
     ranked = sorted([(value, 0) for value in first] + [(value, 1) for value in second])
@@ -66,6 +83,11 @@ class Uniform(unittest.TestCase):
         cls.instance = Instance({"there": {"exec": ["/usr/bin/true"]}},
                                 tokens={"narrow": {"hash": token_hash(cls.secret), "allow": ["read:own"]}})
         cls.instance.config["server"]["listen"].append(f"unix:{cls.instance.socket_path}")
+        users = cls.instance.config["users"] = {}
+        for name, log_n in (("alice", 15), ("costly", 16)):
+            path = os.path.join(cls.instance.directory, f"user-{name}")
+            cls.instance.write_private(path, password_line(log_n))
+            users[name] = {"password": f"file:{path}", "allow": ["read:own"]}
         cls.instance.__enter__()
         cls.addClassCleanup(cls.instance.stop)
         cls.job = cls.instance.submit("there")["id"]
@@ -90,6 +112,19 @@ class Uniform(unittest.TestCase):
         random.Random(4711).shuffle(order)
         for request in order:
             times[request].append(self.connection.ask(request)[2])
+        return deviation(times[first], times[second])
+
+    def login_deviation_of(self, first, second):
+        """The same for logins; a reload forgets how many were wrong."""
+        times = {first: [], second: []}
+        for at in range(0, LOGIN_ROUNDS, LOGINS_BETWEEN):
+            self.assertEqual(self.instance.request("POST", "/v1/config/reload").status, 200)
+            order = [first, second] * LOGINS_BETWEEN
+            random.Random(4711 + at).shuffle(order)
+            for user in order:
+                head, _, took = self.connection.ask(post_login(user))
+                self.assertIn(b" 401 ", head)
+                times[user].append(took)
         return deviation(times[first], times[second])
 
     def other_job(self):
@@ -117,6 +152,17 @@ class Uniform(unittest.TestCase):
         for what, (real, invented) in self.pairs().items():
             with self.subTest(what):
                 self.assertLess(abs(self.deviation_of(real, invented)), SAME_WITHIN)
+
+    def test_a_wrong_password_and_no_user_have_one_answer(self):
+        answers = self.plain(post_login("alice")), self.plain(post_login("nobody"))
+        self.assertEqual(answers[0], answers[1])
+        self.assertIn(" 401 ", answers[0][0])
+
+    def test_and_it_takes_the_same_time(self):
+        self.assertLess(abs(self.login_deviation_of("alice", "nobody")), SAME_WITHIN)
+
+    def test_a_user_whose_password_costs_more_would_have_been_found(self):
+        self.assertGreater(abs(self.login_deviation_of("costly", "nobody")), DIFFERENT_FROM)
 
     def test_a_caller_cannot_tell_anothers_job_from_none(self):
         real, invented = get(f"/v1/jobs/{self.job}", self.secret), get(f"/v1/jobs/{self.other_job()}", self.secret)

@@ -80,6 +80,7 @@ struct config {
     uint32_t proxy_count;
     uint32_t max_wait_ms, shutdown_grace_ms;
     uint32_t address_connections_max;
+    uint64_t session_idle_ms, session_max_ms;
     char hosts[API_HOST_COUNT_MAX][HOST_NAME_MAX_BYTES]; /* names that the API is asked under */
     uint32_t host_count;
     char origins[API_ORIGIN_COUNT_MAX][ORIGIN_MAX_BYTES]; /* whose pages may ask it */
@@ -89,7 +90,7 @@ struct config {
     uint64_t store_budget_bytes, store_free_min_bytes;
     struct retention retention;         /* of `defaults`: for jobs of commands that are not listed any more */
     struct quota quota;                 /* of all callers together */
-    struct config_identity *identities; /* tokens and peers */
+    struct config_identity *identities; /* tokens, peers and users */
     uint32_t identity_count;
     struct zone *zones; /* that schedules name, as the host has them now */
     uint32_t zone_count;

@@ -20,6 +20,15 @@ struct msg_identity {
     uint64_t expires_unix_ms; /* 0: never */
 };
 
+/* MSG_LOGIN and MSG_READ_SESSION. */
+struct msg_session {
+    struct msg_identity identity;
+    char secret[SESSION_SECRET_BYTES + 1]; /* the cookie's value, told once: at login; else "" */
+    uint64_t began_unix_ms;
+    uint64_t idle_until_unix_ms; /* unless a request comes first */
+    uint64_t until_unix_ms;
+};
+
 /* That a command's jobs do not start. */
 struct pause_state {
     bool is_paused, refuses;

@@ -65,6 +65,9 @@ enum msg_type {
     MSG_PAUSE,
     MSG_LIST_CALLBACKS,
     MSG_REDELIVER,
+    MSG_LOGIN,
+    MSG_READ_SESSION,
+    MSG_LOGOUT,
 
     /* keeper -> front */
     MSG_STATUS,
@@ -90,6 +93,8 @@ enum msg_type {
     MSG_CALLBACK,
     MSG_ATTEMPT,
     MSG_ARTIFACTS, /* + the stream and its index, when they are stored */
+    MSG_SESSION,
+    MSG_LOGGED_OUT,
     MSG_REFUSED,
 
     /* keeper -> launcher */
@@ -189,6 +194,8 @@ union any_message {
     struct msg_pause pause;
     struct msg_list_callbacks list_callbacks;
     struct msg_redeliver redeliver;
+    struct msg_login login;
+    struct msg_session session;
     struct msg_callback callback;
     struct msg_attempt attempt;
     struct msg_artifacts artifacts;

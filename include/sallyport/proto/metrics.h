@@ -41,6 +41,9 @@ enum auth_failure {
     AUTH_CERTIFICATE_UNKNOWN,
     AUTH_BEARER_ELSEWHERE, /* from an address that the token's `from` does not list */
     AUTH_BEARER_THROTTLED, /* not looked at: too many wrong ones came from there */
+    AUTH_SESSION_UNKNOWN,  /* none of that cookie, or it has ended */
+    AUTH_PASSWORD_WRONG,   /* at a login, or there is no such user */
+    AUTH_PASSWORD_THROTTLED,
     AUTH_FAILURE_COUNT,
 };
 

@@ -15,18 +15,20 @@ enum evidence_kind {
     EVIDENCE_SERVICE,     /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
     EVIDENCE_CERTIFICATE, /* the front's word on what it verified */
     EVIDENCE_BASIC,       /* a token and the name of its holder; in records it is EVIDENCE_BEARER */
+    EVIDENCE_SESSION,     /* the cookie that a login gave to a user */
     EVIDENCE_COUNT
 };
 
 /* What a caller showed. The front passes it on and decides nothing by it. */
 struct evidence {
     uint8_t kind;
-    struct span secret; /* _BEARER: the token as presented; _BASIC: "NAME:TOKEN"; _CERTIFICATE: lines of claims */
+    struct span
+        secret; /* _BEARER: the token as presented; _BASIC: "NAME:TOKEN"; _CERTIFICATE: lines of claims; _SESSION: the cookie's value */
     char address[ADDRESS_MAX_BYTES]; /* where the request came from: the front's word */
     /* EVIDENCE_PEER: the first descriptor of the message is the accepted unix connection itself */
 };
 
-struct msg_whoami { /* also MSG_LIST_SCHEDULES, MSG_RELOAD, MSG_READ_DRAIN */
+struct msg_whoami { /* also MSG_LIST_SCHEDULES, MSG_RELOAD, MSG_READ_DRAIN, MSG_READ_SESSION, MSG_LOGOUT */
     struct evidence evidence;
 };
 
@@ -131,4 +133,11 @@ struct msg_pause { /* answered with MSG_COMMANDS */
     bool is_resume;
     bool refuses; /* new jobs, instead of letting them wait */
     char reason[REASON_MAX_BYTES];
+};
+
+/* The one request that is made without evidence: it asks for some. Only the address in it means anything. */
+struct msg_login {
+    struct evidence evidence;
+    char user[NAME_MAX_BYTES];
+    struct span password; /* text */
 };

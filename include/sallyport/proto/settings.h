@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sallyport/base/password.h"
 #include "sallyport/base/record.h"
 #include "sallyport/job/quota.h"
 #include "sallyport/job/retention.h"
@@ -16,7 +17,7 @@ enum setting_type {
     SETTING_FRONT,          /* front */
     SETTING_PUBLIC_COMMAND, /* front, one for each command in the policy's order */
     SETTING_KEEPER,         /* keeper */
-    SETTING_IDENTITY,       /* keeper, one for each token and each peer */
+    SETTING_IDENTITY,       /* keeper, one for each token, peer and user */
     SETTING_SCOPE,          /* keeper, behind the identity that it belongs to */
     SETTING_ZONE,           /* keeper, one for each time zone that schedules name */
     SETTING_ZONE_PERIOD,    /* keeper, behind the zone that it belongs to */
@@ -28,7 +29,7 @@ enum setting_type {
     SETTING_HOST,           /* front, one for each name that it may be asked under */
     SETTING_ORIGIN,         /* front, one for each whose pages may ask it */
     SETTING_TLS,            /* front, when it serves TLS: the key is in it */
-    SETTING_PIN,            /* keeper, behind the scopes of the token that it belongs to */
+    SETTING_PIN,            /* keeper, behind the scopes of the token or user that it belongs to */
     SETTING_COUNT,
 };
 
@@ -62,6 +63,8 @@ struct setting_keeper {
     uint64_t free_min_bytes;    /* of the file system; below it no new jobs */
     struct retention retention; /* for jobs whose command is not listed any more */
     bool has_metrics_listener;  /* where the front shows metrics to whoever asks */
+    uint64_t session_idle_ms;   /* a session that nobody used so long has ended */
+    uint64_t session_max_ms;    /* and so has one that began so long ago */
 #if SALLYPORT_TEST_SWITCHES
     uint64_t test_clock_unix_ms; /* where the schedules' clock stands at the start; 0: where the real one does */
     uint32_t test_clock_speed;   /* and how much faster it goes */
@@ -79,8 +82,12 @@ enum identity_kind {
     IDENTITY_TOKEN,
     IDENTITY_PEER,
     IDENTITY_CERTIFICATE,
+    IDENTITY_USER,
     IDENTITY_SERVICE, /* the keeper's own, for a schedule: in no file of settings */
 };
+
+/* What records call a user, and before the name: so users and tokens may have the same names. */
+#define USER_PREFIX "user:"
 
 struct setting_identity {
     char name[NAME_MAX_BYTES];
@@ -89,8 +96,9 @@ struct setting_identity {
     struct span token_sha256;
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
-    struct span from;         /* IDENTITY_TOKEN: packed networks (base/network.h); none: from anywhere */
+    struct span from;         /* of tokens and users: packed networks (base/network.h); none: from anywhere */
     struct quota quota;
+    char password[PASSWORD_LINE_BYTES]; /* IDENTITY_USER: the line that stands in for it; else "" */
 };
 
 enum scope_kind {
@@ -110,7 +118,7 @@ struct setting_scope {
     char glob[NAME_MAX_BYTES]; /* SCOPE_RUN: which commands; "" for the others */
 };
 
-/* One value that a token may say for a parameter; for those that have pins, it may say no other. */
+/* One value that a token or user may say for a parameter; for those that have pins, it may say no other. */
 struct setting_pin {
     char param[NAME_MAX_BYTES];
     struct span value;

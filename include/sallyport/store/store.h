@@ -288,6 +288,8 @@ enum audit_what {
     AUDIT_PAUSE,  /* of a command */
     AUDIT_RESUME,
     AUDIT_CALLBACK, /* a receiver said that it is gone, and is left alone */
+    AUDIT_LOGIN,    /* of a user, with the right password */
+    AUDIT_LOGOUT,   /* asked for by that user */
     AUDIT_WHAT_COUNT,
 };
 

@@ -238,3 +238,66 @@ Test(config_files, may_hold_the_hash_of_a_token)
     unlink("hash");
     expect_refused("c.yaml", EINVAL, "/hash': No such file or directory");
 }
+
+#define SALT "AAECAwQFBgcICQoLDA0ODw"
+#define KEY  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define LINE "$scrypt$ln=15,r=8,p=1$" SALT "$" KEY "\n"
+
+static void write_private(const char *path, const char *text)
+{
+    write_file(path, text);
+    chmod(path, 0600);
+}
+
+Test(config_files, hold_what_stands_in_for_a_users_password)
+{
+    char text[1024];
+    struct config *config;
+    snprintf(text, sizeof text,
+             "users: {a: {password: \"file:%s/a\", allow: [admin]}, b: {password: \"file:%s/b\", allow: [admin]}}\n"
+             "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin]}}\n",
+             directory, directory);
+    write_file("c.yaml", text);
+    write_private("a", LINE);
+    write_private("b", LINE);
+    cr_assert_eq(load("c.yaml", mine(), &config), 0, "%s %s", err.text, said);
+    cr_expect_str_eq(said, "");
+    cr_assert_eq(config->identity_count, 3, "a token may have a user's name");
+    cr_expect_str_eq(config->identities[1].setting.password, "$scrypt$ln=15,r=8,p=1$" SALT "$" KEY);
+    cr_expect_eq(config->session_idle_ms, 30 * 60 * 1000);
+    cr_expect_eq(config->session_max_ms, 12 * 3600 * 1000);
+    config_free(config);
+
+    write_private("b", "$scrypt$ln=16,r=8,p=1$" SALT "$" KEY "\n");
+    cr_assert_eq(load("c.yaml", mine(), &config), 0, "%s %s", err.text, said);
+    cr_expect(strstr(said, "users.b.password: warning: asks for other costs than that of user 'a'") != NULL, "%s",
+              said);
+    config_free(config);
+    write_private("b", "");
+    cr_assert_eq(load("c.yaml", mine(), &config), 0, "%s %s", err.text, said);
+    cr_expect(strstr(said, "/b is empty: the user cannot log in") != NULL, "%s", said);
+    config_free(config);
+
+    write_private("b", "$scrypt$ln=22,r=8,p=1$" SALT "$" KEY "\n");
+    expect_refused("c.yaml", EINVAL, "/b asks for too much memory or work");
+    write_private("b", "$scrypt$ln=14,r=8,p=1$" SALT "$" KEY "\n");
+    expect_refused("c.yaml", EINVAL, "/b asks for too little work");
+    write_private("b", "hunter22\n");
+    expect_refused("c.yaml", EINVAL, "/b must be a line that `sallyport user hash` prints");
+    cr_expect_null(strstr(said, "hunter22"), "what stands in a secret's file is not repeated");
+    write_private("b", LINE LINE);
+    expect_refused("c.yaml", EINVAL, "/b must hold one line and no more");
+    write_private("b", LINE);
+    chmod("b", 0640);
+    expect_refused("c.yaml", EINVAL, "/b is a secret that others can read: chmod 600 ");
+}
+
+Test(config_files, are_where_the_password_of_a_user_must_be)
+{
+    write_file("c.yaml", "users: {a: {password: hunter22, allow: [admin]}}\n");
+    expect_refused("c.yaml", EINVAL, "users.a.password: must be file:PATH");
+    write_file("c.yaml", "users: {a: {allow: [admin]}}\n");
+    expect_refused("c.yaml", EINVAL, "users.a: 'password' is missing");
+    write_file("c.yaml", "users: {aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff: {allow: [admin]}}\n");
+    expect_refused("c.yaml", EINVAL, "is too long for a user");
+}

@@ -73,3 +73,35 @@ Test(front_browser, lets_own_and_listed_pages_act_and_who_is_no_page)
         cr_expect_eq(origin_may_act(&settings, "a:8443", cases[i].origin, cases[i].fetch_site), cases[i].may, "%zu", i);
     cr_expect_not(origin_may_act(&settings, NULL, "https://a", NULL));
 }
+
+Test(front_browser, a_cookie_acts_for_a_page_of_the_same_origin_alone)
+{
+    static const struct {
+        const char *origin, *fetch_site;
+        bool may;
+    } cases[] = {
+        { "https://a:8443", NULL, true },
+        { NULL, "same-origin", true },
+        { "https://a:8443", "same-origin", true },
+        { NULL, NULL, false },
+        { NULL, "none", false },
+        { NULL, "", false },
+        { NULL, "same-site", false },
+        { NULL, "cross-site", false },
+        { NULL, "Same-Origin", false },
+        { "", "same-origin", false },
+        { "null", NULL, false },
+        { "null", "same-origin", false },
+        { "http://a:8443", NULL, false },
+        { "http://a:8443", "same-origin", false },
+        { "https://a", NULL, false },
+        { "https://b:8443", "same-origin", false },
+        { "https://a:8443", "cross-site", false },
+        { "https://a:8443", "none", false },
+        { "https://a:8443/", NULL, false },
+        { "xhttps://a:8443", NULL, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        cr_expect_eq(session_may_act("a:8443", cases[i].origin, cases[i].fetch_site), cases[i].may, "%zu", i);
+    cr_expect_not(session_may_act(NULL, "https://a", NULL));
+}

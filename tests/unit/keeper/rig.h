@@ -255,11 +255,12 @@ static inline void rig_start(void)
     struct rules rules = rig_rules(1);
     int state_fd = open(rig_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    struct unlinker unlinker;
+    struct workers workers;
     fd_close(&rig_doorbell);
     rig_doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    cr_assert_eq(unlinker_start(state_fd, NULL, NULL, &unlinker, &err), 0, "%s", err.text);
-    cr_assert_eq(keeper_new(event_base_new(), state_fd, null_fd, dup(rig_doorbell), &unlinker, rig_database, &rules,
+    cr_assert_eq(unlinker_start(state_fd, NULL, NULL, &workers.unlinker, &err), 0, "%s", err.text);
+    cr_assert_eq(verifier_start(NULL, NULL, &workers.verifier, &err), 0, "%s", err.text);
+    cr_assert_eq(keeper_new(event_base_new(), state_fd, null_fd, dup(rig_doorbell), &workers, rig_database, &rules,
                             &keeper, &err),
                  0, "%s", err.text);
     rig_pair(PROCESS_FRONT, &front);

@@ -11,9 +11,10 @@ static int start_again(void)
     struct rules rules = rig_rules(1);
     int state_fd = open(rig_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    struct unlinker unlinker;
-    cr_assert_eq(unlinker_start(state_fd, NULL, NULL, &unlinker, &err), 0, "%s", err.text);
-    int done = keeper_new(event_base_new(), state_fd, null_fd, -1, &unlinker, rig_database, &rules, &keeper, &err);
+    struct workers workers;
+    cr_assert_eq(unlinker_start(state_fd, NULL, NULL, &workers.unlinker, &err), 0, "%s", err.text);
+    cr_assert_eq(verifier_start(NULL, NULL, &workers.verifier, &err), 0, "%s", err.text);
+    int done = keeper_new(event_base_new(), state_fd, null_fd, -1, &workers, rig_database, &rules, &keeper, &err);
     rules_free(&rules);
     return done;
 }

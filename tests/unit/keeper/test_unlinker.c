@@ -14,7 +14,7 @@ static struct unlinker unlinker;
 static struct unlink_result next_result(void)
 {
     struct unlink_result result = { .code = -1 };
-    struct pollfd wait = { .fd = unlinker.results_fd, .events = POLLIN };
+    struct pollfd wait = { .fd = unlinker.worker.results_fd, .events = POLLIN };
     cr_assert_eq(poll(&wait, 1, 5000), 1);
     cr_assert(unlinker_result(&unlinker, &result));
     return result;
@@ -82,5 +82,5 @@ Test(unlinker, does_not_begin_when_it_cannot_be_confined)
 {
     cr_expect_eq(unlinker_start(keeper->state_fd, refuse, "argument", &unlinker, &err), -EPERM);
     cr_expect_not_null(strstr(err.text, "it is not confined"), "%s", err.text);
-    cr_expect(!unlinker.is_there);
+    cr_expect(!unlinker.worker.is_there);
 }
