@@ -65,6 +65,7 @@ enum msg_type {
     MSG_PAUSE,
     MSG_LIST_CALLBACKS,
     MSG_REDELIVER,
+    MSG_CALL, /* a submit whose caller hears of the end: MSG_SUBMITTED, MSG_JOB, MSG_OUTPUT, until MSG_UNWATCH */
 
     /* keeper -> front */
     MSG_STATUS,
