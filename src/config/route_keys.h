@@ -24,7 +24,7 @@
     { "commands.*.route.type", KEY_TEXT, TEXT_AT(struct command_draft, route_type), .least = 3,                        \
       .most = MEDIA_TYPE_BYTES - 1,                                                                                    \
       .help = "The media type of what it writes: `application/octet-stream` when absent. With `cgi` for heads that "   \
-              "say none; types that browsers run (HTML, XHTML, SVG, XML) are taken from a head only when they stand "  \
+              "say none; types that browsers run (HTML, SVG, XML, scripts) are taken from a head only when they stand "  \
               "here." },                                                                                               \
     { "commands.*.route.http_status", KEY_ENTRIES, NODE_AT(struct command_draft, route_statuses), .most = 257,         \
       .entries = &status_life, .hint = "{0: 200, 3: 404, \"*\": 500}",                                                 \

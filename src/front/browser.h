@@ -22,3 +22,6 @@ bool origin_may_act(const struct public_settings *settings, const char *host, co
 
 /* False: it was answered, and is gone. */
 bool browser_admits(struct request *request);
+
+/* The same for a route on which each method acts, GET as well. */
+bool browser_admits_deed(struct request *request);

@@ -16,6 +16,9 @@
 #define GET  EVHTTP_REQ_GET
 #define POST EVHTTP_REQ_POST
 
+/* What a function has, and others, so that whether there is a function is not told by what is answered to them. */
+#define ANY (GET | POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE)
+
 static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
 static const char *const job_list_keys[] = { "command", "state", "actor",  "label",  "since",
                                              "until",   "limit", "cursor", "parent", NULL };
@@ -61,6 +64,7 @@ static const struct route routes[] = {
     { POST, .path = "/v1/config/reload", .run = route_config_reload },
     { GET, .path = "/v1/drain", .run = route_drain_read },
     { POST, .path = "/v1/drain", .run = route_drain },
+    { ANY, .path = "/r/{path}", .run = route_function, .reads_query = true },
 };
 
 /* All that the listener of metrics has. */
@@ -84,7 +88,6 @@ static const char *const later_paths[] = {
     "/v1/openapi.json",
     "/openapi.json",
     "/hooks/{rest}",
-    "/r/{rest}",
 };
 
 const char *routes_instance(const struct request *request)
@@ -146,6 +149,10 @@ static void run_route(struct request *request, const char *raw_query)
 {
     const char *why, *unknown;
     struct problem problem;
+    if (request->route->reads_query) {
+        request->route->run(request);
+        return;
+    }
     if (!query_parse_bytes(raw_query, request->route->bytes_key, &request->query, &why)) {
         problem_init(&problem, "bad-query", "%s.", why);
         request_refuse(request, &problem);
