@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import socket
+import subprocess
 import threading
 import time
 import unittest
 import urllib.parse
 
 from function_cases import ALL_BYTES, BAD_HEADS, COMMANDS, MIB, OUTPUT_LARGE, Calling
-from harness import ServiceTest, new_token, token_hash
+from harness import SOURCE, Instance, ServiceTest, new_token, token_hash, yaml_text
 
 
 class TestFunctions(Calling, ServiceTest):
@@ -414,6 +416,30 @@ class TestFunctions(Calling, ServiceTest):
         self.assertIn('sallyport_http_requests_total{route="/r/{path}",method="POST",code="200"}', text)
         self.assertIn('sallyport_jobs_total{command="bytes",state="succeeded",source="route"}', text)
         self.assertNotIn("no/such", text)
+
+
+class DocumentInstance(Instance):
+    """With the commands that docs/functions.md shows."""
+
+    def write_config(self, text=None):
+        config = {name: value for name, value in self.config.items() if name != "commands"}
+        super().write_config(yaml_text(config).lstrip("\n") + text_of_document().partition("```yaml\n")[2].partition("```\n")[0])
+
+
+def text_of_document():
+    with open(os.path.join(SOURCE, "docs", "functions.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+class TestFunctionsDocument(unittest.TestCase):
+    def test_the_examples_say_what_the_document_says(self):
+        examples = re.findall(r"^    \$ (.*)\n((?:    (?!\$ ).*\n)*)", text_of_document(), re.MULTILINE)
+        self.assertGreaterEqual(len(examples), 6)
+        with DocumentInstance({}) as instance:
+            for command, said in examples:
+                done = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, timeout=60, check=False,
+                                      env={"PATH": "/usr/bin:/bin", "U": instance.url, "A": f"Authorization: Bearer {instance.token}"})
+                self.assertEqual(done.stdout, re.sub("^    ", "", said, flags=re.MULTILINE), (command, done.stderr))
 
 
 if __name__ == "__main__":
