@@ -129,8 +129,8 @@ static int finish(struct config *config, struct error *err)
     if (config->public_commands == NULL)
         return fail(err, ENOMEM, "describe commands");
     for (uint32_t i = 0; i < policy->command_count; i++) {
-        config->public_commands[i] = public_text(&policy->commands[i], config->command_modes[i],
-                                                 route_find(config, policy->commands[i].name));
+        config->public_commands[i] =
+            public_text(&policy->commands[i], config->command_modes[i], route_find(config, policy->commands[i].name));
         if (config->public_commands[i] == NULL)
             return fail(err, ENOMEM, "describe command '%s'", policy->commands[i].name);
     }

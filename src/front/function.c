@@ -5,7 +5,7 @@
  */
 #include "function.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,12 +103,11 @@ static const struct public_function *find(const struct request *request, const s
 static void refuse_method(struct request *request, uint32_t methods)
 {
     char allow[64] = "";
+    size_t used = 0;
     for (unsigned i = 0; function_method_name(i) != NULL; i++)
-        if ((methods & 1u << i) != 0) {
-            strcat(allow, allow[0] != '\0' ? ", " : "");
-            strcat(allow, function_method_name(i));
-            strcat(allow, (1u << i) == ROUTE_GET ? ", HEAD" : "");
-        }
+        if ((methods & 1u << i) != 0)
+            used += (size_t)snprintf(allow + used, sizeof allow - used, "%s%s%s", used > 0 ? ", " : "",
+                                     function_method_name(i), 1u << i == ROUTE_GET ? ", HEAD" : "");
     request_add_header(request, "Allow", allow);
     struct problem problem;
     problem_init(&problem, "method-not-allowed", "This function takes %s.", allow);

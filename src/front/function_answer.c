@@ -79,6 +79,8 @@ static void fail_ended(struct request *request)
         fail(request, "function-timeout", "The function took too long: %s.", said);
     else if (end->state == JOB_REJECTED)
         fail(request, "function-rejected", "The function did not run: %s.", said);
+    else if (end->state == JOB_LAUNCH_FAILED) /* why is not for whoever may only call: it names paths of the host */
+        fail(request, "function-failed", "The function could not be started; its job says why.");
     else
         fail(request, "function-failed", "The function did not end by itself: %s.", said);
 }

@@ -53,7 +53,9 @@ unsigned public_function_status(const struct public_function *function, uint32_t
 
 bool public_function_takes(const struct public_function *function, const char *content_type)
 {
-    size_t size = content_type != NULL ? strcspn(content_type, "; \t") : 0;
+    if (content_type == NULL)
+        return function->accept_count == 0;
+    size_t size = strcspn(content_type, "; \t");
     for (unsigned i = 0; i < function->accept_count; i++) {
         const char *type = function->accept[i];
         size_t length = strlen(type);

@@ -152,18 +152,21 @@ static void cancel(struct keeper *keeper, const struct watch *watch)
                                  .detail = "the caller of the function went away",
                                  .count = 1 };
     struct job_id *id = malloc(sizeof *id);
-    int done = id != NULL ? turn_write(keeper, &err) : fail(&err, ENOMEM, "cancel what nobody waits for");
-    if (done == 0)
-        done = audit_record(keeper->store, &entry, &err);
-    if (done < 0) {
-        log_warn("a job goes on though its caller went away: %s", err.text);
-        if (id != NULL)
-            turn_spoil(keeper, &err);
-        free(id);
+    if (id == NULL) {
+        log_warn("a job goes on though its caller went away: memory is short");
         return;
     }
     *id = job->record.id;
-    turn_then(keeper, cancel_stored, id);
+    int done = turn_write(keeper, &err);
+    if (done == 0)
+        done = audit_record(keeper->store, &entry, &err);
+    if (done == 0) {
+        turn_then(keeper, cancel_stored, id);
+        return;
+    }
+    log_warn("a job goes on though its caller went away: %s", err.text);
+    turn_spoil(keeper, &err);
+    free(id);
 }
 
 /* What is still on its way to the disk becomes a job all the same, unless that job would be cancelled at once. */

@@ -105,6 +105,7 @@ class TestFunctions(Calling, ServiceTest):
         answer = self.call("missing")
         self.assert_problem(answer, 502, "function-failed")
         self.assertEqual(answer.headers["Sallyport-State"], "launch_failed")
+        self.assertNotIn("nowhere", answer.json()["detail"], "it is a path of the host")
         self.assertNotIn("Sallyport-Exit", answer.headers)
 
     def test_a_part_of_the_output_is_not_passed_off_as_all(self):

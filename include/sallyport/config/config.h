@@ -110,9 +110,8 @@ struct config {
     struct config_callback *callbacks;
     uint32_t callback_count;
     struct config_notice *notices;
-    uint32_t notice_count;
     struct config_route *routes;
-    uint32_t route_count;
+    uint32_t notice_count, route_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */
