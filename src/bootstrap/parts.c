@@ -29,6 +29,14 @@ static bool has_tls_listener(const struct config *config)
     return false;
 }
 
+static int write_routes(const struct config *config, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < config->route_count && done == 0; i++)
+        done = add(file, SETTING_ROUTE, &config->routes[i].setting, err);
+    return done;
+}
+
 static int write_front(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
                        struct error *err)
 {
@@ -57,7 +65,7 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
             (struct span){ (const uint8_t *)config->public_commands[i], (uint32_t)strlen(config->public_commands[i]) };
         done = add(file, SETTING_PUBLIC_COMMAND, &command, err);
     }
-    return done;
+    return done < 0 ? done : write_routes(config, file, err);
 }
 
 /*
@@ -149,6 +157,8 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
 #endif
     };
     int done = add(file, SETTING_KEEPER, &keeper, err);
+    if (done == 0)
+        done = write_routes(config, file, err);
     if (done == 0)
         done = write_identities(bootstrap, config, file, err);
     return done < 0 ? done : write_schedules(config, file, err);

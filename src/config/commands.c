@@ -13,6 +13,7 @@
 #include "queue.h"
 #include "reading.h"
 #include "roots.h"
+#include "routes.h"
 #include "scripts.h"
 #include "words.h"
 #include "sallyport/base/glob.h"
@@ -299,6 +300,7 @@ void command_close(struct reading *reading)
         take_sequence(reading, command);
     else
         take_sandbox(reading, command);
+    route_take(reading, command);
     reading->config->command_modes[policy->command_count - 1] = (uint8_t)draft->mode;
 #if SALLYPORT_TEST_SWITCHES
     command->test_layers_off = (uint32_t)draft->test_layers_off;

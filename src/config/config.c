@@ -19,6 +19,7 @@
 #include "public.h"
 #include "queue.h"
 #include "reading.h"
+#include "routes.h"
 #include "sources.h"
 #include "tls.h"
 #include "token_rules.h"
@@ -57,6 +58,7 @@ void config_free(struct config *config)
     callbacks_free(config);
     tls_free(config->tls);
     free(config->notices);
+    routes_free(config);
     policy_free(config->policy);
     free(config);
 }
@@ -124,11 +126,13 @@ static int finish(struct config *config, struct error *err)
             (struct span){ callback->networks, NETWORK_PACKED_BYTES * callback->network_count };
         callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };
     }
+    routes_finish(config);
     config->public_commands = calloc(policy->command_count + 1, sizeof *config->public_commands);
     if (config->public_commands == NULL)
         return fail(err, ENOMEM, "describe commands");
     for (uint32_t i = 0; i < policy->command_count; i++) {
-        config->public_commands[i] = public_text(&policy->commands[i], config->command_modes[i]);
+        config->public_commands[i] =
+            public_text(&policy->commands[i], config->command_modes[i], route_find(config, policy->commands[i].name));
         if (config->public_commands[i] == NULL)
             return fail(err, ENOMEM, "describe command '%s'", policy->commands[i].name);
     }

@@ -131,8 +131,13 @@ struct command_draft {
     uint64_t artifacts_max_bytes;
     uint64_t record; /* 0 full, 1 metadata-only */
     uint64_t parallel;
-    uint64_t signals;           /* bit n-1 for signal n */
-    const json_t *read, *write; /* texts: paths */
+    uint64_t signals; /* bit n-1 for signal n */
+    const char *route_path, *route_type;
+    uint64_t route_methods;                      /* enum route_method */
+    const json_t *route_accept, *route_statuses; /* texts; exit code: status, as written */
+    uint64_t route_response;                     /* enum route_response */
+    uint64_t on_disconnect;                      /* 0 continue, 1 cancel */
+    const json_t *read, *write;                  /* texts: paths */
     struct limits_draft limits;
     struct queue_draft queue;
 #if SALLYPORT_TEST_SWITCHES

@@ -8,6 +8,7 @@
 #include "identities.h"
 #include "notices.h"
 #include "params.h"
+#include "routes.h"
 #include "schedules.h"
 #include "words.h"
 #include "sallyport/base/artifact_frames.h"
@@ -62,8 +63,10 @@ static const struct entry_life always_life = { NULL, NULL, always_open, NULL };
 static const struct entry_life schedule_life = { text_is_name, NAME_RULE, schedule_open, schedule_close };
 static const struct entry_life schedule_param_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
 static const struct entry_life disk_life = { disk_is_name, DISK_NAME_RULE, disk_open, disk_close };
+static const struct entry_life status_life = { status_is_name, STATUS_NAME_RULE, NULL, NULL };
 static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
 
+#include "route_keys.h"
 #include "shared_keys.h"
 
 #define OURS(text)      text
@@ -400,10 +403,7 @@ const struct key keys[] = {
       .help = "For how long after the first was accepted." },
     LATER("commands.*.approval"),
     LATER("commands.*.allow"),
-    LATER("commands.*.on_disconnect"),
-    LATER("commands.*.route"),
-    LATER("commands.*.http_status"),
-    LATER("commands.*.response"),
+    ROUTE_KEYS,
     LATER("commands.*.files"),
     LATER("commands.*.rerun"),
     LATER("commands.*.confirm"),

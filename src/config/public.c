@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "words.h"
+#include "sallyport/config/config.h"
 #include "sallyport/policy/policy.h"
 
 static json_t *seconds(uint64_t ms)
@@ -243,7 +244,23 @@ static void add_artifacts(json_t *object, const struct command *command)
     json_object_set_new(object, "artifacts_max", json_integer((json_int_t)command->artifacts_max_bytes));
 }
 
-char *public_text(const struct command *command, int mode)
+/* Only for functions. */
+static void add_route(json_t *object, const struct config_route *route)
+{
+    if (route == NULL)
+        return;
+    const struct setting_route *setting = &route->setting;
+    json_t *methods = json_array();
+    for (unsigned i = 0; word_method(i) != NULL; i++)
+        if ((setting->methods & 1u << i) != 0)
+            json_array_append_new(methods, json_string(word_method(i)));
+    json_object_set_new(object, "route",
+                        json_pack("{s:o, s:o, s:s, s:s, s:s}", "url", json_sprintf("/r/%s", setting->path), "methods",
+                                  methods, "response", word_response(setting->response), "type", setting->type,
+                                  "on_disconnect", word_on_disconnect(setting->ends_with_caller)));
+}
+
+char *public_text(const struct command *command, int mode, const struct config_route *route)
 {
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:I, s:o}", "name",
@@ -263,6 +280,7 @@ char *public_text(const struct command *command, int mode)
     add_files(object, command);
     add_queue(object, command);
     add_artifacts(object, command);
+    add_route(object, route);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(object);
     return text;

@@ -128,7 +128,7 @@ static void read_integer(struct reading *reading, const struct key *key, const j
     if (!json_is_integer(value) || number < 0)
         fault(reading, "must be a whole number between %s and %s, without quotes",
               key_bound_text(key, key->least, least), key_bound_text(key, key->most, most));
-    else if (check_bounds(reading, key, (uint64_t)number))
+    else if (check_bounds(reading, key, (uint64_t)number) && draft != NULL)
         put_number(key, draft, (uint64_t)number);
 }
 

@@ -6,6 +6,7 @@
 #include "sallyport/filter/filter.h"
 #include "sallyport/job/job.h"
 #include "sallyport/policy/policy.h"
+#include "sallyport/proto/settings.h"
 #include "sallyport/schedule/timing.h"
 
 #define WORDS(function, ...)                                                                                           \
@@ -24,6 +25,9 @@ WORDS(word_when_full, [OUTPUT_KILL] = "kill", [OUTPUT_DISCARD] = "discard")
 WORDS(word_missed, [MISSED_SKIP] = "skip", [MISSED_RUN_ONCE] = "run-once", [MISSED_RUN_ALL] = "run-all")
 WORDS(word_when_busy, [FULL_QUEUE] = "queue", [FULL_REJECT] = "reject", [FULL_REPLACE] = "replace",
       [FULL_COALESCE] = "coalesce")
+WORDS(word_method, "GET", "POST", "PUT", "PATCH", "DELETE")
+WORDS(word_response, [RESPONSE_RAW] = "raw", [RESPONSE_JSON] = "json", [RESPONSE_CGI] = "cgi")
+WORDS(word_on_disconnect, "continue", "cancel")
 WORDS(word_param_type, [PARAM_NONE] = "", [PARAM_STRING] = "string", [PARAM_INT] = "int", [PARAM_NUMBER] = "number",
       [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret",
       [PARAM_FILE] = "file")

@@ -11,6 +11,9 @@ const char *word_stdin(unsigned index);
 const char *word_record(unsigned index);
 const char *word_missed(unsigned index); /* at the index of enum missed_policy */
 const char *word_when_busy(unsigned index);
+const char *word_method(unsigned index);   /* bit of enum route_method */
+const char *word_response(unsigned index); /* at the index of enum route_response */
+const char *word_on_disconnect(unsigned index);
 const char *word_signal(unsigned index);
 const char *word_param_type(unsigned index); /* at the index of enum param_type; PARAM_NONE has none */
 const char *word_item_type(unsigned index);  /* the same for a list's items: neither list nor secret */

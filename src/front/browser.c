@@ -93,6 +93,20 @@ static bool refuse(struct request *request, const char *code, const char *detail
     return false;
 }
 
+bool browser_admits_deed(struct request *request)
+{
+    const char *host = request_header(request, "Host"), *origin = request_header(request, "Origin");
+    const char *fetch_site = request_header(request, "Sec-Fetch-Site");
+    if (!origin_may_act(&request->front->settings, host, origin, fetch_site))
+        return refuse(request, "cross-site",
+                      "A page of another site may not do this: its origin is not in server.origins.");
+    if (request->evidence.kind == EVIDENCE_SESSION && !session_may_act(host, origin, fetch_site))
+        return refuse(request, "cross-site",
+                      "What a session's cookie allows, a page of this very origin may do, whose browser says so in "
+                      "Origin or Sec-Fetch-Site. Others use a token.");
+    return true;
+}
+
 /* What a listed origin's page may know, and what it may ask with. */
 static void add_leave_of_origin(struct request *request, const char *origin)
 {
@@ -116,19 +130,13 @@ static bool answer_preflight(struct request *request)
 bool browser_admits(struct request *request)
 {
     const struct public_settings *settings = &request->front->settings;
-    const char *host = request_header(request, "Host"), *origin = request_header(request, "Origin");
-    if (!request->is_unix && !host_is_ours(settings, host))
+    const char *origin = request_header(request, "Origin");
+    if (!request->is_unix && !host_is_ours(settings, request_header(request, "Host")))
         return refuse(request, "misdirected", "The Host header names a host that is not in server.hosts.");
     if (request_header(request, "Service-Worker") != NULL)
         return refuse(request, "cross-site", "Nothing here is a script for a service worker.");
-    if (acts(request) && !origin_may_act(settings, host, origin, request_header(request, "Sec-Fetch-Site")))
-        return refuse(request, "cross-site",
-                      "A page of another site may not do this: its origin is not in server.origins.");
-    if (request->evidence.kind == EVIDENCE_SESSION && acts(request) &&
-        !session_may_act(host, origin, request_header(request, "Sec-Fetch-Site")))
-        return refuse(request, "cross-site",
-                      "What a session's cookie allows, a page of this very origin may do, whose browser says so in "
-                      "Origin or Sec-Fetch-Site. Others use a token.");
+    if (acts(request) && !browser_admits_deed(request))
+        return false;
     if (origin == NULL || !origin_is_listed(settings, origin))
         return true;
     add_leave_of_origin(request, origin);

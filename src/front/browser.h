@@ -28,3 +28,6 @@ bool session_may_act(const char *host, const char *origin, const char *fetch_sit
 
 /* False: it was answered, and is gone. */
 bool browser_admits(struct request *request);
+
+/* The same for a route on which each method acts, GET as well. */
+bool browser_admits_deed(struct request *request);

@@ -219,13 +219,20 @@ static bool hold(struct guard *guard, uint64_t size, uint64_t max)
     return true;
 }
 
-/* A large body is an upload whose length is told. Room for all of it is taken before the first byte. */
+static uint64_t longest_body(const struct wire_head *head)
+{
+    if (head->is_function)
+        return STDIN_MAX_BYTES;
+    return head->is_form ? HTTP_UPLOAD_MAX_BYTES : HTTP_BODY_MAX_BYTES;
+}
+
+/* A large body is an upload, or what a function gets, and its length is told. Room for all of it is taken before the first byte. */
 static enum wire_fault judge_size(struct guard *guard)
 {
     const struct wire_head *head = &guard->arrival.head;
     struct front *front = guard->front;
     bool is_large = head->body == WIRE_BODY_LENGTH && head->length > HTTP_BODY_MAX_BYTES;
-    if (is_large && !head->is_form)
+    if (is_large && head->length > longest_body(head))
         return WIRE_BODY_TOO_LARGE;
     guard->room = is_large ? &front->uploads_bytes : &front->bodies_bytes;
     if (is_large && !hold(guard, head->length, HTTP_UPLOADS_MAX_BYTES))

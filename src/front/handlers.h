@@ -16,6 +16,7 @@ void route_command_pause(struct request *request); /* command_pause.c */
 void route_command_resume(struct request *request);
 void route_command_validate(struct request *request); /* job_create.c */
 void route_job_create(struct request *request);
+void route_function(struct request *request); /* function.c */
 void route_job_rerun(struct request *request);
 void route_sequence_create(struct request *request);
 void route_caller_list(struct request *request);   /* caller_list.c */

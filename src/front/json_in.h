@@ -28,6 +28,8 @@ struct submission {
 int json_in_object(const void *body, size_t size, json_t **ret_object, struct problem *problem);
 int json_in_submit(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
 int json_in_sequence(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
+int json_in_params(const void *body, size_t size, struct writer *out,
+                   struct problem *problem); /* the parameters alone */
 int json_in_rerun(const void *body, size_t size, struct submission *ret_submission, struct problem *problem);
 int json_in_cancel(const void *body, size_t size, struct msg_cancel *ret_cancel, struct problem *problem);
 int json_in_nothing(const void *body, size_t size, struct problem *problem); /* {} */

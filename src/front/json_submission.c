@@ -72,6 +72,18 @@ static void add_param(struct writer *out, const char *parent, const char *name, 
     }
 }
 
+/* All of them, to what `out` holds already. */
+static void add_params(struct writer *out, json_t *params, struct problem *problem)
+{
+    bool is_full = false;
+    const char *name;
+    json_t *param;
+    json_object_foreach(params, name, param) add_param(out, "/params", name, param, &is_full, problem);
+    if (is_full)
+        json_fault(problem, "/params", NULL, "too_large",
+                   "all parameters together are above 48 KiB; larger data goes by stdin or as a file");
+}
+
 static void take_params(json_t *value, void *target, struct problem *problem)
 {
     struct submission *submission = target;
@@ -80,13 +92,7 @@ static void take_params(json_t *value, void *target, struct problem *problem)
         return;
     }
     struct writer out = { submission->params, sizeof submission->params };
-    bool is_full = false;
-    const char *name;
-    json_t *param;
-    json_object_foreach(value, name, param) add_param(&out, "/params", name, param, &is_full, problem);
-    if (is_full)
-        json_fault(problem, "/params", NULL, "too_large",
-                   "all parameters together are above 48 KiB; larger data goes by stdin or as a file");
+    add_params(&out, value, problem);
     submission->submit.params = (struct span){ submission->params, (uint32_t)(sizeof submission->params - out.left) };
 }
 
@@ -197,6 +203,18 @@ int json_in_rerun(const void *body, size_t size, struct submission *ret_submissi
         { "priority", take_priority }, { "callback", take_callback },
     };
     return parse_submission(body, size, members, sizeof members / sizeof members[0], ret_submission, problem);
+}
+
+int json_in_params(const void *body, size_t size, struct writer *out, struct problem *problem)
+{
+    json_t *object;
+    int done = json_in_object(body, size, &object, problem);
+    if (done < 0)
+        return done;
+    problem_init(problem, "params-invalid", "The body has faults, see errors.");
+    add_params(out, object, problem);
+    json_decref(object);
+    return problem->errors == NULL ? 0 : -EINVAL;
 }
 
 struct step_parts {

@@ -180,6 +180,34 @@ bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd
                           &(struct question){ MSG_SUBMIT, submit, stdin_fd, false, expects, answered }, files_fd);
 }
 
+/* Like a refusal of the keeper's. */
+static bool refuse_no_room(struct request *request, ask_answered answered)
+{
+    struct problem problem;
+    if (request->has_started || request->hears_all) {
+        answered(request, NULL);
+        return false;
+    }
+    problem_init(&problem, "rate-limited", "As many streams are open as there may be. Try again later.");
+    problem.retry_after_s = 5;
+    request_refuse(request, &problem);
+    return false;
+}
+
+bool ask_call(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered)
+{
+    submit->evidence = request->evidence;
+    submit->has_stdin = stdin_fd >= 0;
+    uint64_t expects = BIT(MSG_SUBMITTED) | BIT(MSG_JOB) | BIT(MSG_OUTPUT);
+    if (!descriptors_allow_stream(request->front))
+        return refuse_no_room(request, answered);
+    if (!put(request, &request->asks[ASK_MAIN],
+             &(struct question){ MSG_CALL, submit, stdin_fd, true, expects, answered }))
+        return false;
+    ask_await_fds(&request->asks[ASK_MAIN], 2);
+    return true;
+}
+
 bool ask_pause(struct request *request, struct msg_pause *pause, ask_answered answered)
 {
     pause->evidence = request->evidence;
@@ -193,20 +221,6 @@ bool ask_read_job(struct request *request, bool watch, ask_answered answered)
     struct msg_read_job read = { .evidence = request->evidence, .job_id = request->path.job_id, .watch = watch };
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_READ_JOB, &read, -1, watch, BIT(MSG_JOB), answered });
-}
-
-/* Like a refusal of the keeper's. */
-static bool refuse_no_room(struct request *request, ask_answered answered)
-{
-    struct problem problem;
-    if (request->has_started || request->hears_all) {
-        answered(request, NULL);
-        return false;
-    }
-    problem_init(&problem, "rate-limited", "As many streams are open as there may be. Try again later.");
-    problem.retry_after_s = 5;
-    request_refuse(request, &problem);
-    return false;
 }
 
 bool ask_read_output(struct request *request, bool watch, ask_answered answered)

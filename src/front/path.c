@@ -93,7 +93,7 @@ bool path_matches(const struct path *path, const char *pattern, struct path_matc
         size_t size = strcspn(pattern, "/");
         if (i >= path->count)
             return false;
-        if (size == 6 && memcmp(pattern, "{rest}", 6) == 0) {
+        if (size == 6 && (memcmp(pattern, "{rest}", 6) == 0 || memcmp(pattern, "{path}", 6) == 0)) {
             join_rest(path, i, ret_match);
             return true;
         }

@@ -19,9 +19,10 @@ struct path {
 
 /* What a pattern's placeholders matched. */
 struct path_match {
-    char name[NAME_MAX_BYTES];     /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
-    struct job_id job_id;          /* {id} */
-    char rest[PATH_MAX_BYTES / 2]; /* {rest}, with its slashes; "" if it is too long for the name of anything */
+    char name[NAME_MAX_BYTES]; /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
+    struct job_id job_id;      /* {id} */
+    char rest[PATH_MAX_BYTES /
+              2]; /* {rest} or {path}, with its slashes; "" if it is too long for the name of anything */
 };
 
 /*
@@ -31,5 +32,5 @@ struct path_match {
  */
 bool path_parse(const char *target, struct path *ret_path, const char **ret_query, const char **ret_why);
 
-/* `pattern`: "/v1/jobs/{id}/output"; "{rest}" as the last segment matches one or more. */
+/* `pattern`: "/v1/jobs/{id}/output"; "{rest}" or "{path}" as the last segment matches one or more. */
 bool path_matches(const struct path *path, const char *pattern, struct path_match *ret_match);

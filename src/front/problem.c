@@ -59,6 +59,7 @@ static const struct kind {
     { "rate-limited", 429, "Too many requests" },
     { "concurrency-full", 429, "As many jobs of this command as may run are running" },
     { "internal", 500, "Internal error" },
+    { "function-failed", 502, "The function has failed" },
     { "method-not-implemented", 501, "The method is not known" },
     { "version-not-supported", 505, "The version of HTTP is not spoken here" },
     { "queue-full", 503, "The queue is full" },
@@ -68,6 +69,8 @@ static const struct kind {
     { "bodies-full", 503, "Too many bodies at once" },
     { "launcher-down", 503, "The launcher is not there" },
     { "keeper-down", 503, "The keeper is not there" },
+    { "function-rejected", 503, "The function did not get its turn" },
+    { "function-timeout", 504, "The function took too long" },
     { "reloading", 503, "A new configuration is being taken over" },
 };
 

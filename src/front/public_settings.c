@@ -62,6 +62,21 @@ static int take_command(struct public_settings *settings, const struct setting_p
     return 0;
 }
 
+static int take_function(struct public_settings *settings, const struct setting_route *setting, struct error *err)
+{
+    if (settings->function_count >= COMMAND_COUNT_MAX || public_settings_find(settings, setting->command) < 0)
+        return fail_plain(err, EBADMSG, "a function '%s' of no command, or one too many", setting->path);
+    size_t count = settings->function_count + 1;
+    struct public_function *functions = realloc(settings->functions, count * sizeof *functions);
+    if (functions == NULL)
+        return fail(err, ENOMEM, "keep function '%s'", setting->path);
+    settings->functions = functions;
+    int done = public_function_read(setting, &functions[settings->function_count], err);
+    if (done == 0)
+        settings->function_count++;
+    return done;
+}
+
 static int take_records(struct public_settings *settings, struct reader *in, struct error *err)
 {
     union any_setting setting;
@@ -76,6 +91,8 @@ static int take_records(struct public_settings *settings, struct reader *in, str
             done = take_origin(settings, &setting.origin, err);
         else if (type == SETTING_PUBLIC_COMMAND)
             done = take_command(settings, &setting.public_command, err);
+        else if (type == SETTING_ROUTE)
+            done = take_function(settings, &setting.route, err);
         else if (type == SETTING_TLS && settings->tls == NULL)
             done = tls_new(&setting.tls, &settings->tls, err);
         else
@@ -113,6 +130,7 @@ void public_settings_done(struct public_settings *settings)
     for (uint32_t i = 0; i < settings->command_count; i++)
         json_decref(settings->commands[i].json);
     free(settings->commands);
+    free(settings->functions);
     tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };
 }

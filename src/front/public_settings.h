@@ -11,6 +11,7 @@
 #include "sallyport/proto/settings.h"
 
 #include "forwarded.h"
+#include "public_function.h"
 
 struct error;
 struct tls;
@@ -33,6 +34,8 @@ struct public_settings {
     struct proxies proxies;
     struct public_command *commands;
     uint32_t command_count;
+    struct public_function *functions;
+    uint32_t function_count;
 };
 
 /*

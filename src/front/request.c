@@ -181,7 +181,8 @@ static void add_common_headers(struct request *request, const char *content_type
                        "default-src 'none'; frame-ancestors 'none'; worker-src 'none'; sandbox");
     request_add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
     request_add_header(request, "Referrer-Policy", "no-referrer");
-    request_add_header(request, "Cache-Control", "no-store, no-transform");
+    if (evhttp_find_header(evhttp_request_get_output_headers(request->http), "Cache-Control") == NULL)
+        request_add_header(request, "Cache-Control", "no-store, no-transform");
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
     const char *hsts = request->is_tls ? tls_hsts(request->front->settings.tls) : NULL;

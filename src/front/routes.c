@@ -17,6 +17,9 @@
 #define POST   EVHTTP_REQ_POST
 #define DELETE EVHTTP_REQ_DELETE
 
+/* What a function has, and others, so that whether there is a function is not told by what is answered to them. */
+#define ANY (GET | POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE)
+
 static const char *const command_list_keys[] = { "q", "group", "limit", "cursor", NULL };
 static const char *const job_list_keys[] = { "command", "state", "actor",  "label",  "since",
                                              "until",   "limit", "cursor", "parent", NULL };
@@ -65,6 +68,7 @@ static const struct route routes[] = {
     { DELETE, .path = "/v1/session", .run = route_logout },
     { GET, .path = "/v1/drain", .run = route_drain_read },
     { POST, .path = "/v1/drain", .run = route_drain },
+    { ANY, .path = "/r/{path}", .run = route_function, .reads_query = true },
 };
 
 /* All that the listener of metrics has. */
@@ -88,7 +92,6 @@ static const char *const later_paths[] = {
     "/v1/openapi.json",
     "/openapi.json",
     "/hooks/{rest}",
-    "/r/{rest}",
 };
 
 const char *routes_instance(const struct request *request)
@@ -151,6 +154,10 @@ static void run_route(struct request *request, const char *raw_query)
 {
     const char *why, *unknown;
     struct problem problem;
+    if (request->route->reads_query) {
+        request->route->run(request);
+        return;
+    }
     if (!query_parse_bytes(raw_query, request->route->bytes_key, &request->query, &why)) {
         problem_init(&problem, "bad-query", "%s.", why);
         request_refuse(request, &problem);

@@ -10,6 +10,7 @@ struct request;
 struct route {
     unsigned methods; /* of enum evhttp_cmd_type; GET includes HEAD */
     bool is_open;     /* no evidence needed */
+    bool reads_query; /* run() does, whatever it holds */
     const char *path; /* path.h: path_matches() */
     void (*run)(struct request *request);
     const char *const *query_keys; /* all that its query may hold, closed by NULL; NULL: none */

@@ -155,6 +155,7 @@ static bool is_version(struct part version)
 struct request_line {
     enum method_body body;
     bool is_old; /* HTTP/1.0 */
+    bool is_function;
 };
 
 static enum wire_fault parse_request_line(struct part line, struct request_line *ret_line)
@@ -178,6 +179,7 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
         return WIRE_TARGET_TOO_LONG;
     if (!target_is_plain(target))
         return WIRE_TARGET;
+    ret_line->is_function = target.size > 3 && memcmp(target.at, "/r/", 3) == 0;
     ret_line->body = method_body(method);
     return ret_line->body != METHOD_UNKNOWN ? WIRE_FINE : WIRE_METHOD;
 }
@@ -300,6 +302,7 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
         return WIRE_EXPECTATION;
     ret_head->closes = is_last(values[FIELD_CONNECTION]);
     ret_head->is_form = is_form(values[FIELD_TYPE]);
+    ret_head->is_function = line.is_function;
     ret_head->awaits_go_on = expect.at != NULL && !line.is_old;
     return judge_body(&line, values, body_max, ret_head);
 }

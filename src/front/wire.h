@@ -66,6 +66,7 @@ struct wire_head {
     bool awaits_go_on;  /* the client sends no body before it was told to (100) */
     bool closes;        /* the client will not use the connection again */
     bool is_form;       /* multipart/form-data */
+    bool is_function;   /* its target is below /r/ */
     /* What says how the body comes: Content-Length, Transfer-Encoding, Expect; in the order of the head. */
     struct wire_line body_lines[WIRE_BODY_LINES];
     unsigned body_line_count;

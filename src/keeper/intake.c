@@ -174,7 +174,7 @@ static void on_copied(struct keeper *keeper, void *arg, int result, const struct
     if (result > 0)
         return;
     message_of(intake, &message);
-    if (intake->epoch != keeper->front.epoch)
+    if (intake->epoch != keeper->front.epoch || intake->is_dropped)
         ; /* nobody waits for an answer, and nothing was promised */
     else if (result == 0)
         front_take_again(keeper, &message, intake);

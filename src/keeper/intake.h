@@ -24,7 +24,9 @@ struct intake {
     struct turn_item *message;
     unsigned epoch; /* of the front that asked; another one does not wait for the answer */
     struct job_id job_id;
-    bool is_taken; /* the files belong to an accepted job */
+    bool is_taken;     /* the files belong to an accepted job */
+    bool is_abandoned; /* a call whose caller went away: nobody waits for the answer, */
+    bool is_dropped;   /* and there shall be no job */
 
     enum input_kind kind; /* what is being copied */
     struct copy *copy;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "control.h"
 #include "last_uses.h"
 #include "keeper_answer.h"
@@ -195,6 +196,7 @@ void keeper_connect(struct keeper *keeper, enum process process, int fd)
     struct error err = { 0 };
     int done = 0;
     if (process == PROCESS_FRONT) {
+        calls_abandon_all(keeper);
         watches_clear(keeper); /* their numbers belong to the old one */
         feeds_clear(keeper);
         done = peer_connect(&keeper->front, fd, &err);

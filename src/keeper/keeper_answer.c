@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "authorize.h"
+#include "call.h"
 #include "keeper.h"
 #include "last_uses.h"
 #include "launcher_answer.h"
@@ -33,6 +34,7 @@ static const struct answer {
     [MSG_WHOAMI] = { answer_whoami, PHASE_BOTH },
     [MSG_LIST_COMMANDS] = { answer_list_commands, PHASE_BOTH },
     [MSG_SUBMIT] = { answer_submit, PHASE_SERVING },
+    [MSG_CALL] = { answer_submit, PHASE_SERVING },
     [MSG_READ_JOB] = { answer_read_job, PHASE_BOTH },
     [MSG_READ_OUTPUT] = { answer_read_output, PHASE_BOTH },
     [MSG_READ_ARTIFACTS] = { answer_read_artifacts, PHASE_BOTH },
@@ -83,7 +85,7 @@ static bool next_fd(const struct message *message, bool is_wanted, unsigned *cou
 static bool sort_fds(const struct message *message, int *ret_connection_fd, int *ret_stdin_fd, int *ret_files_fd)
 {
     const struct evidence *evidence = &message->body.whoami.evidence;
-    bool is_submit = message->type == MSG_SUBMIT;
+    bool is_submit = message->type == MSG_SUBMIT || message->type == MSG_CALL;
     bool has_bytes =
         is_submit ? message->body.submit.has_stdin : message->type == MSG_STDIN && message->body.stdin_chunk.has_bytes;
     unsigned count = 0;
@@ -188,6 +190,7 @@ static void answer_request(struct keeper *keeper, const struct message *message,
 void front_take(struct keeper *keeper, struct message *message)
 {
     if (message->type == MSG_UNWATCH) {
+        call_abandon(keeper, message->request_id);
         watch_remove(keeper, message->request_id);
         feed_remove(keeper, message->request_id);
     } else if (answers[message->type].run != NULL) {

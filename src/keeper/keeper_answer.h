@@ -24,6 +24,11 @@ void answer_list_commands(struct keeper *keeper, const struct request *request, 
 void answer_read_job(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message);
 
+/* Both files of an ended job's output. -ENOENT when it was removed, -EBADMSG when it is damaged. */
+struct msg_output;
+int look_open_output(struct keeper *keeper, const struct job_record *record, int fds[2], struct msg_output *ret_output,
+                     struct error *err);
+
 /* look_artifacts.c; and what it has in common with look.c. */
 void answer_read_artifacts(struct keeper *keeper, const struct request *request, const struct message *message);
 bool look_is_gone(const struct job_record *record);

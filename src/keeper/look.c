@@ -193,6 +193,15 @@ void look_refuse_gone(struct keeper *keeper, const struct request *request, cons
                        : "the output was removed; the record of the job remains");
 }
 
+int look_open_output(struct keeper *keeper, const struct job_record *record, int fds[2], struct msg_output *ret_output,
+                     struct error *err)
+{
+    if (look_is_gone(record))
+        return fail_plain(err, ENOENT, "it was removed");
+    int done = open_output(keeper, record, fds, ret_output, err);
+    return done < 0 ? done : check_stored(record, ret_output, err);
+}
+
 void answer_read_output(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     const struct msg_read_job *asked = &message->body.read_job;
@@ -202,9 +211,7 @@ void answer_read_output(struct keeper *keeper, const struct request *request, co
     if (!look_for_job(keeper, request, &asked->job_id, &record))
         return;
     int fds[2] = { -1, -1 };
-    int done = look_is_gone(&record) ? -ENOENT : open_output(keeper, &record, fds, &output, &err);
-    if (done == 0)
-        done = check_stored(&record, &output, &err);
+    int done = look_open_output(keeper, &record, fds, &output, &err);
     if (done == -ENOENT && record.output_fate == OUTPUT_KEPT && !removals_have(&keeper->removals, &record.id))
         note_missing(&record);
     if (done == -ENOENT)

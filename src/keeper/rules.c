@@ -147,6 +147,18 @@ static int add_notice(struct rules *draft, const struct setting_notice *setting,
     return 0;
 }
 
+static int add_route(struct rules *draft, const struct setting_route *setting, struct error *err)
+{
+    if (draft->route_count >= COMMAND_COUNT_MAX || rules_find_command(draft, setting->command) == NULL)
+        return fail_plain(err, EBADMSG, "a route to '%s', which is no command, or one too many", setting->command);
+    struct setting_route *larger = realloc(draft->routes, (draft->route_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    draft->routes = larger;
+    larger[draft->route_count++] = *setting;
+    return 0;
+}
+
 static int add_setting(struct rules *draft, uint32_t type, const union any_setting *setting, struct error *err)
 {
     switch (type) {
@@ -169,6 +181,8 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return add_callback(draft, &setting->callback, err);
     case SETTING_NOTICE:
         return add_notice(draft, &setting->notice, err);
+    case SETTING_ROUTE:
+        return add_route(draft, &setting->route, err);
     default:
         return fail_plain(err, EBADMSG, "a record that is not for the keeper: %s", setting_defs[type].name);
     }
@@ -199,6 +213,14 @@ int rules_read_settings(struct rules *draft, int fd, uint32_t generation, struct
 bool rules_are_whole(const struct rules *draft)
 {
     return draft->policy != NULL && draft->matcher != NULL && draft->settings.slot_count > 0;
+}
+
+const struct setting_route *rules_find_route(const struct rules *rules, const char *command)
+{
+    for (uint32_t i = 0; i < rules->route_count; i++)
+        if (strcmp(rules->routes[i].command, command) == 0)
+            return &rules->routes[i];
+    return NULL;
 }
 
 const struct caller *rules_find_caller(const struct rules *rules, const char *name, uint8_t via)
@@ -236,6 +258,7 @@ void rules_free(struct rules *rules)
     rule_schedules_free(&rules->schedules);
     free(rules->callbacks);
     free(rules->notices);
+    free(rules->routes);
     if (rules->file != NULL)
         explicit_bzero(rules->file, rules->file_bytes);
     free(rules->file);

@@ -51,6 +51,8 @@ struct rules {
     uint32_t callback_count;
     struct setting_notice *notices;
     uint32_t notice_count;
+    struct setting_route *routes; /* of which the keeper wants no more than that there is one, and what ends with it */
+    uint32_t route_count;
     uint8_t *file; /* of the settings: secrets are in it */
     size_t file_bytes;
 };
@@ -72,6 +74,9 @@ struct quota rules_quota(const struct rules *rules, const char *name, uint8_t vi
 
 /* NULL when there is none. */
 const struct setting_callback *rules_find_callback(const struct rules *rules, const char *name);
+
+/* Of a command that is a function; NULL for others. */
+const struct setting_route *rules_find_route(const struct rules *rules, const char *command);
 
 /* Takes NULL members. */
 void rules_free(struct rules *rules);

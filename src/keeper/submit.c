@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "authorize.h"
+#include "call.h"
 #include "intake.h"
 #include "job_life.h"
 #include "keeper.h"
@@ -27,6 +28,7 @@
 struct accepted {
     struct job_id job_id;
     enum joined joined; /* the job was there before */
+    bool is_call;
     uint32_t request_id;
     unsigned epoch;
     struct own_submit *own; /* who hears of it; NULL: the front */
@@ -56,6 +58,8 @@ static void submit_stored(struct keeper *keeper, void *arg, bool is_stored)
         if (accepted->joined == JOINED_NONE)
             undo(keeper, &accepted->job_id);
         request_refusal(&keeper->turn.failure, &refused);
+        if (accepted->is_call && accepted->epoch == keeper->front.epoch)
+            watch_remove(keeper, accepted->request_id);
     }
     replacement_end(keeper, accepted->replacement, is_stored);
     if (accepted->own != NULL)
@@ -63,6 +67,8 @@ static void submit_stored(struct keeper *keeper, void *arg, bool is_stored)
     else if (accepted->epoch == keeper->front.epoch)
         peer_send(&keeper->front, is_stored ? MSG_SUBMITTED : MSG_REFUSED, accepted->request_id,
                   is_stored ? (const void *)&submitted : (const void *)&refused, NULL, 0);
+    if (is_stored && accepted->is_call && accepted->epoch == keeper->front.epoch)
+        call_tell_ended(keeper, accepted->request_id, &accepted->job_id);
     free(accepted);
 }
 
@@ -73,6 +79,7 @@ static struct accepted *accepted_new(struct keeper *keeper, const struct submit 
     if (accepted != NULL)
         *accepted = (struct accepted){ .job_id = *job_id,
                                        .joined = joined,
+                                       .is_call = submit->request->type == MSG_CALL,
                                        .request_id = submit->request->id,
                                        .epoch = keeper->front.epoch,
                                        .own = submit->request->own };
@@ -110,6 +117,8 @@ struct job_record submit_record(const struct submit *submit)
     record.step_count = submit->step_count;
     if (submit->step_count > 0)
         record.parallel = asked->parallel > 0 ? asked->parallel : submit->command->parallel;
+    if (request->type == MSG_CALL)
+        record.source = JOB_SOURCE_ROUTE;
     text_copy(record.command, sizeof record.command, submit->command->name);
     text_copy(record.actor, sizeof record.actor, request->who->name);
     text_copy(record.address, sizeof record.address, request->evidence->address);
@@ -194,7 +203,8 @@ static bool remember(struct keeper *keeper, const struct submit *submit, const s
     struct job *job = job_remember(keeper, record);
     if (job == NULL)
         return false;
-    if (!keep_secrets(submit, job)) {
+    struct error err = { 0 };
+    if (!keep_secrets(submit, job) || call_follow(keeper, submit->request, job, true, &err) < 0) {
         job_forget(keeper, job);
         return false;
     }
@@ -240,6 +250,8 @@ static int join(struct keeper *keeper, const struct submit *submit, const struct
                              err);
     if (done == 0)
         done = request_callback_join(keeper, submit, job_id, err);
+    if (done == 0 && submit->request->type == MSG_CALL)
+        done = call_join(keeper, submit->request, job_id, err);
     if (done < 0) {
         turn_spoil(keeper, err);
         free(accepted);
@@ -291,7 +303,9 @@ static void take_in(struct keeper *keeper, const struct submit *submit, const st
 void answer_submit(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     struct submit submit = { .request = request, .asked = &message->body.submit };
-    if (!job_id_is_none(&submit.asked->rerun_of))
+    if (request->type == MSG_CALL && (!job_id_is_none(&submit.asked->rerun_of) || submit.asked->is_trial))
+        request_distrust(keeper, request, "a call that is no submit of its own");
+    else if (!job_id_is_none(&submit.asked->rerun_of))
         answer_rerun(keeper, request, submit.asked);
     else if (!submit_check(keeper, &submit))
         return;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "authorize.h"
+#include "call.h"
 #include "intake.h"
 #include "keeper.h"
 #include "own_submit.h"
@@ -27,6 +28,8 @@ void submit_answer(struct keeper *keeper, const struct request *request, const s
         request->own->heard(keeper, request->own, submitted, NULL);
     else
         request_answer(keeper, request, MSG_SUBMITTED, submitted);
+    if (request->type == MSG_CALL)
+        call_tell_ended(keeper, request->id, &submitted->job_id);
 }
 
 struct key_scope submit_scope(const struct submit *submit)
@@ -50,7 +53,8 @@ static bool check_command(struct keeper *keeper, struct submit *submit)
         return true;
     }
     int index = policy_find_command(keeper->rules.policy, name);
-    if (index < 0 || !may_see(request->who, name)) {
+    bool is_hidden = request->type == MSG_CALL ? !may_run(request->who, name) : !may_see(request->who, name);
+    if (index < 0 || is_hidden) {
         request_refuse(keeper, request, &(struct refusal){ .status = 404, .code = "not-found", .command = name },
                        "there is no such command");
         return false;
@@ -257,9 +261,10 @@ static bool check_key(struct keeper *keeper, struct submit *submit)
         found = store_key_find(keeper->store, &scope, clock_unix_ms(), &submitted.job_id, digest, &err);
     if (found == 0)
         return true;
-    if (found < 0)
+    bool is_same = found > 0 && hash_equal(digest, submit->digest);
+    if (found < 0 || (is_same && call_join(keeper, request, &submitted.job_id, &err) < 0))
         request_fail(keeper, request, &err);
-    else if (hash_equal(digest, submit->digest))
+    else if (is_same)
         submit_answer(keeper, request, &submitted);
     else
         request_refuse(
@@ -293,7 +298,7 @@ static void begin_trial(struct submit *submit)
 
 bool submit_check(struct keeper *keeper, struct submit *submit)
 {
-    if (!check_command(keeper, submit))
+    if (!check_command(keeper, submit) || !call_check(keeper, submit))
         return false;
     if (submit->asked->is_trial)
         begin_trial(submit);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "call.h"
 #include "callback_events.h"
 #include "chain.h"
 #include "job_life.h"
@@ -312,6 +313,7 @@ static void drop_lost_peers(struct keeper *keeper)
 {
     if (keeper->front.is_lost) {
         peer_disconnect(&keeper->front);
+        calls_abandon_all(keeper);
         watches_clear(keeper);
         feeds_clear(keeper);
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "call.h"
 #include "keeper.h"
 #include "report.h"
 #include "timer.h"
@@ -32,7 +33,7 @@ void watches_done(struct keeper *keeper)
     keeper->watches.later = NULL;
 }
 
-static struct watch *watch_find(struct keeper *keeper, uint32_t request_id)
+struct watch *watch_find(struct keeper *keeper, uint32_t request_id)
 {
     struct watch *watch;
     LIST_FOREACH(watch, &keeper->watches.buckets[request_id % WATCH_BUCKETS], in_table)
@@ -139,6 +140,8 @@ static void tell_job(struct keeper *keeper, struct job *job)
             tell_report(keeper, job, watch);
         else if (watch->kind == WATCH_OUTPUT && (job->has_grown || job->is_over))
             tell_grown(keeper, job, watch);
+        else if (watch->kind == WATCH_CALL && job->is_over)
+            call_tell(keeper, watch->request_id, job);
     }
     job->has_report = job->has_grown = job->has_news = false;
 }

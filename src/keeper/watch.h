@@ -16,13 +16,14 @@ struct job;
 struct keeper;
 struct request;
 
-enum watch_kind { WATCH_JOB, WATCH_OUTPUT };
+enum watch_kind { WATCH_JOB, WATCH_OUTPUT, WATCH_CALL };
 
 struct watch {
     LIST_ENTRY(watch) in_job, in_table;
     uint32_t request_id;
     enum watch_kind kind;
     struct job *job;
+    bool may_end_job;      /* a call that made it, and not one that joined it (call.h) */
     struct credential who; /* to ask again whether they may: after a reload, and when the token expires */
 };
 
@@ -38,6 +39,9 @@ struct watches {
 
 int watches_init(struct keeper *keeper, struct error *err);
 void watches_done(struct keeper *keeper);
+
+/* NULL when there is none. */
+struct watch *watch_find(struct keeper *keeper, uint32_t request_id);
 
 /* -EEXIST for a number in use, -ENOSPC above WATCH_COUNT_MAX. */
 int watch_add(struct keeper *keeper, const struct request *request, enum watch_kind kind, struct job *job,

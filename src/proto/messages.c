@@ -18,6 +18,7 @@
 #include "delivery_fields.h"
 #include "schedule_fields.h"
 #include "session_fields.h"
+#include "submit_fields.h"
 
 static const struct field become_fields[] = {
     U32(struct msg_become, uid, UINT32_MAX - 1),
@@ -74,26 +75,6 @@ static const struct field whoami_fields[] = {
 static const struct field list_commands_fields[] = {
     EVIDENCE(struct msg_list_commands),
     TEXT(struct msg_list_commands, command),
-};
-
-static const struct field submit_fields[] = {
-    EVIDENCE(struct msg_submit),
-    BOOL(struct msg_submit, is_trial),
-    TEXT(struct msg_submit, command),
-    ID(struct msg_submit, rerun_of),
-    BYTES(struct msg_submit, params, PARAMS_MAX_BYTES),
-    BYTES(struct msg_submit, steps, PARAMS_MAX_BYTES),
-    U32(struct msg_submit, parallel, STEP_COUNT_MAX),
-    BYTES(struct msg_submit, labels, 4096),
-    TEXT(struct msg_submit, reason),
-    TEXT(struct msg_submit, idempotency_key),
-    U32(struct msg_submit, timeout_ms, TIMEOUT_MAX_MS),
-    BOOL(struct msg_submit, has_priority),
-    U8(struct msg_submit, priority, PRIORITY_MAX),
-    BOOL(struct msg_submit, has_stdin),
-    BOOL(struct msg_submit, has_files),
-    TEXT(struct msg_submit, callback),
-    TEXT(struct msg_submit, callback_url),
 };
 
 static const struct field read_job_fields[] = {
@@ -429,6 +410,7 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_WHOAMI] = RECORD("whoami", struct msg_whoami, whoami_fields),
     [MSG_LIST_COMMANDS] = RECORD("list-commands", struct msg_list_commands, list_commands_fields),
     [MSG_SUBMIT] = RECORD("submit", struct msg_submit, submit_fields),
+    [MSG_CALL] = RECORD("call", struct msg_submit, submit_fields),
     [MSG_READ_JOB] = RECORD("read-job", struct msg_read_job, read_job_fields),
     [MSG_READ_OUTPUT] = RECORD("read-output", struct msg_read_job, read_job_fields),
     [MSG_READ_ARTIFACTS] = RECORD("read-artifacts", struct msg_read_job, read_job_fields),

@@ -35,7 +35,7 @@ static_assert(HISTOGRAM_BOUNDS == 12, "HISTOGRAM lists each range");
         U64(type, member.counts[9]), U64(type, member.counts[10]), U64(type, member.counts[11]),                       \
         U64(type, member.counts[12]), U64(type, member.sum_us)
 
-static_assert(METRIC_END_COUNT == 7 && JOB_SOURCE_COUNT == 4, "command_fields lists each");
+static_assert(METRIC_END_COUNT == 7 && JOB_SOURCE_COUNT == 5, "command_fields lists each");
 #define ENDS(type, source)                                                                                             \
     U64(type, ended[source][0]), U64(type, ended[source][1]), U64(type, ended[source][2]),                             \
         U64(type, ended[source][3]), U64(type, ended[source][4]), U64(type, ended[source][5]),                         \
@@ -47,6 +47,7 @@ static const struct field command_fields[] = {
     ENDS(struct metric_command, JOB_SOURCE_SCHEDULE),
     ENDS(struct metric_command, JOB_SOURCE_CHAIN),
     ENDS(struct metric_command, JOB_SOURCE_STEP),
+    ENDS(struct metric_command, JOB_SOURCE_ROUTE),
     HISTOGRAM(struct metric_command, duration),
     HISTOGRAM(struct metric_command, queue),
 };

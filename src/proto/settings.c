@@ -131,6 +131,18 @@ static const struct field tls_fields[] = {
     U64(struct setting_tls, hsts_s),
 };
 
+static const struct field route_fields[] = {
+    TEXT(struct setting_route, command),
+    TEXT(struct setting_route, path),
+    U32(struct setting_route, methods, ROUTE_ALL),
+    U8(struct setting_route, response, RESPONSE_COUNT - 1),
+    BOOL(struct setting_route, ends_with_caller),
+    BOOL(struct setting_route, takes_body),
+    TEXT(struct setting_route, type),
+    BYTES(struct setting_route, accept, ROUTE_ACCEPT_MAX *(MEDIA_TYPE_BYTES + 16)),
+    BYTES(struct setting_route, statuses, ROUTE_STATUS_BYTES),
+};
+
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
     [SETTING_HOST] = RECORD("host", struct setting_host, host_fields),
@@ -148,4 +160,5 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_PIN] = RECORD("pin", struct setting_pin, pin_fields),
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
     [SETTING_TLS] = RECORD("tls", struct setting_tls, tls_fields),
+    [SETTING_ROUTE] = RECORD("route", struct setting_route, route_fields),
 };

@@ -12,5 +12,8 @@ bool http_field_name_is_good(const char *name, size_t size);
 /* Printable ASCII and blanks, none at either end, not empty, at most 1024 bytes: nothing that could end the line. */
 bool http_field_value_is_good(const char *value, size_t size);
 
+/* "type/subtype" in lower case; with `has_rest` parameters may follow, such as "; charset=utf-8". At most 127 bytes. */
+bool http_media_type_is_good(const char *text, bool has_rest);
+
 /* Fields that say where a message goes or where it ends: whoever writes the message makes them, and nobody else. */
 bool http_field_is_framing(const char *name, size_t size);

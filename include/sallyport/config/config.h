@@ -66,6 +66,13 @@ struct config_notice {
     uint32_t index; /* in the list of its event */
 };
 
+struct config_route {
+    struct setting_route setting; /* its spans point to what follows */
+    uint8_t *accept;
+    uint32_t accept_bytes;
+    uint8_t statuses[ROUTE_STATUS_BYTES];
+};
+
 struct config_tls {
     struct setting_tls setting; /* its spans point to what follows */
     uint8_t *certificate, *key, *client_ca;
@@ -104,7 +111,8 @@ struct config {
     struct config_callback *callbacks;
     uint32_t callback_count;
     struct config_notice *notices;
-    uint32_t notice_count;
+    struct config_route *routes;
+    uint32_t notice_count, route_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */

@@ -68,6 +68,7 @@ enum msg_type {
     MSG_LOGIN,
     MSG_READ_SESSION,
     MSG_LOGOUT,
+    MSG_CALL, /* a submit whose caller hears of the end: MSG_SUBMITTED, MSG_JOB, MSG_OUTPUT, until MSG_UNWATCH */
 
     /* keeper -> front */
     MSG_STATUS,

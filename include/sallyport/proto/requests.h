@@ -42,7 +42,7 @@ struct msg_list_commands {
     char command[NAME_MAX_BYTES]; /* whose pause is told; "" for none */
 };
 
-struct
+struct           /* also MSG_CALL */
     msg_submit { /* descriptors: [the connection, for EVIDENCE_PEER] [stdin, when has_stdin] [files, when has_files] */
     struct evidence evidence;
     bool is_trial;                 /* a dry run: checked in every way, and then MSG_VERDICT instead of a job */

@@ -30,6 +30,7 @@ enum setting_type {
     SETTING_ORIGIN,         /* front, one for each whose pages may ask it */
     SETTING_TLS,            /* front, when it serves TLS: the key is in it */
     SETTING_PIN,            /* keeper, behind the scopes of the token or user that it belongs to */
+    SETTING_ROUTE,          /* front and keeper, one for each command that is a function */
     SETTING_COUNT,
 };
 
@@ -52,6 +53,26 @@ struct setting_public_command {
     char name[NAME_MAX_BYTES];
     struct span json; /* the object of GET /v1/commands/{name}, ready to send */
     uint32_t mode;    /* 0 async, 1 sync (API.md "mode") */
+};
+
+/* Methods of a function: bits, in the order of their names in the configuration. */
+enum route_method { ROUTE_GET = 1, ROUTE_POST = 2, ROUTE_PUT = 4, ROUTE_PATCH = 8, ROUTE_DELETE = 16, ROUTE_ALL = 31 };
+
+enum route_response { RESPONSE_RAW, RESPONSE_JSON, RESPONSE_CGI, RESPONSE_COUNT };
+
+#define ROUTE_ANY_CODE     256 /* the place of "*" among the exit codes */
+#define ROUTE_STATUS_BYTES (2 * (ROUTE_ANY_CODE + 1))
+
+struct setting_route {
+    char command[NAME_MAX_BYTES];
+    char path[ROUTE_PATH_BYTES]; /* without its first slash */
+    uint32_t methods;            /* enum route_method */
+    uint8_t response;            /* enum route_response */
+    bool ends_with_caller;       /* the job is cancelled when the caller goes away */
+    bool takes_body;             /* it is standard input; else it is parameters */
+    char type[MEDIA_TYPE_BYTES];
+    struct span accept;   /* entries of ENTRY_FIELD whose names are media types; none: any */
+    struct span statuses; /* for each exit code, and for "*" the last, two bytes, the higher first; 0: none */
 };
 
 struct setting_keeper {
@@ -211,6 +232,7 @@ union any_setting {
     struct setting_notice notice;
     struct setting_notifier notifier;
     struct setting_tls tls;
+    struct setting_route route;
 };
 
 extern const struct record_def setting_defs[SETTING_COUNT];

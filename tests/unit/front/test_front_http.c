@@ -128,7 +128,7 @@ Test(front_http, refuses_what_has_no_route_with_a_problem_document)
         { "GET /v1/nothing", 404, "not-found", "\"instance\":\"/v1/nothing\"" },
         { "GET /v1/audit", 404, "not-found", "not in this release" },
         { "GET /v1/jobs/" JOB "/approval", 404, "not-found", "not in this release" },
-        { "GET /r/a/b/c", 404, "not-found", "not in this release" },
+        { "GET /v1/config/a/b", 404, "not-found", "not in this release" },
         { "GET /v1/jobs/", 404, "not-found", "" },
         { "GET /v1//jobs", 404, "not-found", "" },
         { "GET /V1/jobs", 404, "not-found", "" },
