@@ -47,10 +47,8 @@ static json_t *identity_json(const struct config_identity *identity)
     bool is_token = identity->setting.kind == IDENTITY_TOKEN, is_peer = identity->setting.kind == IDENTITY_PEER;
     bool has_expiry = identity->setting.expires_unix_ms > 0;
     return json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:o}", "name", identity->setting.name, "kind",
-                     is_token  ? "token"
-                     : is_peer ? "peer"
-                               : "certificate",
-                     "uid", is_peer ? json_integer(identity->setting.uid) : json_null(), "allow", allow, "narrowed",
+                     identity_kind_text(identity->setting.kind), "uid",
+                     is_peer ? json_integer(identity->setting.uid) : json_null(), "allow", allow, "narrowed",
                      identity->pin_count > 0 || identity->from_count > 0, "secrets",
                      is_token ? json_integer(identity->secret_count) : json_null(), "expires_at",
                      has_expiry ? json_string(clock_text(identity->setting.expires_unix_ms, when)) : json_null());

@@ -54,12 +54,18 @@ struct server_draft {
 struct identity_draft {
     const json_t *hashes; /* tokens; texts, the newest first */
     const char *expires;
-    uint64_t uid;        /* peers; UINT64_MAX when absent */
-    const char *claim;   /* peers */
-    const json_t *allow; /* texts */
-    const json_t *from;  /* tokens; texts */
-    const json_t *pins;  /* tokens; name: a scalar or a list of scalars, as written */
+    uint64_t uid;                    /* peers; UINT64_MAX when absent */
+    const char *claim, *predecessor; /* peers */
+    const json_t *allow;             /* texts */
+    const json_t *from;              /* tokens; texts */
+    const json_t *pins;              /* tokens; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
+};
+
+struct predecessor_draft {
+    const char *prefix, *listen;
+    uint64_t requests_max;
+    const json_t *commands; /* what clients say: the name of a command */
 };
 
 struct callback_draft {

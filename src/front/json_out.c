@@ -69,7 +69,7 @@ json_t *json_caller(const struct msg_caller *caller)
     bool is_token = caller->kind == IDENTITY_TOKEN, is_peer = caller->kind == IDENTITY_PEER;
     json_t *json = json_object();
     json_object_set_new(json, "name", json_text(caller->name));
-    json_object_set_new(json, "kind", json_string(is_token ? "token" : is_peer ? "peer" : "certificate"));
+    json_object_set_new(json, "kind", json_string(identity_kind_text(caller->kind)));
     json_object_set_new(json, "uid", is_peer ? json_integer(caller->uid) : json_null());
     json_object_set_new(json, "allow", json_words(caller->scopes));
     json_object_set_new(json, "narrowed", json_boolean(caller->is_narrowed));

@@ -15,6 +15,7 @@ const char *actor_via_text(uint8_t via)
         [EVIDENCE_PEER] = "peer",
         [EVIDENCE_SERVICE] = "service",
         [EVIDENCE_CERTIFICATE] = "certificate",
+        [EVIDENCE_LISTENER] = "listener",
     };
     return via < EVIDENCE_COUNT && texts[via] != NULL ? texts[via] : "token";
 }

@@ -51,7 +51,8 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
         return fail_plain(err, EBADMSG, "more than %d identities", TOKEN_COUNT_MAX);
     if (setting->kind == IDENTITY_NONE || setting->token_sha256.size % HASH_BYTES != 0 ||
         setting->token_sha256.size > sizeof draft->callers->token_sha256 ||
-        (setting->kind == IDENTITY_CERTIFICATE && setting->token_sha256.size != HASH_BYTES) ||
+        ((setting->kind == IDENTITY_CERTIFICATE || setting->kind == IDENTITY_LISTENER) &&
+         setting->token_sha256.size != HASH_BYTES) ||
         (setting->kind == IDENTITY_PEER && setting->token_sha256.size > 0))
         return fail_plain(err, EBADMSG, "identity '%s' is neither a token nor a peer", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);
