@@ -41,7 +41,7 @@
 /* --- names ------------------------------------------------------------------------------------------------ */
 #define NAME_MAX_BYTES       64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
 #define ADDRESS_MAX_BYTES    64   /* a numeric address with its port */
-#define CALLED_MAX_BYTES     256  /* what a predecessor's client calls a command */
+#define CALLED_MAX_BYTES     129  /* what a client of a predecessor calls a command; the value of a label */
 #define PREFIX_MAX_BYTES     128  /* of the paths of one that came before */
 #define HOST_NAME_MAX_BYTES  254  /* RFC 1035 section 2.3.4, and the closing NUL */
 #define ORIGIN_MAX_BYTES     268  /* "https://", a host and a port */

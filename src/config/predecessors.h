@@ -6,7 +6,7 @@
 struct reading;
 
 #define PREDECESSOR_RULE "gort, jobrunner, go-serverless, http-runner or go-tasky"
-#define CALLED_RULE      "1 to 255 bytes of text without control characters"
+#define CALLED_RULE      "1 to 128 bytes of text without control characters"
 
 bool predecessor_is_name(const char *name);
 bool called_is_name(const char *name);
