@@ -93,6 +93,7 @@ struct rule_draft {
     const char *min, *max; /* as text: their kind depends on the type */
     uint64_t min_length, max_length;
     const json_t *values; /* texts */
+    const char *values_from;
 };
 
 struct param_draft {
