@@ -182,6 +182,7 @@ void request_problem(struct request *request, struct problem *problem)
         request_add_header_number(request, "Retry-After", problem->retry_after_s);
     add_rate(request, problem);
     struct problem said = *problem; /* it may lie in the request, which is gone with the answer */
+    problem->errors = NULL;
     if (request->dialect->refuse != NULL)
         request->dialect->refuse(request, &said);
     else

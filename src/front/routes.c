@@ -216,7 +216,7 @@ void routes_dispatch(struct request *request)
     if (request->route != NULL && request->dialect->admits != NULL && !request->dialect->admits(request))
         return;
     if (request->route != NULL)
-        run_route(request, request->dialect->ignores_query ? NULL : raw_query);
+        run_route(request, request->dialect->ignores_query && request->route->query_keys == NULL ? NULL : raw_query);
     else if (allowed != 0)
         refuse_method(request, allowed);
     else

@@ -67,7 +67,7 @@ class Gort(SharedTests, PredecessorCase):
         self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]), (200, STARTED, "text/plain; charset=utf-8"))
         job = self.last_ended()
         self.assertEqual((job["state"], self.output(job)), ("succeeded", "hello dear friend\n"))
-        self.assertEqual(job["labels"], {"called": "bash"})
+        self.assertEqual(job["labels"], {"called": "bash", "predecessor": "gort"})
 
     def test_members_are_found_in_any_case_and_what_stands_behind_the_document_means_nothing(self):
         for body in ('{"Executor": "python3", "SCRIPT": "zzz.py", "x": 1} trailing', '{"executor": "x", "executor": "python3", "script": "zzz.py"}',

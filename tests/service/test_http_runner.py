@@ -137,7 +137,7 @@ class HttpRunner(SharedTests, PredecessorCase):
     def test_records_say_who_came_without_a_token(self):
         job_id = self.run_to_end("echo", "who")["id"]
         job = next(job for job in self.jobs() if job["params"].get("args") == ["who"])
-        self.assertEqual((job["actor"]["id"], job["actor"]["via"], job["labels"]), ("old-clients", "listener", {"called": "echo"}))
+        self.assertEqual((job["actor"]["id"], job["actor"]["via"], job["labels"]), ("old-clients", "listener", {"called": "echo", "predecessor": "http-runner"}))
         self.assertTrue(job_id)
 
 

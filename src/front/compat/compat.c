@@ -8,6 +8,9 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
+#include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 #include "sallyport/proto/entries.h"
 
@@ -20,7 +23,9 @@ const struct dialect *predecessor_dialect(unsigned which)
 {
     static const struct dialect *const dialects[PREDECESSOR_COUNT] = {
         [PREDECESSOR_GORT] = &gort_dialect,
+        [PREDECESSOR_JOBRUNNER] = &jobrunner_dialect,
         [PREDECESSOR_HTTP_RUNNER] = &http_runner_dialect,
+        [PREDECESSOR_GO_TASKY] = &go_tasky_dialect,
     };
     return which < PREDECESSOR_COUNT ? dialects[which] : NULL;
 }
@@ -60,27 +65,61 @@ bool compat_body(struct request *request, const uint8_t **ret_data, size_t *ret_
     return *ret_data != NULL;
 }
 
-bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,
-                   ask_answered answered)
+/* What is submitted: `values` are parameters, or steps. */
+struct order {
+    const char *command, *called;
+    json_t *params, *steps; /* taken over; one of them */
+    int stdin_fd;           /* -1 for none; stays the caller's */
+};
+
+static bool submit(struct request *request, const struct order *order, ask_answered answered)
 {
     struct problem problem;
     struct submission *submission = malloc(sizeof *submission);
-    json_t *labels = json_pack("{s:s}", COMPAT_LABEL, called);
+    json_t *labels = json_pack("{s:s, s:s}", LABEL_CALLED, order->called, LABEL_PREDECESSOR, request->dialect->name);
     bool is_sent = false;
-    if (submission == NULL || params == NULL || labels == NULL) {
+    if (submission == NULL || (order->params == NULL && order->steps == NULL) || labels == NULL) {
         request_abort(request);
     } else if (request->front->is_stopping) {
         compat_refuse(request, "draining", "The service is stopping and takes no new jobs.");
-    } else if (json_in_values(params, labels, submission, &problem) < 0) {
+    } else if (json_in_values(order->params, order->steps, labels, submission, &problem) < 0) {
         request_refuse(request, &problem);
     } else {
-        text_copy(submission->submit.command, sizeof submission->submit.command, command);
-        is_sent = ask_submit(request, &submission->submit, -1, -1, answered);
+        text_copy(submission->submit.command, sizeof submission->submit.command, order->command);
+        is_sent = ask_submit(request, &submission->submit, order->stdin_fd, -1, answered);
     }
     json_decref(labels);
-    json_decref(params);
+    json_decref(order->params);
+    json_decref(order->steps);
     free(submission);
     return is_sent;
+}
+
+bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,
+                   ask_answered answered)
+{
+    struct order order = { .command = command, .called = called, .params = params, .stdin_fd = -1 };
+    return submit(request, &order, answered);
+}
+
+bool compat_submit_steps(struct request *request, json_t *steps, ask_answered answered)
+{
+    struct order order = { .command = SEQUENCE_NAME, .called = SEQUENCE_NAME, .steps = steps, .stdin_fd = -1 };
+    return submit(request, &order, answered);
+}
+
+bool compat_submit_input(struct request *request, const char *command, const char *called, const void *input,
+                         size_t input_size, ask_answered answered)
+{
+    auto_fd int fd = -1;
+    struct error err = { 0 };
+    if (memfd_sealed("stdin", input, input_size, false, &fd, &err) == 0) {
+        struct order order = { .command = command, .called = called, .params = json_object(), .stdin_fd = fd };
+        return submit(request, &order, answered);
+    }
+    log_error("request=%s has no stdin: %s; it is refused", request->id, err.text);
+    compat_refuse(request, "internal", "The job's input could not be kept. The operator finds the reason in the log.");
+    return false;
 }
 
 void compat_refuse(struct request *request, const char *code, const char *format, ...)
@@ -137,6 +176,6 @@ void compat_called(const struct msg_job *job, char called[CALLED_MAX_BYTES])
     struct entry entry;
     text_copy(called, CALLED_MAX_BYTES, job->command);
     while (entries_next(&in, &entry) > 0)
-        if (entry.kind == ENTRY_LABEL && span_is(entry.name, COMPAT_LABEL))
+        if (entry.kind == ENTRY_LABEL && span_is(entry.name, LABEL_CALLED))
             text_copy_bytes(called, CALLED_MAX_BYTES, (const char *)entry.value.data, entry.value.size);
 }

@@ -3,7 +3,7 @@
  * else: its jobs are submitted, judged, recorded and limited like all others, and its clients are asked who they are.
  *
  * What a client calls a command becomes one of ours by the map of the configuration (`predecessors.*.commands`), and stays with
- * the job as its label COMPAT_LABEL.
+ * the job as its label LABEL_CALLED, beside the name of the dialect.
  */
 #pragma once
 
@@ -22,10 +22,11 @@
 
 struct problem;
 
-extern const struct dialect gort_dialect, http_runner_dialect;
+extern const struct dialect gort_dialect, jobrunner_dialect, http_runner_dialect, go_tasky_dialect;
 
 #define PREDECESSORS_ROUTES_MAX 32 /* of all of them together */
-#define COMPAT_LABEL            "called"
+#define LABEL_CALLED            "called"
+#define LABEL_PREDECESSOR       "predecessor"
 #define COMPAT_TEXT             "text/plain; charset=utf-8"
 
 /* NULL: none, or not in this release. */
@@ -43,6 +44,13 @@ bool compat_body(struct request *request, const uint8_t **ret_data, size_t *ret_
 /* Submits a job. params is taken over, an object. False: refused, the request is gone or will be. */
 bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,
                    ask_answered answered);
+
+/* Commands one after another: the list is that of POST /v1/jobs, and taken over. */
+bool compat_submit_steps(struct request *request, json_t *steps, ask_answered answered);
+
+/* The same with these bytes as its standard input. */
+bool compat_submit_input(struct request *request, const char *command, const char *called, const void *input,
+                         size_t input_size, ask_answered answered);
 
 /* Refuses with a code and a sentence, after the caller is known. The request is gone. */
 void compat_refuse(struct request *request, const char *code, const char *format, ...)

@@ -166,6 +166,8 @@ static void http_runner_read(struct request *request)
         .content_type = JSON_TYPE,
         .streams = { { "{\"stderr\":\"", OUTPUT_STDERR }, { "\",\"stdout\":\"", OUTPUT_STDOUT } },
         .stream_count = 2,
+        .after = "\",",
+        .end = "",
         .members = members,
     };
     if (id_parse(request->path.rest, &request->path.job_id))

@@ -53,9 +53,12 @@ static int add_piece(struct document *document, struct evbuffer *chunk)
 
 static int add_members(struct document *document, struct evbuffer *chunk)
 {
-    int done = add(chunk, "\",", 2);
+    const struct document_form *form = document->form;
     document->is_finished = true;
-    return done < 0 ? done : add(chunk, document->members + 1, strlen(document->members) - 1);
+    int done = add(chunk, form->after, strlen(form->after));
+    if (done == 0) /* without the brace that it begins with */
+        done = add(chunk, document->members + 1, strlen(document->members) - 1);
+    return done == 0 ? add(chunk, form->end, strlen(form->end)) : done;
 }
 
 static int fill(struct request *request, struct evbuffer *chunk, size_t room)

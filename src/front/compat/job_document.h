@@ -25,6 +25,8 @@ struct document_form {
     const char *content_type;
     struct document_stream streams[DOCUMENT_STREAMS_MAX];
     unsigned stream_count;
+    const char *after; /* what stands behind the last text, up to the members that follow: `",` */
+    const char *end;   /* and behind the document */
     /* The members that follow, an object; owned by who asks. */
     json_t *(*members)(const struct request *request, const struct msg_job *job);
 };
