@@ -263,7 +263,7 @@ Test(config, tells_wrong_callers)
           "c.yaml:1:57: peers.b.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n" },
         { "peers: {a: {cert: \"dns:a\", allow: [metrics, admin]}}\n",
           "c.yaml:1:19: peers.a.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n"
-          "c.yaml:1:44: peers.a.allow[1]: admin is not for who is known by a certificate or a listener; give a token, "
+          "c.yaml:1:45: peers.a.allow[1]: admin is not for who is known by a certificate or a listener; give a token, "
           "or 'uid'\n" },
         { "peers: {a: {uid: 7, cert: \"dns:a\", allow: [metrics]}, b: {allow: [metrics]}}\n",
           "c.yaml:1:9: peers.a: needs exactly one of 'uid' (who calls on a unix socket), 'cert' (who shows a "
@@ -296,8 +296,8 @@ Test(config, tells_wrong_predecessors)
           "c.yaml:1:59: predecessors.http-runner.prefix: '/a//b' has an empty segment, one that begins with a dot, or "
           "a "
           "slash at its end\n"
-          "c.yaml:1:88: predecessors.jobrunner.prefix: '/v1/x' is, or lies below, a path of the API itself\n"
-          "c.yaml:1:117: predecessors.go-tasky.prefix: '/a/' has an empty segment, one that begins with a dot, or a "
+          "c.yaml:1:87: predecessors.jobrunner.prefix: '/v1/x' is, or lies below, a path of the API itself\n"
+          "c.yaml:1:114: predecessors.go-tasky.prefix: '/a/' has an empty segment, one that begins with a dot, or a "
           "slash at its end\n" },
         { "predecessors: {http-runner: {prefix: /a, requests: 4}}\n",
           "c.yaml:1:52: predecessors.http-runner.requests: is gort's alone; callers and commands have 'limits', 'rate' "
@@ -313,11 +313,10 @@ Test(config, tells_wrong_predecessors)
           "there; "
           "only a loopback address such as \"plain:127.0.0.1:9000\" will do\n" },
         { "predecessors: {http-runner: {prefix: /a}}\npeers: {old: {predecessor: http-runner, allow: [admin]}}\n",
-          "c.yaml:2:49: peers.old.allow[0]: admin is not for who is known by a certificate or a listener; give a "
-          "token, "
-          "or 'uid'\n"
           "c.yaml:2:28: peers.old.predecessor: 'http-runner' has no listener of its own "
-          "('predecessors.http-runner.listen')\n" },
+          "('predecessors.http-runner.listen')\n"
+          "c.yaml:2:49: peers.old.allow[0]: admin is not for who is known by a certificate or a listener; give a "
+          "token, or 'uid'\n" },
     };
     EXPECT_REPORTS(mistakes);
 }
