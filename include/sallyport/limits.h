@@ -42,6 +42,8 @@
 /* --- names ------------------------------------------------------------------------------------------------ */
 #define NAME_MAX_BYTES       64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
 #define ADDRESS_MAX_BYTES    64   /* a numeric address with its port */
+#define CALLED_MAX_BYTES     129  /* what a client of a predecessor calls a command; the value of a label */
+#define PREFIX_MAX_BYTES     128  /* of the paths of one that came before */
 #define HOST_NAME_MAX_BYTES  254  /* RFC 1035 section 2.3.4, and the closing NUL */
 #define ORIGIN_MAX_BYTES     268  /* "https://", a host and a port */
 #define REASON_MAX_BYTES     256  /* a sentence for people */
@@ -71,7 +73,7 @@
 #define BIND_COUNT_MAX         64 /* read: and write: entries of one command */
 #define ROOT_COUNT_MAX         64 /* distinct roots of all commands together */
 #define API_LISTENER_COUNT_MAX 16
-#define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 1) /* and that of metrics */
+#define LISTENER_COUNT_MAX     (API_LISTENER_COUNT_MAX + 6) /* that of metrics, and those of predecessors */
 #define TLS_FILE_MAX_BYTES     (256 * 1024)                 /* a chain of certificates, a key, a list of authorities */
 #define SCHEDULE_COUNT_MAX     1024
 #define SCHEDULE_TEXT_BYTES    512 /* a time as it is written, and the NUL; a cron entry that lists everything has 330 */

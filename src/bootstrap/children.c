@@ -48,7 +48,8 @@ static int hand_front(struct bootstrap *bootstrap, struct error *err)
         const struct config_listener *listener = &bootstrap->config->listeners[i];
         struct msg_listener message = { .is_unix = listener->is_unix,
                                         .is_for_metrics = listener->is_for_metrics,
-                                        .is_tls = listener->is_tls };
+                                        .is_tls = listener->is_tls,
+                                        .predecessor = listener->predecessor };
         memcpy(message.address, listener->address, sizeof message.address);
         done = child_hand(bootstrap, PROCESS_FRONT, MSG_LISTENER, &message, bootstrap->listener_fds[i], err);
     }

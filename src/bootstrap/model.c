@@ -230,7 +230,8 @@ static bool has_same_listeners(const struct config *left, const struct config *r
     for (uint32_t i = 0; i < left->listener_count; i++)
         if (strcmp(left->listeners[i].address, right->listeners[i].address) != 0 ||
             left->listeners[i].is_for_metrics != right->listeners[i].is_for_metrics ||
-            left->listeners[i].is_tls != right->listeners[i].is_tls)
+            left->listeners[i].is_tls != right->listeners[i].is_tls ||
+            left->listeners[i].predecessor != right->listeners[i].predecessor)
             return false;
     return true;
 }

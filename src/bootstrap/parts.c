@@ -58,6 +58,12 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
     }
     if (done == 0 && config->tls != NULL && has_tls_listener(config)) /* who does not serve it needs no key */
         done = add(file, SETTING_TLS, &config->tls->setting, err);
+    for (uint32_t i = 0; i < config->predecessor_count && done == 0; i++) {
+        const struct config_predecessor *predecessor = &config->predecessors[i];
+        done = add(file, SETTING_PREDECESSOR, &predecessor->setting, err);
+        for (uint32_t k = 0; k < predecessor->called_count && done == 0; k++)
+            done = add(file, SETTING_CALLED, &predecessor->called[k], err);
+    }
     for (uint32_t i = 0; i < config->policy->command_count && done == 0; i++) {
         struct setting_public_command command = { .mode = config->command_modes[i] };
         memcpy(command.name, config->policy->commands[i].name, sizeof command.name);
@@ -88,7 +94,10 @@ static bool settle_peer(const struct bootstrap *bootstrap, struct setting_identi
 
 static bool has_metrics_listener(const struct config *config)
 {
-    return config->listener_count > 0 && config->listeners[config->listener_count - 1].is_for_metrics;
+    bool has = false;
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        has |= config->listeners[i].is_for_metrics;
+    return has;
 }
 
 static int write_identities(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,

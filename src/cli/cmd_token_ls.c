@@ -44,16 +44,13 @@ static json_t *identity_json(const struct config_identity *identity)
         snprintf(text, sizeof text, "run:%s", scope->glob);
         json_array_append_new(allow, json_string(scope->kind == SCOPE_RUN ? text : scopes[scope->kind]));
     }
-    static const char *const kinds[] = { [IDENTITY_TOKEN] = "token",
-                                         [IDENTITY_PEER] = "peer",
-                                         [IDENTITY_CERTIFICATE] = "certificate",
-                                         [IDENTITY_USER] = "user" };
     bool is_user = identity->setting.kind == IDENTITY_USER;
     char name[NAME_MAX_BYTES];
     snprintf(name, sizeof name, "%s%s", is_user ? USER_PREFIX : "", identity->setting.name);
     bool is_token = identity->setting.kind == IDENTITY_TOKEN, is_peer = identity->setting.kind == IDENTITY_PEER;
     bool has_expiry = identity->setting.expires_unix_ms > 0;
-    return json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:o}", "name", name, "kind", kinds[identity->setting.kind], "uid",
+    return json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:o}", "name", name, "kind",
+                     identity_kind_text(identity->setting.kind), "uid",
                      is_peer ? json_integer(identity->setting.uid) : json_null(), "allow", allow, "narrowed",
                      identity->pin_count > 0 || identity->from_count > 0, "secrets",
                      is_token ? json_integer(identity->secret_count) : json_null(), "expires_at",

@@ -16,6 +16,7 @@
 #include "listeners.h"
 #include "networks.h"
 #include "notices.h"
+#include "predecessors.h"
 #include "public.h"
 #include "queue.h"
 #include "reading.h"
@@ -56,6 +57,8 @@ void config_free(struct config *config)
         free(config->schedules[i].params);
     free(config->schedules);
     callbacks_free(config);
+    for (uint32_t i = 0; i < config->predecessor_count; i++)
+        free(config->predecessors[i].called);
     tls_free(config->tls);
     free(config->notices);
     routes_free(config);
@@ -174,6 +177,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
         hosts_take(reading);
         config->proxy_count =
             networks_take(reading, "server.trusted_proxies", "peers", reading->server.proxies, config->proxies);
+        predecessors_check(reading);
         identities_check(reading);
         follows_resolve(reading);
         notices_take(reading);

@@ -55,13 +55,19 @@ struct server_draft {
 struct identity_draft {
     const json_t *hashes; /* tokens; texts, the newest first */
     const char *expires;
-    uint64_t uid;         /* peers; UINT64_MAX when absent */
-    const char *claim;    /* peers */
-    const json_t *allow;  /* texts */
-    const char *password; /* users: where its line is */
-    const json_t *from;   /* tokens and users; texts */
-    const json_t *pins;   /* the same; name: a scalar or a list of scalars, as written */
+    uint64_t uid;                    /* peers; UINT64_MAX when absent */
+    const char *claim, *predecessor; /* peers */
+    const json_t *allow;             /* texts */
+    const char *password;            /* users: where its line is */
+    const json_t *from;              /* tokens and users; texts */
+    const json_t *pins;              /* the same; name: a scalar or a list of scalars, as written */
     struct quota_draft quota;
+};
+
+struct predecessor_draft {
+    const char *prefix, *listen;
+    uint64_t requests_max;
+    const json_t *commands; /* what clients say: the name of a command */
 };
 
 struct callback_draft {
@@ -89,6 +95,7 @@ struct rule_draft {
     const char *min, *max; /* as text: their kind depends on the type */
     uint64_t min_length, max_length;
     const json_t *values; /* texts */
+    const char *values_from;
 };
 
 struct param_draft {

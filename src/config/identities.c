@@ -6,6 +6,8 @@
 #include "dates.h"
 #include "keys.h"
 #include "line_files.h"
+#include "listeners.h"
+#include "predecessors.h"
 #include "queue.h"
 #include "reading.h"
 #include "token_hashes.h"
@@ -202,25 +204,56 @@ static void take_claim(struct reading *reading, struct config_identity *identity
     hash_sha256(claim, strlen(claim), identity->token_sha256[0]);
     identity->secret_count = 1;
     for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++)
-        if (strcmp(reading->config->identities[i].claim, claim) == 0)
+        if (reading->config->identities[i].setting.kind == IDENTITY_CERTIFICATE &&
+            strcmp(reading->config->identities[i].claim, claim) == 0)
             fault_below(reading, "cert", -1, "is that of peer '%s' too; one name is one caller",
                         reading->config->identities[i].setting.name);
+}
+
+static void take_predecessor(struct reading *reading, struct config_identity *identity, const char *name)
+{
+    if (!predecessor_is_name(name))
+        fault_below(reading, "predecessor", -1, "must be one of " PREDECESSOR_RULE ", not '%.40s'", name);
+    identity->setting.kind = IDENTITY_LISTENER;
+    text_copy(identity->claim, sizeof identity->claim, name);
+    hash_sha256(name, strlen(name), identity->token_sha256[0]);
+    identity->secret_count = 1;
+    for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++)
+        if (reading->config->identities[i].setting.kind == IDENTITY_LISTENER &&
+            strcmp(reading->config->identities[i].claim, name) == 0)
+            fault_below(reading, "predecessor", -1,
+                        "is that of peer '%s' too; who calls there without a token is one caller",
+                        reading->config->identities[i].setting.name);
+}
+
+/* Who this is, only the front says, which reads what strangers send: that cannot make anybody an administrator. */
+static void refuse_admin(struct reading *reading, const struct config_identity *identity)
+{
+    for (uint32_t i = 0; i < identity->scope_count; i++)
+        if (identity->scopes[i].kind == SCOPE_ADMIN)
+            fault_below(reading, "allow", (int)i,
+                        "admin is not for who is known by a certificate or a listener; give a token, or 'uid'");
 }
 
 void peer_close(struct reading *reading)
 {
     struct config_identity *identity = latest(reading);
     uint64_t uid = reading->identity.uid;
-    const char *claim = reading->identity.claim;
+    const char *claim = reading->identity.claim, *predecessor = reading->identity.predecessor;
     take_scopes(reading, identity);
     identity->setting.quota = quota_of(&reading->identity.quota);
-    if ((uid != UINT64_MAX) == (claim != NULL))
+    if ((uid != UINT64_MAX) + (claim != NULL) + (predecessor != NULL) != 1)
         fault_at_key(reading,
-                     "needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a certificate)");
+                     "needs exactly one of 'uid' (who calls on a unix socket), 'cert' (who shows a certificate) "
+                     "and 'predecessor' (who calls on its listener without a token)");
     else if (claim != NULL)
         take_claim(reading, identity, claim);
-    if (uid == UINT64_MAX)
+    else if (predecessor != NULL)
+        take_predecessor(reading, identity, predecessor);
+    if (uid == UINT64_MAX) {
+        refuse_admin(reading, identity);
         return;
+    }
     identity->setting.uid = (uint32_t)uid;
     for (uint32_t i = 0; i + 1 < reading->config->identity_count; i++) {
         const struct config_identity *other = &reading->config->identities[i];
@@ -237,6 +270,27 @@ static bool is_any_command(const struct policy *policy, const char *glob)
     return strchr(glob, '*') != NULL;
 }
 
+/* Whoever reaches it is this caller, so nobody but this host may. A unix socket tells who calls: that is for 'uid'. */
+static void check_listener(struct reading *reading, const struct config_identity *identity)
+{
+    const struct config *config = reading->config;
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        const char *name = predecessor_name(listener->predecessor);
+        if (name == NULL || strcmp(name, identity->claim) != 0)
+            continue;
+        if (!listener_is_loopback(listener) || listener->is_tls)
+            fault_below(
+                reading, "predecessor", -1,
+                "has its listener at %s, and nobody is asked for a token there; only a loopback address such as "
+                "\"plain:127.0.0.1:9000\" will do",
+                listener->address);
+        return;
+    }
+    fault_below(reading, "predecessor", -1, "'%s' has no listener of its own ('predecessors.%s.listen')",
+                identity->claim, identity->claim);
+}
+
 void identities_check(struct reading *reading)
 {
     const struct config *config = reading->config;
@@ -244,7 +298,10 @@ void identities_check(struct reading *reading)
         const struct config_identity *identity = &config->identities[i];
         size_t length = enter_key(reading, section(identity));
         enter_key(reading, identity->setting.name);
-        if (identity->claim[0] != '\0' && (config->tls == NULL || config->tls->setting.client_ca.size == 0))
+        if (identity->setting.kind == IDENTITY_LISTENER)
+            check_listener(reading, identity);
+        if (identity->setting.kind == IDENTITY_CERTIFICATE &&
+            (config->tls == NULL || config->tls->setting.client_ca.size == 0))
             warning_below(reading, "cert", -1, "nobody is asked for a certificate without 'server.tls.client_ca'");
         for (uint32_t j = 0; j < identity->scope_count; j++) {
             const struct setting_scope *scope = &identity->scopes[j];

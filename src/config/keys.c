@@ -8,6 +8,7 @@
 #include "identities.h"
 #include "notices.h"
 #include "params.h"
+#include "predecessors.h"
 #include "routes.h"
 #include "schedules.h"
 #include "words.h"
@@ -48,6 +49,9 @@ static const struct entry_life pin_life = { param_is_name, PARAM_NAME_RULE, NULL
 static const struct entry_life user_life = { text_is_name, NAME_RULE, user_open, user_close };
 static const struct entry_life peer_life = { text_is_name, NAME_RULE, peer_open, peer_close };
 static const struct entry_life callback_life = { text_is_name, NAME_RULE, callback_open, callback_close };
+static const struct entry_life predecessor_life = { predecessor_is_name, PREDECESSOR_RULE, predecessor_open,
+                                                    predecessor_close };
+static const struct entry_life called_life = { called_is_name, CALLED_RULE, NULL, NULL };
 static const struct entry_life field_life = { callback_field_is_name, FIELD_NAME_RULE, NULL, NULL };
 static const struct entry_life default_event_life = { notice_event_is_name, NOTICE_EVENT_RULE, notice_default_open,
                                                       NULL };
@@ -214,8 +218,15 @@ const struct key keys[] = {
       .help = "A name in the caller's certificate, letter for letter: `dns:NAME`, `email:ADDRESS` or `uri:URI` of its "
               "subjectAltName, or `subject:` and what `openssl x509 -noout -subject -nameopt RFC2253` prints. Needs "
               "`server.tls.client_ca`, whose authorities can make any caller of this kind." },
+    { "peers.*.predecessor", KEY_TEXT, TEXT_AT(struct identity_draft, predecessor), .least = 1,
+      .most = NAME_MAX_BYTES - 1,
+      .help = "Who calls on the listener of that predecessor (`predecessors.*.listen`, which must be of loopback then) "
+              "and shows no token: any program of this host. For clients that cannot send one." },
     { "peers.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
-      .is_required = true, .hint = "[admin]", .help = "As for tokens." },
+      .is_required = true, .hint = "[admin]",
+      .help =
+          "As for tokens. `admin` is for those who are known by `uid`: what else is said of a peer, the process says "
+          "that reads what strangers send." },
     { "peers.*.limits", KEY_GROUP, .hint = "{running: 4, rate: 100/1h}", .help = "What this caller may have." },
     QUOTA_KEYS("peers.*.limits", struct identity_draft, "this caller"),
 
@@ -482,6 +493,27 @@ const struct key keys[] = {
     { "callbacks.*.headers.*", KEY_TEXT, .least = 1, .most = 1024, .help = "The value: printable ASCII." },
     { "callbacks.*.allow_plain", KEY_BOOL, BOOL_AT(struct callback_draft, allows_plain), .fallback = "false",
       .help = "The URL may begin with `http://`: what is sent can be read and changed on the way." },
+
+    { "predecessors", KEY_ENTRIES, .most = PREDECESSOR_COUNT - 1, .entries = &predecessor_life,
+      .hint = "{http-runner: {listen: \"127.0.0.1:9000\", commands: {ls: list-files}}}",
+      .help = "Programs whose clients are served as before: `gort`, `jobrunner`, `go-serverless`, `http-runner` and "
+              "`go-tasky`. Jobs go the same way as all others. [migrating.md](migrating.md) tells what they need." },
+    { "predecessors.*", KEY_GROUP, .hint = "{listen: \"127.0.0.1:9000\", commands: {ls: list-files}}",
+      .help = "Its name." },
+    { "predecessors.*.prefix", KEY_TEXT, TEXT_AT(struct predecessor_draft, prefix), .least = 1,
+      .most = PREFIX_MAX_BYTES - 1, .hint = "/runner",
+      .help = "A path of the API's listeners below which it is served; `/` is the root, where the API's own paths come "
+              "first. Either this, or:" },
+    { "predecessors.*.listen", KEY_TEXT, TEXT_AT(struct predecessor_draft, listen), .least = 1,
+      .most = PATH_MAX_BYTES - 1, .hint = "\"127.0.0.1:9000\"",
+      .help = "A listener of its own, as in `server.listen`, that serves nothing else." },
+    { "predecessors.*.requests", KEY_INT, NUMBER_AT(struct predecessor_draft, requests_max), .least = 1,
+      .most = 1000000, .help = "gort: so many requests at once; one more is refused with 503." },
+    { "predecessors.*.commands", KEY_ENTRIES, NODE_AT(struct predecessor_draft, commands), .most = COMMAND_COUNT_MAX,
+      .entries = &called_life, .hint = "{ls: list-files}",
+      .help = "What its clients may run, and nothing else: executors, command lines, images, programs or workers." },
+    { "predecessors.*.commands.*", KEY_TEXT, .least = 1, .most = NAME_MAX_BYTES - 1,
+      .help = "The command that is meant by what a client says." },
 
     LATER("groups"),
     LATER("hooks"),

@@ -100,7 +100,7 @@ static void take_listed(struct reading *reading)
     }
 }
 
-static bool is_loopback(const struct config_listener *listener)
+bool listener_is_loopback(const struct config_listener *listener)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -121,7 +121,7 @@ static void take_that_of_metrics(struct reading *reading)
         return;
     const char *why = read_listener(reading, text, &listener);
     listener.is_tls = false;
-    if (why == NULL && !is_loopback(&listener))
+    if (why == NULL && !listener_is_loopback(&listener))
         why = "is no loopback address, and no token is asked for there; write one such as \"127.0.0.1:9464\"";
     size_t length = enter_key(reading, "metrics");
     if (why != NULL)
@@ -129,6 +129,26 @@ static void take_that_of_metrics(struct reading *reading)
     else
         config->listeners[config->listener_count++] = listener;
     leave(reading, length);
+}
+
+/* Where clients of one predecessor are served, and nobody else. */
+static void take_those_of_predecessors(struct reading *reading)
+{
+    struct config *config = reading->config;
+    for (uint32_t i = 0; i < config->predecessor_count; i++) {
+        const struct config_predecessor *predecessor = &config->predecessors[i];
+        struct config_listener listener = { .predecessor = predecessor->setting.which };
+        if (predecessor->listen[0] == '\0')
+            continue;
+        const char *why = read_listener(reading, predecessor->listen, &listener);
+        size_t length = enter_key(reading, "predecessors");
+        enter_key(reading, predecessor_name(predecessor->setting.which));
+        if (why != NULL)
+            fault_below(reading, "listen", -1, "'%.80s' %s", predecessor->listen, why);
+        else
+            config->listeners[config->listener_count++] = listener;
+        leave(reading, length);
+    }
 }
 
 static bool is_any_tls(const struct config *config)
@@ -147,4 +167,5 @@ void listeners_take(struct reading *reading)
     if (reading->config->tls != NULL && !is_any_tls(reading->config))
         warning_below(reading, "tls", -1, "is of no use: all of 'server.listen' is unix sockets or 'plain:'");
     leave(reading, length);
+    take_those_of_predecessors(reading);
 }

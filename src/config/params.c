@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "env_names.h"
+#include "file_names.h"
 #include "files.h"
 #include "keys.h"
 #include "reading.h"
@@ -115,22 +116,32 @@ static char **copy_texts(struct reading *reading, const json_t *texts, uint32_t 
     return copies;
 }
 
+static void refuse_repeated(struct reading *reading, const json_t *values)
+{
+    for (size_t i = 0; i < json_array_size(values); i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(text_item(values, i), text_item(values, j)) == 0) {
+                fault_below(reading, "values", (int)i, "'%.40s' is listed twice", text_item(values, i));
+                break;
+            }
+}
+
+/* Either of both; an enum without any value takes none. */
 static void take_values(struct reading *reading, const struct rule_draft *draft, struct param_rule *rule)
 {
     if (rule->type != PARAM_ENUM)
         return;
-    if (draft->values == NULL) {
+    const json_t *values = draft->values;
+    if ((values != NULL) == (draft->values_from != NULL)) {
         if (reading->report->fault_count == reading->faults_before)
-            fault_at_key(reading, "an enum needs 'values'; write values: [staging, prod]");
+            fault_at_key(reading, "an enum needs one of 'values', such as values: [staging, prod], and "
+                                  "'values_from', a directory");
         return;
     }
-    rule->values = copy_texts(reading, draft->values, &rule->value_count);
-    for (uint32_t i = 0; i < rule->value_count; i++)
-        for (uint32_t j = 0; j < i; j++)
-            if (strcmp(text_item(draft->values, i), text_item(draft->values, j)) == 0) {
-                fault_below(reading, "values", (int)i, "'%.40s' is listed twice", text_item(draft->values, i));
-                break;
-            }
+    if (values == NULL)
+        values = file_names_read(reading, "values_from", draft->values_from);
+    refuse_repeated(reading, draft->values);
+    rule->values = copy_texts(reading, values, &rule->value_count);
 }
 
 static void take_rule(struct reading *reading, const struct param *param, const struct rule_draft *draft,

@@ -33,8 +33,9 @@ struct reading {
     json_t *texts;         /* keeps alive what was spelled anew: 5 in a list of texts is "5" */
 
     struct server_draft server;
-    struct identity_draft identity; /* of the entry that is being read, as the next four */
+    struct identity_draft identity; /* of the entry that is being read, as the next five */
     struct callback_draft callback;
+    struct predecessor_draft predecessor;
     struct command_draft command_draft;
     struct param_draft param_draft;
     struct schedule_draft schedule;

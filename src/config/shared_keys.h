@@ -126,7 +126,12 @@
     { prefix ".max_length", KEY_INT, NUMBER_AT(struct param_draft, member.max_length), .least = 1,                     \
       .most = PARAMS_MAX_BYTES, .for_types = STRINGS, .fallback = "4096", .help = "The most bytes of UTF-8." },        \
     { prefix ".values", KEY_TEXTS, NODE_AT(struct param_draft, member.values), .least = 1, .most = 1024,               \
-      .for_types = TYPE(PARAM_ENUM), .hint = "[staging, prod]", .help = "What an `enum` may be." }
+      .for_types = TYPE(PARAM_ENUM), .hint = "[staging, prod]", .help = "What an `enum` may be." },                    \
+    { prefix ".values_from", KEY_PATH, TEXT_AT(struct param_draft, member.values_from),                                \
+      .for_types = TYPE(PARAM_ENUM), .hint = "/srv/scripts",                                                           \
+      .help = "In place of `values`: a directory whose files' names they are, as it is when the configuration is "      \
+              "read. Only regular files count whose names have no blanks and do not begin with a dot; nobody but "      \
+              "root may be able to change the directory." }
 /* clang-format on */
 
 /* clang-format off */

@@ -87,6 +87,23 @@ size_t encode_json_text(const uint8_t *data, size_t size, char *to)
     return (size_t)(at - to);
 }
 
+size_t encode_json_lossy(const uint8_t *data, size_t size, char *to)
+{
+    char *at = to;
+    for (size_t i = 0; i < size;) {
+        size_t length = data[i] < 0x80 ? 1 : sequence_length(data[i]);
+        if (length == 0 || length > size - i || (length > 1 && !text_is_utf8(data + i, length))) {
+            memcpy(at, "\\ufffd", 6); /* NOLINT(bugprone-not-null-terminated-result) */
+            at += 6;
+            i++;
+            continue;
+        }
+        at += encode_json_text(data + i, length, at);
+        i += length;
+    }
+    return (size_t)(at - to);
+}
+
 size_t encode_base64(const uint8_t *data, size_t size, char *to)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -15,5 +15,10 @@ struct utf8_scan utf8_scan(const uint8_t *data, size_t size);
 /* Escapes what utf8_scan() found to be text; needs room for 6 * size. Returns the bytes written. */
 size_t encode_json_text(const uint8_t *data, size_t size, char *to);
 
+/*
+ * The same of any bytes: what is no UTF-8 becomes U+FFFD, a byte at a time, and a NUL \\u0000. An open end counts as none.
+ */
+size_t encode_json_lossy(const uint8_t *data, size_t size, char *to);
+
 /* RFC 4648 section 4; needs room for (size + 2) / 3 * 4. */
 size_t encode_base64(const uint8_t *data, size_t size, char *to);

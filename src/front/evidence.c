@@ -13,6 +13,7 @@
 #include "sallyport/base/text.h"
 
 #include "authorization.h"
+#include "dialect.h"
 #include "forwarded.h"
 #include "front.h"
 #include "request.h"
@@ -100,7 +101,7 @@ static bool collect_cookie(struct request *request)
     return true;
 }
 
-void evidence_collect(struct request *request)
+void evidence_collect(struct request *request, const struct listener *listener)
 {
     int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(request->connection));
     union {
@@ -135,5 +136,9 @@ void evidence_collect(struct request *request)
         request->peer_fd = fd;
     } else if (request->is_tls) {
         collect_certificate(request);
+    } else if (listener->is_own) {
+        evidence->kind = EVIDENCE_LISTENER;
+        evidence->secret =
+            (struct span){ (const uint8_t *)listener->dialect->name, (uint32_t)strlen(listener->dialect->name) };
     }
 }

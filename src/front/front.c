@@ -18,7 +18,9 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
+#include "compat/compat.h"
 #include "descriptors.h"
+#include "dialect.h"
 #include "http.h"
 #include "keeper_link.h"
 #include "request.h"
@@ -27,11 +29,19 @@
 
 static int take_listener(struct front *front, struct message *message, struct error *err)
 {
-    if (front->unbound_count == LISTENER_COUNT_MAX || front->http != NULL)
+    const struct msg_listener *order = &message->body.listener;
+    const struct dialect *own = predecessor_dialect(order->predecessor);
+    if (front->listener_count == LISTENER_COUNT_MAX || front->is_open)
         return fail_plain(err, EBADMSG, "a listener too many, or too late");
-    front->unbound_listeners[front->unbound_count].fd = fd_take(&message->fds[0]);
-    front->unbound_listeners[front->unbound_count].is_tls = message->body.listener.is_tls;
-    front->unbound_listeners[front->unbound_count++].is_for_metrics = message->body.listener.is_for_metrics;
+    front->listeners[front->listener_count++] = (struct listener){
+        .front = front,
+        .fd = fd_take(&message->fds[0]),
+        .is_tls = order->is_tls,
+        .is_own = own != NULL,
+        .dialect = order->is_for_metrics ? &metrics_dialect
+                   : own != NULL         ? own
+                                         : &api_dialect,
+    };
     return 0;
 }
 

@@ -21,25 +21,31 @@
 
 struct event;
 struct event_base;
+struct dialect;
 struct evhttp;
+struct evhttp_bound_socket;
 struct request;
+
+struct listener {
+    struct front *front;
+    int fd; /* handed over; -1 once evhttp has it */
+    bool is_tls;
+    bool is_own;                   /* a predecessor's: nothing else is served there */
+    const struct dialect *dialect; /* that is spoken there first */
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+};
 
 struct front {
     struct event_base *base;
-    struct evhttp *http, *tls_http,
-        *metrics_http;      /* the second serves the same over TLS, the third the listener of metrics */
     struct channel control; /* from the bootstrap; its end is our end */
     struct channel keeper;
     struct event *control_readable, *keeper_readable;
     uint64_t keeper_left_ms;    /* when the keeper went; 0 while there is one */
     struct event *accept_again; /* pending while descriptors ran out and the listeners rest */
-    struct evhttp_bound_socket *listeners[LISTENER_COUNT_MAX];
+    struct listener listeners[LISTENER_COUNT_MAX];
     unsigned listener_count;
-    struct {
-        int fd;
-        bool is_for_metrics, is_tls;
-    } unbound_listeners[LISTENER_COUNT_MAX]; /* handed over and not yet served */
-    unsigned unbound_count;
+    bool is_open; /* they are served */
     struct public_settings settings;
     struct guards guards; /* one for each connection */
     struct crowd crowd;

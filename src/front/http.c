@@ -20,10 +20,12 @@
 #include <event2/listener.h>
 
 #include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 
 #include "browser.h"
 #include "descriptors.h"
+#include "dialect.h"
 #include "evidence.h"
 #include "front.h"
 #include "problem.h"
@@ -38,17 +40,18 @@
 
 static struct bufferevent *on_accepted(struct event_base *base, void *arg); /* before there is a descriptor */
 static struct bufferevent *on_tls_accepted(struct event_base *base, void *arg);
-static void on_request(struct evhttp_request *http, void *arg);           /* head and body are there, */
-static void on_metrics_request(struct evhttp_request *http, void *arg);   /* or came over the listener of metrics */
+static void on_request(struct evhttp_request *http, void *arg);           /* head and body are there */
 static void on_accept_failed(struct evconnlistener *listener, void *arg); /* descriptors ran out */
 static void on_accept_again(evutil_socket_t fd, short what, void *arg);   /* a rest later */
+
+static struct front *the_front; /* of this process */
 
 static void rest_listeners(struct front *front, const char *why)
 {
     struct timeval rest = { ACCEPT_REST_S, 0 };
     log_warn("no more connections are accepted for %d s: %s", ACCEPT_REST_S, why);
     for (unsigned i = 0; i < front->listener_count; i++)
-        evconnlistener_disable(evhttp_bound_socket_get_listener(front->listeners[i]));
+        evconnlistener_disable(evhttp_bound_socket_get_listener(front->listeners[i].bound));
     evtimer_add(front->accept_again, &rest);
 }
 
@@ -64,13 +67,15 @@ static struct bufferevent *guarded(struct front *front, struct bufferevent *bev)
 
 static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
-    return guarded(arg, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
+    struct listener *listener = arg;
+    return guarded(listener->front, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
 }
 
 /* Without one evhttp would make a plain one itself, and serve what comes over it. */
 static struct bufferevent *on_tls_accepted(struct event_base *base, void *arg)
 {
-    struct front *front = arg;
+    struct listener *listener = arg;
+    struct front *front = listener->front;
     struct bufferevent *bev = front->settings.tls != NULL ? tls_accept(front->settings.tls, base) : NULL;
     if (bev == NULL) {
         log_error("a connection could not be given TLS; ending, to be started anew");
@@ -125,25 +130,18 @@ static struct request *take_request(struct front *front, struct evhttp_request *
     return request;
 }
 
+/* Where nobody is asked for evidence none is looked at, either. */
 static void on_request(struct evhttp_request *http, void *arg)
 {
-    struct request *request = take_request(arg, http);
+    const struct listener *listener = arg;
+    struct request *request = take_request(listener->front, http);
     if (request == NULL)
         return;
+    request->dialect = listener->dialect;
+    request->is_known = listener->dialect->is_open;
     prefer_parse(request_header(request, "Prefer"), &request->prefer);
-    evidence_collect(request);
-    if (browser_admits(request))
-        routes_dispatch(request);
-}
-
-/* Evidence is not looked at, so that none can be asked for. */
-static void on_metrics_request(struct evhttp_request *http, void *arg)
-{
-    struct request *request = take_request(arg, http);
-    if (request == NULL)
-        return;
-    request->is_for_metrics = true;
-    request->is_known = true;
+    if (!request->is_known)
+        evidence_collect(request, listener);
     if (browser_admits(request))
         routes_dispatch(request);
 }
@@ -152,7 +150,8 @@ static void on_metrics_request(struct evhttp_request *http, void *arg)
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
     (void)listener;
-    rest_listeners(arg, strerror(errno));
+    (void)arg; /* evhttp's own, whatever we would have said */
+    rest_listeners(the_front, strerror(errno));
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
@@ -165,85 +164,72 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
         return;
     }
     for (unsigned i = 0; i < front->listener_count; i++)
-        evconnlistener_enable(evhttp_bound_socket_get_listener(front->listeners[i]));
+        evconnlistener_enable(evhttp_bound_socket_get_listener(front->listeners[i].bound));
 }
 
-static int listener_open(struct front *front, struct evhttp *http, int fd, struct error *err)
+static int http_new(struct listener *listener, struct error *err)
+{
+    listener->http = evhttp_new(listener->front->base);
+    if (listener->http == NULL)
+        return fail(err, ENOMEM, "make HTTP server");
+    evhttp_set_max_headers_size(listener->http, REQUEST_HEAD_MAX_BYTES);
+    evhttp_set_max_body_size(listener->http, HTTP_BODY_MAX_BYTES);
+    evhttp_set_timeout(listener->http, IDLE_MAX_S);
+    evhttp_set_default_content_type(listener->http, NULL);
+    /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */
+    evhttp_set_allowed_methods(listener->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                                   EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                                   EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(listener->http, listener->is_tls ? on_tls_accepted : on_accepted, listener);
+    evhttp_set_gencb(listener->http, on_request, listener);
+    return 0;
+}
+
+static int listener_open(struct listener *listener, struct error *err)
 {
     /* Accepted connections inherit it; without it a stream's lines would wait for the peer's acknowledgements. A unix
      * socket has no such thing. */
     int one = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (evutil_make_socket_nonblocking(fd) < 0)
+    (void)setsockopt(listener->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (evutil_make_socket_nonblocking(listener->fd) < 0)
         return fail(err, errno, "make listener non-blocking");
-    struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(http, fd);
-    if (bound == NULL)
+    int done = http_new(listener, err);
+    if (done < 0)
+        return done;
+    listener->bound = evhttp_accept_socket_with_handle(listener->http, listener->fd);
+    if (listener->bound == NULL)
         return fail(err, ENOMEM, "serve listener");
-    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
-    front->listeners[front->listener_count++] = bound;
+    listener->fd = -1;
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(listener->bound), on_accept_failed);
     return 0;
-}
-
-static struct evhttp *http_new(struct front *front, void (*on_any)(struct evhttp_request *, void *))
-{
-    struct evhttp *http = evhttp_new(front->base);
-    if (http == NULL)
-        return NULL;
-    evhttp_set_max_headers_size(http, REQUEST_HEAD_MAX_BYTES);
-    evhttp_set_max_body_size(http, HTTP_BODY_MAX_BYTES);
-    evhttp_set_timeout(http, IDLE_MAX_S);
-    evhttp_set_default_content_type(http, NULL);
-    /* All that evhttp knows but CONNECT, so that a method that does not fit is a 405 of ours. */
-    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
-                                         EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
-    evhttp_set_bevcb(http, on_accepted, front);
-    evhttp_set_gencb(http, on_any, front);
-    return http;
-}
-
-static struct evhttp *server_for(const struct front *front, bool is_for_metrics, bool is_tls)
-{
-    return is_for_metrics ? front->metrics_http : is_tls ? front->tls_http : front->http;
 }
 
 int http_open(struct front *front, struct error *err)
 {
-    front->http = http_new(front, on_request);
-    front->tls_http = http_new(front, on_request);
-    front->metrics_http = http_new(front, on_metrics_request);
+    the_front = front;
     front->accept_again = evtimer_new(front->base, on_accept_again, front);
     int done = crowd_init(&front->crowd);
     if (done < 0)
         return fail(err, -done, "get a random number");
-    if (front->http == NULL || front->tls_http == NULL || front->metrics_http == NULL || front->accept_again == NULL)
+    if (front->accept_again == NULL)
         return fail(err, ENOMEM, "make HTTP server");
-    evhttp_set_bevcb(front->tls_http, on_tls_accepted, front);
-    while (front->unbound_count > 0) {
-        unsigned last = front->unbound_count - 1;
-        struct evhttp *http =
-            server_for(front, front->unbound_listeners[last].is_for_metrics, front->unbound_listeners[last].is_tls);
-        done = listener_open(front, http, front->unbound_listeners[last].fd, err);
-        if (done < 0)
-            return done;
-        front->unbound_count--;
-    }
-    return 0;
+    for (unsigned i = 0; i < front->listener_count && done == 0; i++)
+        done = listener_open(&front->listeners[i], err);
+    front->is_open = done == 0;
+    return done;
 }
 
 void http_close(struct front *front)
 {
     while (front->requests != NULL)
         request_abort(front->requests);
-    if (front->http != NULL)
-        evhttp_free(front->http);
-    if (front->tls_http != NULL)
-        evhttp_free(front->tls_http);
-    if (front->metrics_http != NULL)
-        evhttp_free(front->metrics_http);
+    for (unsigned i = 0; i < front->listener_count; i++) {
+        if (front->listeners[i].http != NULL)
+            evhttp_free(front->listeners[i].http);
+        fd_close(&front->listeners[i].fd);
+    }
+    front->listener_count = 0;
     if (front->accept_again != NULL)
         event_free(front->accept_again);
-    front->http = front->tls_http = front->metrics_http = NULL;
     front->accept_again = NULL;
-    while (front->unbound_count > 0)
-        close(front->unbound_listeners[--front->unbound_count].fd);
 }

@@ -22,7 +22,7 @@ struct evhttp_request;
 struct evhttp_connection;
 struct front;
 
-/* Makes front->http and serves front->unbound_listeners. */
+/* Serves front->listeners. */
 int http_open(struct front *front, struct error *err);
 void http_close(struct front *front);
 

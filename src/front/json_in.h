@@ -38,4 +38,11 @@ int json_in_signal(const void *body, size_t size, struct msg_signal *ret_signal,
 int json_in_pause(const void *body, size_t size, struct msg_pause *ret_pause, struct problem *problem);
 int json_in_resume(const void *body, size_t size, struct msg_pause *ret_resume, struct problem *problem);
 
+/*
+ * The same from values of our own making, NULL for none: -EINVAL when they are too large, or nothing that a parameter or label
+ * can be.
+ */
+int json_in_values(json_t *params, json_t *steps, json_t *labels, struct submission *ret_submission,
+                   struct problem *problem);
+
 void submission_done(struct submission *submission);

@@ -66,15 +66,10 @@ json_t *json_schedule(const struct msg_schedule *schedule)
 
 json_t *json_caller(const struct msg_caller *caller)
 {
-    static const char *const kinds[] = { [IDENTITY_NONE] = "",
-                                         [IDENTITY_TOKEN] = "token",
-                                         [IDENTITY_PEER] = "peer",
-                                         [IDENTITY_CERTIFICATE] = "certificate",
-                                         [IDENTITY_USER] = "user" };
     bool is_token = caller->kind == IDENTITY_TOKEN, is_peer = caller->kind == IDENTITY_PEER;
     json_t *json = json_object();
     json_object_set_new(json, "name", json_text(caller->name));
-    json_object_set_new(json, "kind", json_string(kinds[caller->kind]));
+    json_object_set_new(json, "kind", json_string(identity_kind_text(caller->kind)));
     json_object_set_new(json, "uid", is_peer ? json_integer(caller->uid) : json_null());
     json_object_set_new(json, "allow", json_words(caller->scopes));
     json_object_set_new(json, "narrowed", json_boolean(caller->is_narrowed));

@@ -320,6 +320,22 @@ int json_in_sequence(const void *body, size_t size, struct submission *ret_submi
     return done;
 }
 
+int json_in_values(json_t *params, json_t *steps, json_t *labels, struct submission *ret_submission,
+                   struct problem *problem)
+{
+    ret_submission->submit = (struct msg_submit){ 0 };
+    ret_submission->stdin_text = NULL;
+    ret_submission->stdin_fd = ret_submission->files_fd = -1;
+    problem_init(problem, "params-invalid", "The values are not what a command can be given.");
+    if (params != NULL)
+        take_params(params, ret_submission, problem);
+    if (steps != NULL)
+        take_steps(steps, ret_submission, problem);
+    if (labels != NULL)
+        take_labels(labels, ret_submission, problem);
+    return problem->errors != NULL ? -EINVAL : 0;
+}
+
 void submission_done(struct submission *submission)
 {
     json_decref(submission->stdin_text);

@@ -10,6 +10,7 @@
 #include "sallyport/proto/channel.h"
 
 #include "descriptors.h"
+#include "dialect.h"
 #include "front.h"
 #include "problem.h"
 #include "request.h"
@@ -321,7 +322,7 @@ bool ask_signal(struct request *request, struct msg_signal *signal, ask_answered
 
 bool ask_read_metrics(struct request *request, ask_answered answered)
 {
-    struct msg_read_metrics read = { .evidence = request->evidence, .is_open = request->is_for_metrics };
+    struct msg_read_metrics read = { .evidence = request->evidence, .is_open = request->dialect->is_open };
     if (!descriptors_allow_stream(request->front))
         return refuse_no_room(request, answered);
     if (!put(request, &request->asks[ASK_MAIN],

@@ -25,7 +25,7 @@ static bool segment_is_plain(const char *segment, size_t size)
 
 bool path_parse(const char *target, struct path *ret_path, const char **ret_query, const char **ret_why)
 {
-    ret_path->count = 0;
+    ret_path->begin = ret_path->count = 0;
     if (!target_is_plain(target)) {
         *ret_why = "the target is not a plain absolute path";
         return false;
@@ -65,6 +65,8 @@ static bool segment_matches(const char *segment, const char *pattern, size_t siz
         return text_is_name(segment) && text_copy(ret_match->name, sizeof ret_match->name, segment);
     if (size == 4 && memcmp(pattern, "{id}", 4) == 0)
         return job_id_parse(segment, &ret_match->job_id);
+    if (size == 6 && memcmp(pattern, "{word}", 6) == 0)
+        return segment[0] != '\0' && text_copy(ret_match->rest, sizeof ret_match->rest, segment);
     return strlen(segment) == size && memcmp(segment, pattern, size) == 0;
 }
 
@@ -87,7 +89,7 @@ static void join_rest(const struct path *path, unsigned from, struct path_match 
 
 bool path_matches(const struct path *path, const char *pattern, struct path_match *ret_match)
 {
-    unsigned i = 0;
+    unsigned i = path->begin;
     while (*pattern == '/') {
         pattern++;
         size_t size = strcspn(pattern, "/");
@@ -103,4 +105,19 @@ bool path_matches(const struct path *path, const char *pattern, struct path_matc
         i++;
     }
     return i == path->count;
+}
+
+bool path_enter(struct path *path, const char *prefix)
+{
+    unsigned i = 0;
+    while (*prefix == '/') {
+        prefix++;
+        size_t size = strcspn(prefix, "/");
+        if (i >= path->count || strlen(path->segments[i]) != size || memcmp(path->segments[i], prefix, size) != 0)
+            return false;
+        prefix += size;
+        i++;
+    }
+    path->begin = i;
+    return i < path->count;
 }

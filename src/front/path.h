@@ -12,6 +12,7 @@
 #define PATH_SEGMENTS_MAX 12
 
 struct path {
+    unsigned begin; /* the first segment that patterns are compared with */
     unsigned count;
     const char *segments[PATH_SEGMENTS_MAX]; /* decoded; into text */
     char text[PATH_MAX_BYTES];
@@ -22,7 +23,7 @@ struct path_match {
     char name[NAME_MAX_BYTES]; /* {name}: of a command, [a-z][a-z0-9-]{0,62} */
     struct job_id job_id;      /* {id} */
     char rest[PATH_MAX_BYTES /
-              2]; /* {rest} or {path}, with its slashes; "" if it is too long for the name of anything */
+              2]; /* {word}; {rest} or {path}, with its slashes; "" if it is too long for the name of anything */
 };
 
 /*
@@ -32,5 +33,12 @@ struct path_match {
  */
 bool path_parse(const char *target, struct path *ret_path, const char **ret_query, const char **ret_why);
 
-/* `pattern`: "/v1/jobs/{id}/output"; "{rest}" or "{path}" as the last segment matches one or more. */
+/*
+ * Whether the path lies below `prefix`, "/runner" or "" for the root; then begin stands behind it. The prefix itself lies
+ * not below it, but with a slash at its end it does.
+ */
+bool path_enter(struct path *path, const char *prefix);
+
+/* `pattern`: "/v1/jobs/{id}/output"; "{word}" matches one segment that is not empty, "{rest}" or "{path}" as the last
+ * one or more. */
 bool path_matches(const struct path *path, const char *pattern, struct path_match *ret_match);

@@ -12,6 +12,7 @@
 #include "sallyport/proto/entries.h"
 #include "sallyport/proto/messages.h"
 
+#include "dialect.h"
 #include "json_out.h"
 #include "request.h"
 #include "routes.h"
@@ -175,9 +176,7 @@ static void add_rate(struct request *request, const struct problem *problem)
 
 void request_problem(struct request *request, struct problem *problem)
 {
-    json_t *json = problem_json(problem, request);
-    unsigned status = problem->status;
-    if (status == 401) {
+    if (problem->status == 401) {
         /* What was found out beforehand is not for those whom nobody knows. */
         evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Allow");
         evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Accept-Post");
@@ -186,8 +185,13 @@ void request_problem(struct request *request, struct problem *problem)
     if (problem->retry_after_s > 0)
         request_add_header_number(request, "Retry-After", problem->retry_after_s);
     add_rate(request, problem);
-    problem_done(problem);
-    request_reply_json(request, status, "application/problem+json", json);
+    struct problem said = *problem; /* it may lie in the request, which is gone with the answer */
+    problem->errors = NULL;
+    if (request->dialect->refuse != NULL)
+        request->dialect->refuse(request, &said);
+    else
+        request_reply_json(request, said.status, "application/problem+json", problem_json(&said, request));
+    problem_done(&said);
 }
 
 static void on_known(struct request *request, struct message *message)

@@ -77,6 +77,35 @@ static int take_function(struct public_settings *settings, const struct setting_
     return done;
 }
 
+static int take_predecessor(struct public_settings *settings, const struct setting_predecessor *setting,
+                            struct error *err)
+{
+    if (settings->predecessor_count >= PREDECESSOR_COUNT - 1 || predecessor_name(setting->which) == NULL)
+        return fail_plain(err, EBADMSG, "a predecessor too many, or none");
+    struct public_predecessor *predecessor = &settings->predecessors[settings->predecessor_count++];
+    *predecessor = (struct public_predecessor){ .which = setting->which,
+                                                .has_prefix = setting->has_prefix,
+                                                .requests_max = setting->requests_max };
+    memcpy(predecessor->prefix, setting->prefix, sizeof predecessor->prefix);
+    return 0;
+}
+
+static int take_called(struct public_settings *settings, const struct setting_called *setting, struct error *err)
+{
+    if (settings->predecessor_count == 0)
+        return fail_plain(err, EBADMSG, "what a client says, and no predecessor");
+    struct public_predecessor *predecessor = &settings->predecessors[settings->predecessor_count - 1];
+    if (predecessor->called_count >= COMMAND_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "more than %d commands", COMMAND_COUNT_MAX);
+    struct setting_called *called =
+        realloc(predecessor->called, (predecessor->called_count + 1) * sizeof *predecessor->called);
+    if (called == NULL)
+        return fail(err, ENOMEM, "read settings");
+    predecessor->called = called;
+    called[predecessor->called_count++] = *setting;
+    return 0;
+}
+
 static int take_records(struct public_settings *settings, struct reader *in, struct error *err)
 {
     union any_setting setting;
@@ -93,6 +122,10 @@ static int take_records(struct public_settings *settings, struct reader *in, str
             done = take_command(settings, &setting.public_command, err);
         else if (type == SETTING_ROUTE)
             done = take_function(settings, &setting.route, err);
+        else if (type == SETTING_PREDECESSOR)
+            done = take_predecessor(settings, &setting.predecessor, err);
+        else if (type == SETTING_CALLED)
+            done = take_called(settings, &setting.called, err);
         else if (type == SETTING_TLS && settings->tls == NULL)
             done = tls_new(&setting.tls, &settings->tls, err);
         else
@@ -131,6 +164,8 @@ void public_settings_done(struct public_settings *settings)
         json_decref(settings->commands[i].json);
     free(settings->commands);
     free(settings->functions);
+    for (uint32_t i = 0; i < settings->predecessor_count; i++)
+        free(settings->predecessors[i].called);
     tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };
 }
@@ -141,4 +176,12 @@ int public_settings_find(const struct public_settings *settings, const char *nam
         if (strcmp(settings->commands[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+const struct public_predecessor *public_settings_predecessor(const struct public_settings *settings, unsigned which)
+{
+    for (uint32_t i = 0; i < settings->predecessor_count; i++)
+        if (settings->predecessors[i].which == which)
+            return &settings->predecessors[i];
+    return NULL;
 }

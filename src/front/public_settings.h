@@ -22,6 +22,16 @@ struct public_command {
     bool is_sync; /* without a Prefer header a submit waits for the end */
 };
 
+/* What clients of one that came before say, and the commands that they mean (compat/). */
+struct public_predecessor {
+    uint8_t which; /* enum predecessor */
+    bool has_prefix;
+    char prefix[PREFIX_MAX_BYTES];
+    uint32_t requests_max; /* 0: as many as there are */
+    struct setting_called *called;
+    uint32_t called_count;
+};
+
 struct public_settings {
     uint32_t generation; /* of the policy whose command indexes these are */
     uint32_t max_wait_ms;
@@ -36,6 +46,8 @@ struct public_settings {
     uint32_t command_count;
     struct public_function *functions;
     uint32_t function_count;
+    struct public_predecessor predecessors[PREDECESSOR_COUNT - 1];
+    uint32_t predecessor_count;
 };
 
 /*
@@ -47,3 +59,6 @@ void public_settings_done(struct public_settings *settings);
 
 /* The index of the command, or -1. */
 int public_settings_find(const struct public_settings *settings, const char *name);
+
+/* NULL when it is not mounted. Lasts until other settings are loaded. */
+const struct public_predecessor *public_settings_predecessor(const struct public_settings *settings, unsigned which);

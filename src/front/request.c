@@ -22,6 +22,7 @@
 #include "sallyport/base/clock.h"
 #include "sallyport/base/text.h"
 
+#include "dialect.h"
 #include "front.h"
 #include "http.h"
 #include "problem.h"
@@ -53,6 +54,7 @@ struct request *request_new(struct front *front, struct evhttp_request *http)
     request->connection = evhttp_request_get_connection(http);
     request->is_head = evhttp_request_get_command(http) == EVHTTP_REQ_HEAD;
     request->peer_fd = -1;
+    request->dialect = &api_dialect;
     request->began_us = clock_monotonic_us();
     for (unsigned i = 0; i < ASK_COUNT; i++)
         request->asks[i].request = request;
@@ -235,6 +237,20 @@ void request_reply_json(struct request *request, unsigned status, const char *co
         return;
     }
     json_decref(json);
+    request_reply(request, status, content_type, body);
+    evbuffer_free(body);
+}
+
+void request_reply_bytes(struct request *request, unsigned status, const char *content_type, const void *data,
+                         size_t size)
+{
+    struct evbuffer *body = evbuffer_new();
+    if (body == NULL || evbuffer_add(body, data, size) < 0) {
+        if (body != NULL)
+            evbuffer_free(body);
+        request_abort(request);
+        return;
+    }
     request_reply(request, status, content_type, body);
     evbuffer_free(body);
 }

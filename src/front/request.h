@@ -21,6 +21,7 @@
 struct evbuffer;
 struct event;
 struct evhttp_connection;
+struct dialect;
 struct evhttp_request;
 struct front;
 struct guard;
@@ -39,15 +40,15 @@ struct request {
     struct event *timer; /* one wait at a time */
     void (*on_timer)(struct request *request);
     void (*on_head)(struct request *request, json_t *head); /* output_head.c */
-    const struct route *route;
-    bool is_for_metrics; /* came over the listener that serves nothing else, where nobody shows evidence */
-    uint64_t began_us;   /* monotonic: when all of it was there */
-    bool is_head;        /* HEAD: all of the answer but its body */
-    bool is_known;       /* the keeper accepted the evidence */
-    bool has_started;    /* the head of a stream is out: no more problem documents */
-    bool hears_all;      /* refusals and the keeper's end are for the handler to answer */
-    bool closes;         /* the connection ends with this answer */
-    bool lingers;        /* and it does so slowly (guard.c) */
+    const struct dialect *dialect;                          /* how it is spoken to */
+    const struct route *route;                              /* of that; NULL while none was found */
+    uint64_t began_us;                                      /* monotonic: when all of it was there */
+    bool is_head;                                           /* HEAD: all of the answer but its body */
+    bool is_known;                                          /* the keeper accepted the evidence */
+    bool has_started;                                       /* the head of a stream is out: no more problem documents */
+    bool hears_all; /* refusals and the keeper's end are for the handler to answer */
+    bool closes;    /* the connection ends with this answer */
+    bool lingers;   /* and it does so slowly (guard.c) */
     bool is_tls;
     bool is_private; /* nobody on the way reads along: TLS, a unix socket, or a proxy of ours says so */
     bool is_unix;    /* a unix socket: it has no address, and no browser comes over it */
@@ -90,6 +91,8 @@ void request_set_timer(struct request *request, uint32_t after_ms, void (*on_tim
 
 /* Answers. json is taken over. text is one line. */
 void request_reply_json(struct request *request, unsigned status, const char *content_type, json_t *json);
+void request_reply_bytes(struct request *request, unsigned status, const char *content_type, const void *data,
+                         size_t size);
 void request_reply_text(struct request *request, unsigned status, const char *text);
 void request_reply_empty(struct request *request, unsigned status);
 

@@ -8,6 +8,9 @@
 
 #include "sallyport/base/text.h"
 
+#include "compat/compat.h"
+#include "dialect.h"
+#include "front.h"
 #include "handlers.h"
 #include "http_counts.h"
 #include "problem.h"
@@ -76,7 +79,8 @@ static const struct route metrics_routes[] = {
     { GET, .path = "/metrics", .run = route_metrics, .is_open = true },
 };
 
-static_assert(sizeof routes / sizeof routes[0] + 2 <= COUNTED_ROUTES_MAX, "each row is counted");
+static_assert(sizeof routes / sizeof routes[0] + PREDECESSORS_ROUTES_MAX + 2 <= COUNTED_ROUTES_MAX,
+              "each row is counted");
 
 /* Names that are taken, and mean something in a later release. */
 static const char *const later_paths[] = {
@@ -116,7 +120,7 @@ static void refuse(struct request *request, const char *code, const char *detail
 static void refuse_no_route(struct request *request, const struct path *path)
 {
     struct path_match match;
-    for (size_t i = 0; i < sizeof later_paths / sizeof later_paths[0] && !request->is_for_metrics; i++)
+    for (size_t i = 0; i < sizeof later_paths / sizeof later_paths[0] && request->dialect == &api_dialect; i++)
         if (path_matches(path, later_paths[i], &match)) {
             refuse(request, "not-found", "This is not in this release.");
             return;
@@ -169,6 +173,46 @@ static void run_route(struct request *request, const char *raw_query)
     }
 }
 
+/* The row of the dialect that fits path and method, or NULL; adds the methods of those that fit the path alone. */
+static const struct route *find_row(const struct dialect *dialect, const struct path *path, unsigned method,
+                                    struct path_match *ret_match, unsigned *allowed)
+{
+    if (method == EVHTTP_REQ_HEAD && !dialect->has_no_head)
+        method = GET;
+    for (size_t i = 0; i < dialect->route_count; i++) {
+        const struct route *row = &dialect->routes[i];
+        if (!path_matches(path, row->path, ret_match))
+            continue;
+        *allowed |= row->methods;
+        if ((row->methods & method) != 0)
+            return row;
+    }
+    return NULL;
+}
+
+/*
+ * What is mounted on the API's listeners, where the API itself has nothing: whoever has a row that fits, or else the one
+ * whose path lies nearest above, to say in its words that nothing is there.
+ */
+static void find_mounted(struct request *request, struct path *path, unsigned method, unsigned *allowed)
+{
+    const struct public_settings *settings = &request->front->settings;
+    size_t nearest = 0;
+    for (uint32_t i = 0; i < settings->predecessor_count && request->route == NULL; i++) {
+        const struct public_predecessor *predecessor = &settings->predecessors[i];
+        const struct dialect *dialect = predecessor_dialect(predecessor->which);
+        unsigned fits = 0;
+        if (!predecessor->has_prefix || dialect == NULL || !path_enter(path, predecessor->prefix))
+            continue;
+        request->route = find_row(dialect, path, method, &request->path, &fits);
+        if (request->route == NULL && strlen(predecessor->prefix) <= nearest)
+            continue;
+        nearest = strlen(predecessor->prefix);
+        request->dialect = dialect;
+        *allowed = fits;
+    }
+}
+
 void routes_dispatch(struct request *request)
 {
     struct path path;
@@ -177,25 +221,29 @@ void routes_dispatch(struct request *request)
         refuse(request, "bad-request", why);
         return;
     }
-    unsigned method = evhttp_request_get_command(request->http);
-    if (method == EVHTTP_REQ_HEAD)
-        method = GET;
-    unsigned allowed = 0;
-    const struct route *row = request->is_for_metrics ? metrics_routes : routes;
-    size_t count =
-        request->is_for_metrics ? sizeof metrics_routes / sizeof metrics_routes[0] : sizeof routes / sizeof routes[0];
-    for (; count > 0; count--, row++) {
-        if (!path_matches(&path, row->path, &request->path))
-            continue;
-        allowed |= row->methods;
-        if ((row->methods & method) == 0)
-            continue;
-        request->route = row;
-        run_route(request, raw_query);
+    unsigned method = evhttp_request_get_command(request->http), allowed = 0;
+    request->route = find_row(request->dialect, &path, method, &request->path, &allowed);
+    if (request->route == NULL && allowed == 0 && request->dialect == &api_dialect)
+        find_mounted(request, &path, method, &allowed);
+    if (request->route != NULL && request->dialect->admits != NULL && !request->dialect->admits(request))
         return;
-    }
-    if (allowed != 0)
+    if (request->route != NULL)
+        run_route(request, request->dialect->ignores_query && request->route->query_keys == NULL ? NULL : raw_query);
+    else if (allowed != 0)
         refuse_method(request, allowed);
     else
         refuse_no_route(request, &path);
 }
+
+const struct dialect api_dialect = {
+    .name = "",
+    .routes = routes,
+    .route_count = sizeof routes / sizeof routes[0],
+};
+
+const struct dialect metrics_dialect = {
+    .name = "",
+    .routes = metrics_routes,
+    .route_count = sizeof metrics_routes / sizeof metrics_routes[0],
+    .is_open = true,
+};

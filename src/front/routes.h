@@ -1,22 +1,14 @@
 /*
- * Which path and method leads where: one table, matched exactly against the path, decoded once.
+ * Which path and method leads where: a table for each dialect, matched exactly against the path, decoded once.
  */
 #pragma once
 
-#include <stdbool.h>
-
 struct request;
 
-struct route {
-    unsigned methods; /* of enum evhttp_cmd_type; GET includes HEAD */
-    bool is_open;     /* no evidence needed */
-    bool reads_query; /* run() does, whatever it holds */
-    const char *path; /* path.h: path_matches() */
-    void (*run)(struct request *request);
-    const char *const *query_keys; /* all that its query may hold, closed by NULL; NULL: none */
-    const char *bytes_key;         /* one of them, whose value may be any bytes */
-};
-
+/*
+ * Hands the request to the row that fits, of its listener's dialect; on the API's listeners, of the API or else of a
+ * predecessor that is mounted there (request->dialect).
+ */
 void routes_dispatch(struct request *request);
 
 /* The path of the request, for problem documents. */

@@ -12,10 +12,8 @@
 const char *actor_via_text(uint8_t via)
 {
     static const char *const texts[EVIDENCE_COUNT] = {
-        [EVIDENCE_PEER] = "peer",
-        [EVIDENCE_SERVICE] = "service",
-        [EVIDENCE_CERTIFICATE] = "certificate",
-        [EVIDENCE_SESSION] = "session",
+        [EVIDENCE_PEER] = "peer",       [EVIDENCE_SERVICE] = "service",   [EVIDENCE_CERTIFICATE] = "certificate",
+        [EVIDENCE_SESSION] = "session", [EVIDENCE_LISTENER] = "listener",
     };
     return via < EVIDENCE_COUNT && texts[via] != NULL ? texts[via] : "token";
 }

@@ -137,6 +137,8 @@ const struct caller *authorize(const struct rules *rules, const struct evidence 
         who = find_peer(rules, connection_fd);
     else if (evidence->kind == EVIDENCE_CERTIFICATE)
         who = find_certificate(rules, evidence->secret);
+    else if (evidence->kind == EVIDENCE_LISTENER)
+        who = find_by_hash(rules, IDENTITY_LISTENER, evidence->secret);
     else
         who = find_token(rules, evidence);
     if (who == NULL || is_over(who, now_unix_ms) || !caller_may_come_from(who, evidence->address))
@@ -154,7 +156,7 @@ enum auth_failure authorize_failure(const struct rules *rules, const struct evid
         return AUTH_CERTIFICATE_UNKNOWN;
     if (evidence->kind == EVIDENCE_SESSION)
         return AUTH_SESSION_UNKNOWN;
-    if (evidence->kind == EVIDENCE_NONE || evidence->secret.size == 0)
+    if (evidence->kind == EVIDENCE_NONE || evidence->kind == EVIDENCE_LISTENER || evidence->secret.size == 0)
         return AUTH_NONE_MISSING;
     *ret_known = find_token(rules, evidence);
     if (*ret_known == NULL)
@@ -169,6 +171,7 @@ uint8_t caller_via(const struct caller *who)
         [IDENTITY_PEER] = EVIDENCE_PEER,
         [IDENTITY_CERTIFICATE] = EVIDENCE_CERTIFICATE,
         [IDENTITY_USER] = EVIDENCE_SESSION,
+        [IDENTITY_LISTENER] = EVIDENCE_LISTENER,
         [IDENTITY_SERVICE] = EVIDENCE_SERVICE,
     };
     return via[who->kind];

@@ -17,7 +17,7 @@ struct credential credential_of(const struct caller *who, const struct evidence 
         hash_sha256(secret.data, secret.size, credential.token_sha256);
     else if (who->kind == IDENTITY_USER && evidence->kind == EVIDENCE_SESSION)
         hash_sha256(evidence->secret.data, evidence->secret.size, credential.token_sha256);
-    else if (who->kind == IDENTITY_CERTIFICATE)
+    else if (who->kind == IDENTITY_CERTIFICATE || who->kind == IDENTITY_LISTENER)
         memcpy(credential.token_sha256, who->token_sha256[0], HASH_BYTES);
     return credential;
 }
@@ -26,7 +26,7 @@ static bool still_has(const struct caller *who, const struct credential *credent
 {
     if (who->kind == IDENTITY_USER)
         return false; /* its session says */
-    if (who->kind != IDENTITY_TOKEN && who->kind != IDENTITY_CERTIFICATE)
+    if (who->kind == IDENTITY_PEER)
         return who->uid == credential->uid;
     return caller_has_secret(who, credential->token_sha256) && caller_may_come_from(who, credential->address);
 }

@@ -11,6 +11,7 @@ static enum identity_kind kind_of(uint8_t via)
         [EVIDENCE_PEER] = IDENTITY_PEER,
         [EVIDENCE_CERTIFICATE] = IDENTITY_CERTIFICATE,
         [EVIDENCE_SESSION] = IDENTITY_USER,
+        [EVIDENCE_LISTENER] = IDENTITY_LISTENER,
     };
     return via < EVIDENCE_COUNT && kinds[via] != IDENTITY_NONE ? kinds[via] : IDENTITY_SERVICE;
 }

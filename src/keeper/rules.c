@@ -67,7 +67,8 @@ static int add_caller(struct rules *draft, const struct setting_identity *settin
     if (setting->kind == IDENTITY_NONE || setting->kind == IDENTITY_SERVICE ||
         setting->token_sha256.size % HASH_BYTES != 0 ||
         setting->token_sha256.size > sizeof draft->callers->token_sha256 ||
-        (setting->kind == IDENTITY_CERTIFICATE && setting->token_sha256.size != HASH_BYTES) ||
+        ((setting->kind == IDENTITY_CERTIFICATE || setting->kind == IDENTITY_LISTENER) &&
+         setting->token_sha256.size != HASH_BYTES) ||
         ((setting->kind == IDENTITY_PEER || setting->kind == IDENTITY_USER) && setting->token_sha256.size > 0))
         return fail_plain(err, EBADMSG, "identity '%s' is no token, peer or user", setting->name);
     struct caller *larger = realloc(draft->callers, (draft->caller_count + 1) * sizeof *larger);

@@ -20,8 +20,9 @@ struct error;
 struct caller {
     char name[NAME_MAX_BYTES];
     enum identity_kind kind;
-    uint8_t token_sha256[TOKEN_SECRETS_MAX]
-                        [HASH_BYTES]; /* IDENTITY_TOKEN, so many; IDENTITY_CERTIFICATE: of its claim */
+    uint8_t
+        token_sha256[TOKEN_SECRETS_MAX]
+                    [HASH_BYTES]; /* IDENTITY_TOKEN, so many; IDENTITY_CERTIFICATE, IDENTITY_LISTENER: of its claim */
     uint32_t secret_count;
     uint32_t uid;      /* IDENTITY_PEER */
     bool has_password; /* IDENTITY_USER, unless nobody can log in as that: */

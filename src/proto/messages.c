@@ -31,6 +31,7 @@ static const struct field listener_fields[] = {
     BOOL(struct msg_listener, is_unix),
     BOOL(struct msg_listener, is_for_metrics),
     BOOL(struct msg_listener, is_tls),
+    U8(struct msg_listener, predecessor, PREDECESSOR_COUNT - 1),
 };
 
 static const struct field slot_fields[] = {

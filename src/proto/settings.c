@@ -22,6 +22,18 @@ static const struct field origin_fields[] = {
     TEXT(struct setting_origin, origin),
 };
 
+static const struct field predecessor_fields[] = {
+    U8(struct setting_predecessor, which, PREDECESSOR_COUNT - 1),
+    BOOL(struct setting_predecessor, has_prefix),
+    TEXT(struct setting_predecessor, prefix),
+    U32(struct setting_predecessor, requests_max, UINT32_MAX),
+};
+
+static const struct field called_fields[] = {
+    TEXT(struct setting_called, called),
+    TEXT(struct setting_called, command),
+};
+
 static const struct field public_command_fields[] = {
     TEXT(struct setting_public_command, name),
     BYTES(struct setting_public_command, json, CONFIG_FILE_MAX_BYTES),
@@ -52,7 +64,7 @@ static const struct field keeper_fields[] = {
 
 static const struct field identity_fields[] = {
     TEXT(struct setting_identity, name),
-    U8(struct setting_identity, kind, IDENTITY_USER),
+    U8(struct setting_identity, kind, IDENTITY_LISTENER),
     BYTES(struct setting_identity, token_sha256, TOKEN_SECRETS_MAX * 32),
     U32(struct setting_identity, uid, UINT32_MAX - 1),
     U64(struct setting_identity, expires_unix_ms),
@@ -161,4 +173,17 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
     [SETTING_TLS] = RECORD("tls", struct setting_tls, tls_fields),
     [SETTING_ROUTE] = RECORD("route", struct setting_route, route_fields),
+    [SETTING_PREDECESSOR] = RECORD("predecessor", struct setting_predecessor, predecessor_fields),
+    [SETTING_CALLED] = RECORD("called", struct setting_called, called_fields),
 };
+
+const char *identity_kind_text(unsigned kind)
+{
+    static const char *const texts[] = {
+        [IDENTITY_NONE] = "none",       [IDENTITY_TOKEN] = "token",
+        [IDENTITY_PEER] = "peer",       [IDENTITY_CERTIFICATE] = "certificate",
+        [IDENTITY_USER] = "user",       [IDENTITY_LISTENER] = "listener",
+        [IDENTITY_SERVICE] = "service",
+    };
+    return kind < sizeof texts / sizeof texts[0] ? texts[kind] : texts[IDENTITY_NONE];
+}

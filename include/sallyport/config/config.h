@@ -14,6 +14,7 @@
 
 #include "sallyport/base/network.h"
 #include "sallyport/limits.h"
+#include "sallyport/proto/predecessors.h"
 #include "sallyport/proto/settings.h"
 #include "sallyport/schedule/zone.h"
 
@@ -27,6 +28,7 @@ struct config_listener {
     bool is_unix;
     bool is_for_metrics; /* serves /metrics alone, to whoever asks; loopback */
     bool is_tls;
+    uint8_t predecessor;          /* enum predecessor: whose clients alone are served there */
     char path[PATH_MAX_BYTES];    /* unix */
     char host[ADDRESS_MAX_BYTES]; /* TCP: a numeric address */
     uint16_t port;
@@ -73,6 +75,13 @@ struct config_route {
     uint8_t statuses[ROUTE_STATUS_BYTES];
 };
 
+struct config_predecessor {
+    struct setting_predecessor setting;
+    char listen[PATH_MAX_BYTES]; /* as written; "": no listener of its own */
+    struct setting_called *called;
+    uint32_t called_count;
+};
+
 struct config_tls {
     struct setting_tls setting; /* its spans point to what follows */
     uint8_t *certificate, *key, *client_ca;
@@ -80,8 +89,9 @@ struct config_tls {
 };
 
 struct config {
-    struct config_tls *tls;                               /* NULL: none */
-    struct config_listener listeners[LISTENER_COUNT_MAX]; /* that of metrics is the last, if there is one */
+    struct config_tls *tls; /* NULL: none */
+    struct config_listener
+        listeners[LISTENER_COUNT_MAX]; /* that of metrics is behind those of the API, if there is one */
     uint32_t listener_count;
     uint8_t proxies[PROXY_NETWORKS_MAX * NETWORK_PACKED_BYTES]; /* that are believed on where requests come from */
     uint32_t proxy_count;
@@ -113,6 +123,8 @@ struct config {
     struct config_notice *notices;
     struct config_route *routes;
     uint32_t notice_count, route_count;
+    struct config_predecessor predecessors[PREDECESSOR_COUNT - 1];
+    uint32_t predecessor_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */

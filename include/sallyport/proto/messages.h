@@ -134,6 +134,7 @@ struct msg_listener {
     bool is_unix;
     bool is_for_metrics; /* /metrics alone, to whoever asks */
     bool is_tls;
+    uint8_t predecessor; /* enum predecessor: whose clients alone are served there */
 };
 
 struct msg_slot {

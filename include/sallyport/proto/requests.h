@@ -16,6 +16,7 @@ enum evidence_kind {
     EVIDENCE_CERTIFICATE, /* the front's word on what it verified */
     EVIDENCE_BASIC,       /* a token and the name of its holder; in records it is EVIDENCE_BEARER */
     EVIDENCE_SESSION,     /* the cookie that a login gave to a user */
+    EVIDENCE_LISTENER,    /* nothing was shown on the listener of a predecessor; its name, by the front's word */
     EVIDENCE_COUNT
 };
 

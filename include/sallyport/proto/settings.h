@@ -11,6 +11,7 @@
 #include "sallyport/job/quota.h"
 #include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
+#include "sallyport/proto/predecessors.h"
 
 enum setting_type {
     SETTING_NONE,
@@ -31,6 +32,8 @@ enum setting_type {
     SETTING_TLS,            /* front, when it serves TLS: the key is in it */
     SETTING_PIN,            /* keeper, behind the scopes of the token or user that it belongs to */
     SETTING_ROUTE,          /* front and keeper, one for each command that is a function */
+    SETTING_PREDECESSOR,    /* front, one for each whose clients are served */
+    SETTING_CALLED,         /* front, behind the predecessor that it belongs to */
     SETTING_COUNT,
 };
 
@@ -104,16 +107,20 @@ enum identity_kind {
     IDENTITY_PEER,
     IDENTITY_CERTIFICATE,
     IDENTITY_USER,
-    IDENTITY_SERVICE, /* the keeper's own, for a schedule: in no file of settings */
+    IDENTITY_LISTENER, /* whoever calls there without a token */
+    IDENTITY_SERVICE,  /* the keeper's own, for a schedule: in no file of settings */
 };
 
 /* What records call a user, and before the name: so users and tokens may have the same names. */
 #define USER_PREFIX "user:"
 
+/* "token", "peer", "certificate", "user", "listener", "service". */
+const char *identity_kind_text(unsigned kind);
+
 struct setting_identity {
     char name[NAME_MAX_BYTES];
     uint8_t kind;
-    /* IDENTITY_TOKEN: 32 bytes for each of its secrets, the newest first; none: revoked. IDENTITY_CERTIFICATE: those of its claim. */
+    /* IDENTITY_TOKEN: 32 bytes for each of its secrets, the newest first; none: revoked. IDENTITY_CERTIFICATE: those of its claim; IDENTITY_LISTENER: of its name. */
     struct span token_sha256;
     uint32_t uid;             /* IDENTITY_PEER */
     uint64_t expires_unix_ms; /* 0: never */
@@ -215,7 +222,22 @@ struct setting_tls {
     uint64_t hsts_s;       /* for how long browsers shall come by TLS alone; 0: nothing is said */
 };
 
+struct setting_predecessor {
+    uint8_t which; /* enum predecessor */
+    bool has_prefix;
+    char prefix[PREFIX_MAX_BYTES]; /* "/runner"; "": the root */
+    uint32_t requests_max;         /* at once; 0: as many as there are */
+};
+
+/* What its clients say, and the command that they mean. */
+struct setting_called {
+    char called[CALLED_MAX_BYTES];
+    char command[NAME_MAX_BYTES];
+};
+
 union any_setting {
+    struct setting_predecessor predecessor;
+    struct setting_called called;
     struct setting_front front;
     struct setting_host host;
     struct setting_origin origin;

@@ -110,7 +110,8 @@ Test(config, tells_wrong_parameters)
         { PARAM("{type: string, example: \"-x\"}"),
           "c.yaml:1:71: commands.x.params.p.example: breaks the parameter's own rules: it must not start with '-'\n" },
         { PARAM("{type: enum}"),
-          "c.yaml:1:44: commands.x.params.p: an enum needs 'values'; write values: [staging, prod]\n" },
+          "c.yaml:1:44: commands.x.params.p: an enum needs one of 'values', such as values: [staging, prod], and "
+          "'values_from', a directory\n" },
         { PARAM("{type: enum, values: [a, b, a]}"),
           "c.yaml:1:75: commands.x.params.p.values[2]: 'a' is listed twice\n" },
         { PARAM("{type: enum, values: [a, b], default: c}"),

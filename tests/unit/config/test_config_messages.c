@@ -257,16 +257,20 @@ Test(config, tells_wrong_callers)
           "c.yaml:4:3: peers.a: the name is taken by tokens.a; records could not tell the two apart\n" },
         { "peers: {a: {uid: 7, allow: [admin]}, b: {uid: 7, allow: [admin]}}\n",
           "c.yaml:1:47: peers.b.uid: is that of peer 'a' too; one uid is one caller\n" },
-        { "peers: {a: {cert: \"dns:a\", allow: [admin]}, b: {cert: \"dns:a\", allow: [admin]}}\n",
+        { "peers: {a: {cert: \"dns:a\", allow: [metrics]}, b: {cert: \"dns:a\", allow: [metrics]}}\n",
           "c.yaml:1:19: peers.a.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n"
-          "c.yaml:1:55: peers.b.cert: is that of peer 'a' too; one name is one caller\n"
-          "c.yaml:1:55: peers.b.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n" },
-        { "peers: {a: {uid: 7, cert: \"dns:a\", allow: [admin]}, b: {allow: [admin]}}\n",
-          "c.yaml:1:9: peers.a: needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a "
-          "certificate)\n"
-          "c.yaml:1:53: peers.b: needs exactly one of 'uid' (who calls on a unix socket) and 'cert' (who shows a "
-          "certificate)\n" },
-        { "peers: {a: {cert: ci.example, allow: [admin]}}\n",
+          "c.yaml:1:57: peers.b.cert: is that of peer 'a' too; one name is one caller\n"
+          "c.yaml:1:57: peers.b.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n" },
+        { "peers: {a: {cert: \"dns:a\", allow: [metrics, admin]}}\n",
+          "c.yaml:1:19: peers.a.cert: warning: nobody is asked for a certificate without 'server.tls.client_ca'\n"
+          "c.yaml:1:45: peers.a.allow[1]: admin is not for who is known by a certificate or a listener; give a token, "
+          "or 'uid'\n" },
+        { "peers: {a: {uid: 7, cert: \"dns:a\", allow: [metrics]}, b: {allow: [metrics]}}\n",
+          "c.yaml:1:9: peers.a: needs exactly one of 'uid' (who calls on a unix socket), 'cert' (who shows a "
+          "certificate) and 'predecessor' (who calls on its listener without a token)\n"
+          "c.yaml:1:55: peers.b: needs exactly one of 'uid' (who calls on a unix socket), 'cert' (who shows a "
+          "certificate) and 'predecessor' (who calls on its listener without a token)\n" },
+        { "peers: {a: {cert: ci.example, allow: [metrics]}}\n",
           "c.yaml:1:19: peers.a.cert: must be dns:NAME, email:ADDRESS or uri:URI of the certificate's subjectAltName, "
           "or "
           "subject: and what `openssl x509 -noout -subject -nameopt RFC2253` prints\n" },
@@ -274,6 +278,45 @@ Test(config, tells_wrong_callers)
         { "peers: {a: {uid: 0, allow: [\"run:ab\"]}}\ncommands: {abc: {exec: [x]}}\n",
           "c.yaml:1:28: peers.a.allow: warning: there is no command 'ab'; did you mean 'abc'?\n"
           "c.yaml:2:25: commands.abc.exec[0]: 'x' must be the program's absolute path, such as /usr/bin/x\n" },
+    };
+    EXPECT_REPORTS(mistakes);
+}
+
+Test(config, tells_wrong_predecessors)
+{
+    static const struct mistake mistakes[] = {
+        { "predecessors: {goort: {prefix: /a}}\n", "c.yaml:1:16: predecessors.goort: 'goort' is no name here: gort, "
+                                                   "jobrunner, go-serverless, http-runner or go-tasky\n" },
+        { "predecessors: {gort: {commands: {}}}\n", "c.yaml:1:16: predecessors.gort: needs 'prefix' (a path below "
+                                                    "which it is served), 'listen' (a listener of its "
+                                                    "own), or both\n" },
+        { "predecessors: {gort: {prefix: old}, http-runner: {prefix: /a//b}, jobrunner: {prefix: /v1/x}, go-tasky: "
+          "{prefix: /a/}}\n",
+          "c.yaml:1:31: predecessors.gort.prefix: 'old' must begin with a slash, such as /runner; / alone is the root\n"
+          "c.yaml:1:59: predecessors.http-runner.prefix: '/a//b' has an empty segment, one that begins with a dot, or "
+          "a "
+          "slash at its end\n"
+          "c.yaml:1:87: predecessors.jobrunner.prefix: '/v1/x' is, or lies below, a path of the API itself\n"
+          "c.yaml:1:114: predecessors.go-tasky.prefix: '/a/' has an empty segment, one that begins with a dot, or a "
+          "slash at its end\n" },
+        { "predecessors: {http-runner: {prefix: /a, requests: 4}}\n",
+          "c.yaml:1:52: predecessors.http-runner.requests: is gort's alone; callers and commands have 'limits', 'rate' "
+          "and 'concurrency'\n" },
+        { "predecessors: {http-runner: {prefix: /a, commands: {ls: helo}}}\ncommands: {hello: {exec: [/x]}}\n",
+          "c.yaml:1:57: predecessors.http-runner.commands.ls: there is no command 'helo'; did you mean 'hello'?\n" },
+        { "predecessors: {http-runner: {listen: \"localhost:9000\"}}\n",
+          "c.yaml:1:38: predecessors.http-runner.listen: 'localhost:9000' is a name, which nobody looks up; write "
+          "127.0.0.1 (or [::1]) for localhost\n" },
+        { "predecessors: {http-runner: {listen: \"10.0.0.1:9000\"}}\npeers: {old: {predecessor: http-runner, allow: "
+          "[\"run:*\"]}}\n",
+          "c.yaml:2:28: peers.old.predecessor: has its listener at 10.0.0.1:9000, and nobody is asked for a token "
+          "there; "
+          "only a loopback address such as \"plain:127.0.0.1:9000\" will do\n" },
+        { "predecessors: {http-runner: {prefix: /a}}\npeers: {old: {predecessor: http-runner, allow: [admin]}}\n",
+          "c.yaml:2:28: peers.old.predecessor: 'http-runner' has no listener of its own "
+          "('predecessors.http-runner.listen')\n"
+          "c.yaml:2:49: peers.old.allow[0]: admin is not for who is known by a certificate or a listener; give a "
+          "token, or 'uid'\n" },
     };
     EXPECT_REPORTS(mistakes);
 }

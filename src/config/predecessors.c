@@ -1,0 +1,130 @@
+#include "predecessors.h"
+
+#include <string.h>
+
+#include "commands.h"
+#include "reading.h"
+#include "sallyport/base/text.h"
+#include "sallyport/proto/predecessors.h"
+
+bool predecessor_is_name(const char *name)
+{
+    return predecessor_find(name) != PREDECESSOR_NONE;
+}
+
+bool called_is_name(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            return false;
+    return length > 0 && length < CALLED_MAX_BYTES;
+}
+
+static struct config_predecessor *latest(struct reading *reading)
+{
+    return &reading->config->predecessors[reading->config->predecessor_count - 1];
+}
+
+void *predecessor_open(struct reading *reading, const char *name)
+{
+    struct config *config = reading->config;
+    if (config->predecessor_count == PREDECESSOR_COUNT - 1) /* the map has each name once */
+        return NULL;
+    struct config_predecessor *predecessor = &config->predecessors[config->predecessor_count++];
+    *predecessor = (struct config_predecessor){ .setting.which = (uint8_t)predecessor_find(name) };
+    reading->predecessor = (struct predecessor_draft){ 0 };
+    return &reading->predecessor;
+}
+
+/* Whole segments that are spelled in one way only, for they are compared with what was decoded. */
+static const char *prefix_fault(const char *prefix)
+{
+    if (prefix[0] != '/')
+        return "must begin with a slash, such as /runner; / alone is the root";
+    if (strcmp(prefix, "/") == 0)
+        return NULL;
+    for (const char *at = prefix; *at == '/'; at += 1 + strcspn(at + 1, "/")) {
+        size_t size = strcspn(at + 1, "/");
+        if (size == 0 || at[1] == '.')
+            return "has an empty segment, one that begins with a dot, or a slash at its end";
+        if (strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~") < size)
+            return "may have letters, digits, '-', '_', '.' and '~' in its segments";
+    }
+    static const char *const ours[] = { "/v1", "/r", "/hooks", "/healthz", "/readyz", "/metrics", "/version" };
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (strncmp(prefix, ours[i], strlen(ours[i])) == 0 && strchr("/", prefix[strlen(ours[i])]) != NULL)
+            return "is, or lies below, a path of the API itself";
+    return NULL;
+}
+
+static void take_prefix(struct reading *reading, struct config_predecessor *predecessor)
+{
+    const char *prefix = reading->predecessor.prefix;
+    const char *why = prefix_fault(prefix);
+    if (why != NULL)
+        fault_below(reading, "prefix", -1, "'%.80s' %s", prefix, why);
+    predecessor->setting.has_prefix = true;
+    text_copy(predecessor->setting.prefix, sizeof predecessor->setting.prefix, strcmp(prefix, "/") == 0 ? "" : prefix);
+}
+
+static void take_commands(struct reading *reading, struct config_predecessor *predecessor)
+{
+    const char *called;
+    json_t *value;
+    size_t length = enter_key(reading, "commands");
+    json_object_foreach((json_t *)(uintptr_t)reading->predecessor.commands, called, value)
+    {
+        const char *command = scalar_text(reading, value);
+        struct setting_called *entry =
+            command != NULL ? grow(reading, &predecessor->called, predecessor->called_count, sizeof *entry) : NULL;
+        if (entry == NULL) /* told already */
+            continue;
+        predecessor->called_count++;
+        text_copy(entry->called, sizeof entry->called, called);
+        if (!text_copy(entry->command, sizeof entry->command, command))
+            fault_below(reading, called, -1, "is too long for the name of a command");
+    }
+    leave(reading, length);
+}
+
+void predecessor_close(struct reading *reading)
+{
+    const struct predecessor_draft *draft = &reading->predecessor;
+    struct config_predecessor *predecessor = latest(reading);
+    if (draft->prefix == NULL && draft->listen == NULL)
+        fault_at_key(reading,
+                     "needs 'prefix' (a path below which it is served), 'listen' (a listener of its own), or both");
+    if (draft->prefix != NULL)
+        take_prefix(reading, predecessor);
+    if (draft->listen != NULL)
+        text_copy(predecessor->listen, sizeof predecessor->listen, draft->listen);
+    predecessor->setting.requests_max = (uint32_t)draft->requests_max;
+    if (draft->requests_max > 0 && predecessor->setting.which != PREDECESSOR_GORT)
+        fault_below(reading, "requests", -1,
+                    "is gort's alone; callers and commands have 'limits', 'rate' and 'concurrency'");
+    take_commands(reading, predecessor);
+}
+
+void predecessors_check(struct reading *reading)
+{
+    struct config *config = reading->config;
+    size_t length = enter_key(reading, "predecessors");
+    for (uint32_t i = 0; i < config->predecessor_count; i++) {
+        const struct config_predecessor *predecessor = &config->predecessors[i];
+        size_t length_one = enter_key(reading, predecessor_name(predecessor->setting.which));
+        size_t length_commands = enter_key(reading, "commands");
+        for (uint32_t k = 0; k < predecessor->called_count; k++) {
+            const char *name = predecessor->called[k].command;
+            if (policy_find_command(config->policy, name) >= 0)
+                continue;
+            const char *nearest = command_nearest(config->policy, name);
+            fault_below(reading, predecessor->called[k].called, -1, "there is no command '%s'%s%s%s", name,
+                        nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                        nearest != NULL ? "'?" : "");
+        }
+        leave(reading, length_commands);
+        leave(reading, length_one);
+    }
+    leave(reading, length);
+}

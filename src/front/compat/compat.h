@@ -1,0 +1,71 @@
+/*
+ * What the adapters share. An adapter is a dialect (dialect.h) that translates the shapes of one predecessor's wire and nothing
+ * else: its jobs are submitted, judged, recorded and limited like all others, and its clients are asked who they are.
+ *
+ * What a client calls a command becomes one of ours by the map of the configuration (`predecessors.*.commands`), and stays with
+ * the job as its label LABEL_CALLED, beside the name of the dialect.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "sallyport/base/job_id.h"
+#include "sallyport/proto/messages.h"
+#include "sallyport/proto/predecessors.h"
+
+#include "../dialect.h"
+#include "../keeper_ask.h"
+
+struct problem;
+
+extern const struct dialect gort_dialect, jobrunner_dialect, http_runner_dialect, go_tasky_dialect;
+
+#define PREDECESSORS_ROUTES_MAX 32 /* of all of them together */
+#define LABEL_CALLED            "called"
+#define LABEL_PREDECESSOR       "predecessor"
+#define COMPAT_TEXT             "text/plain; charset=utf-8"
+
+/* NULL: none, or not in this release. */
+const struct dialect *predecessor_dialect(unsigned which);
+
+/* The name of the command that a client means, or NULL. Lasts until other settings are loaded. */
+const char *compat_command(const struct request *request, enum predecessor which, const char *called);
+
+/* What the public description says of a parameter: its member of params_schema.properties, borrowed; NULL for none. */
+json_t *compat_param(const struct request *request, const char *command, const char *param);
+
+/* The whole body, whatever it is said to be. False: it is too large, or compressed, and the request is gone. */
+bool compat_body(struct request *request, const uint8_t **ret_data, size_t *ret_size);
+
+/* Submits a job. params is taken over, an object. False: refused, the request is gone or will be. */
+bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,
+                   ask_answered answered);
+
+/* Commands one after another: the list is that of POST /v1/jobs, and taken over. */
+bool compat_submit_steps(struct request *request, json_t *steps, ask_answered answered);
+
+/* The same with these bytes as its standard input. */
+bool compat_submit_input(struct request *request, const char *command, const char *called, const void *input,
+                         size_t input_size, ask_answered answered);
+
+/* Refuses with a code and a sentence, after the caller is known. The request is gone. */
+void compat_refuse(struct request *request, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A status and a text, without more ado; for what a dialect says in its own words to those who are known. */
+void compat_say(struct request *request, unsigned status, const char *text);
+
+/* A JSON document, taken over, without a newline behind it. */
+void compat_reply_json(struct request *request, unsigned status, const char *content_type, json_t *json);
+
+/* The id of a job in 32 digits of lower-case hexadecimal, and back: exactly `size` bytes of text. */
+#define COMPAT_ID_BYTES 33
+const char *compat_id_text(const struct job_id *id, char text[COMPAT_ID_BYTES]);
+bool compat_id_parse(const char *text, size_t size, struct job_id *ret_id);
+
+/* What the label says that its client called the job's command; the command's own name for a job that came otherwise. */
+void compat_called(const struct msg_job *job, char called[CALLED_MAX_BYTES]);

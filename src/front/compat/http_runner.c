@@ -1,0 +1,212 @@
+/*
+ * http-runner (v0.0.5): one program with arguments, polled for by its id.
+ *
+ * Its whitelist are the keys of `commands`. A command that is one may take `args`, a list: the request's `args`, split where
+ * there is white space.
+ */
+#include <string.h>
+
+#include <event2/http.h>
+
+#include "sallyport/job/job.h"
+#include "sallyport/proto/channel.h"
+#include "sallyport/proto/entries.h"
+
+#include "../problem.h"
+#include "../request.h"
+#include "compat.h"
+#include "job_document.h"
+
+#define JSON_TYPE "application/json"
+#define ID_TAIL   "00000000" /* its ids have 40 digits, ours 32 */
+#define ID_BYTES  (COMPAT_ID_BYTES + sizeof ID_TAIL - 1)
+
+/* Errors of Node's system calls, which its clients know a program by that could not be started. */
+#define NODE_ENOENT (-2)
+
+static bool id_parse(const char *text, struct job_id *ret_id)
+{
+    return strlen(text) == ID_BYTES - 1 && compat_id_parse(text, COMPAT_ID_BYTES - 1, ret_id) &&
+           strcmp(text + COMPAT_ID_BYTES - 1, ID_TAIL) == 0;
+}
+
+static json_t *id_json(const struct job_id *id)
+{
+    char text[COMPAT_ID_BYTES];
+    return json_sprintf("%s%s", compat_id_text(id, text), ID_TAIL);
+}
+
+/* Bytes of a character that JavaScript's \s matches, or 0. */
+static size_t space_bytes(const char *text)
+{
+    static const char *const spaces[] = {
+        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\u00a0", "\u1680", "\u2000",
+        "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
+        "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff",
+    };
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
+        if (strncmp(text, spaces[i], strlen(spaces[i])) == 0)
+            return strlen(spaces[i]);
+    return 0;
+}
+
+/* As text.split(/\s+/) does: a run at an end leaves an empty argument there. */
+static json_t *split(const char *text)
+{
+    json_t *words = json_array();
+    for (;;) {
+        size_t size = 0, gap;
+        while (text[size] != '\0' && space_bytes(text + size) == 0)
+            size++;
+        json_array_append_new(words, json_stringn(text, size));
+        text += size;
+        if (text[0] == '\0')
+            return words;
+        while ((gap = space_bytes(text)) > 0)
+            text += gap;
+    }
+}
+
+/* What POST answers with: a job that nothing is known of yet. */
+static void on_created(struct request *request, struct message *message)
+{
+    json_t *job = request->state;
+    json_object_set_new(job, "id", id_json(&message->body.submitted.job_id));
+    compat_reply_json(request, 202, JSON_TYPE, json_incref(job));
+}
+
+static void job_free(void *job)
+{
+    json_decref(job);
+}
+
+static void create(struct request *request, const char *called, const char *args)
+{
+    const char *command = compat_command(request, PREDECESSOR_HTTP_RUNNER, called);
+    json_t *words = split(args), *params = json_object();
+    request->state = json_pack("{s:s, s:s, s:s, s:n, s:s, s:O}", "stderr", "", "stdout", "", "id", "", "code",
+                               "command", called, "arguments", words);
+    request->free_state = job_free;
+    if (compat_param(request, command, "args") != NULL)
+        json_object_set(params, "args", words);
+    json_decref(words);
+    compat_submit(request, command, called, params, on_created);
+}
+
+static void http_runner_create(struct request *request)
+{
+    const uint8_t *data;
+    size_t size;
+    json_error_t where;
+    if (!compat_body(request, &data, &size))
+        return;
+    json_t *body = json_loadb((const char *)data, size, JSON_DECODE_ANY, &where);
+    const char *called = json_string_value(json_object_get(body, "command"));
+    const char *args = json_string_value(json_object_get(body, "args"));
+    if (body == NULL)
+        compat_refuse(request, "bad-json", "%s", where.text);
+    else if (called == NULL || called[0] == '\0')
+        compat_refuse(request, "bad-request", "'command' must be a text that is not empty.");
+    else if (compat_command(request, PREDECESSOR_HTTP_RUNNER, called) == NULL)
+        compat_refuse(request, "bad-request", "Specified command is not in whitelist.");
+    else if (args == NULL)
+        compat_refuse(request, "bad-request", "'args' must be a text.");
+    else if (json_object_get(body, "callback") != NULL)
+        compat_refuse(request, "bad-request", "Callbacks of http-runner are not in this release.");
+    else
+        create(request, called, args);
+    json_decref(body);
+}
+
+static json_t *arguments_of(const struct msg_job *job)
+{
+    struct reader in = { job->params.data, job->params.size };
+    struct entry entry;
+    json_t *arguments = json_array();
+    while (entries_next(&in, &entry) > 0)
+        if (entry.kind == ENTRY_ITEM + ENTRY_STRING && span_is(entry.name, "args"))
+            json_array_append_new(arguments, json_stringn((const char *)entry.value.data, entry.value.size));
+    return arguments;
+}
+
+/* Of a program that never ran. */
+static json_t *spawn_error(const struct msg_job *job, const char *called, json_t *arguments)
+{
+    if (job->reason != JOB_REASON_LAUNCH_FAILED)
+        return json_pack("{s:s, s:s}", "code", job_reason_text(job->reason), "message", job->message);
+    return json_pack("{s:i, s:s, s:o, s:s, s:O, s:s}", "errno", NODE_ENOENT, "code", "ENOENT", "syscall",
+                     json_sprintf("spawn %s", called), "path", called, "spawnargs", arguments, "message", job->message);
+}
+
+static json_t *members(const struct request *request, const struct msg_job *job)
+{
+    char called[CALLED_MAX_BYTES];
+    json_t *arguments = arguments_of(job), *code = json_null(), *err = json_null();
+    (void)request;
+    compat_called(job, called);
+    bool never_ran =
+        job->reason == JOB_REASON_LAUNCH_FAILED || job->reason == JOB_REASON_REJECTED || job->reason == JOB_REASON_LOST;
+    if (job->reason == JOB_REASON_EXITED)
+        code = json_integer(job->exit_code);
+    else if (job->reason == JOB_REASON_LAUNCH_FAILED)
+        code = json_integer(NODE_ENOENT);
+    if (never_ran)
+        err = spawn_error(job, called, arguments);
+    json_t *object = json_pack("{s:o, s:o, s:s, s:o}", "id", id_json(&job->job_id), "code", code, "command", called,
+                               "arguments", arguments);
+    if (job_has_ended(job->state)) /* that it is there at all says so */
+        json_object_set(object, "err", err);
+    json_decref(err);
+    return object;
+}
+
+static void http_runner_read(struct request *request)
+{
+    static const struct document_form form = {
+        .content_type = JSON_TYPE,
+        .streams = { { "{\"stderr\":\"", OUTPUT_STDERR }, { "\",\"stdout\":\"", OUTPUT_STDOUT } },
+        .stream_count = 2,
+        .after = "\",",
+        .end = "",
+        .members = members,
+    };
+    if (id_parse(request->path.rest, &request->path.job_id))
+        job_document_send(request, &form);
+    else if (strlen(request->path.rest) == ID_BYTES - 1 &&
+             strspn(request->path.rest, "0123456789abcdef") == ID_BYTES - 1)
+        compat_refuse(request, "not-found", "There is no job of this id.");
+    else
+        compat_refuse(request, "method-not-implemented", "This is no id of a job.");
+}
+
+static void http_runner_refuse(struct request *request, const struct problem *problem)
+{
+    bool is_unknown = request->route == NULL && (problem->status == 404 || problem->status == 405);
+    unsigned status = is_unknown ? 501 : problem->status;
+    json_t *json = json_object();
+    if (is_unknown)
+        evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Allow");
+    if (status == 501 || status == 404) {
+        json_object_set_new(json, "message", json_string(status == 501 ? "Not Implemented" : "Not Found"));
+    } else {
+        unsigned known;
+        const char *title = problem_title(problem->code, &known);
+        json_object_set_new(json, "message", json_string(status == 400 || title == NULL ? "Bad Request" : title));
+        json_object_set_new(json, "error", json_string(problem->detail));
+    }
+    compat_reply_json(request, status, JSON_TYPE, json);
+}
+
+static const struct route routes[] = {
+    { EVHTTP_REQ_POST, .path = "/", .run = http_runner_create },
+    { EVHTTP_REQ_GET, .path = "/{word}", .run = http_runner_read },
+};
+
+const struct dialect http_runner_dialect = {
+    .name = "http-runner",
+    .routes = routes,
+    .route_count = sizeof routes / sizeof routes[0],
+    .ignores_query = true,
+    .has_no_head = true,
+    .refuse = http_runner_refuse,
+};

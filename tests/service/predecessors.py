@@ -1,0 +1,91 @@
+"""What the tests of predecessors' clients share: an instance that takes the place of one, below a path and on a listener of
+its own, where whoever comes without a token is the caller `old-clients`."""
+
+import http.client
+import os
+import unittest
+
+import harness
+from harness import Instance, Response, free_port, wait_until
+
+ALLOW = ["run:*", "read:own", "cancel:own"]
+
+
+class PredecessorCase(unittest.TestCase):
+    """`name`: of the predecessor; `words`: what its clients say, and the command that is meant; `commands`: ours."""
+
+    name, words, commands, keys, routes = None, {}, {}, {}, []
+    prefix = "/old"
+    instance = None
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.access(os.path.join(harness.BIN, "sallyportd"), os.X_OK):
+            raise unittest.SkipTest("sallyportd is not built")
+        cls.instance = Instance(cls.commands)
+        cls.port = free_port()
+        cls.instance.config["predecessors"] = {
+            cls.name: {"prefix": cls.prefix, "listen": f"127.0.0.1:{cls.port}", "commands": cls.words, **cls.keys}}
+        cls.instance.config["peers"] = {"old-clients": {"predecessor": cls.name, "allow": ALLOW}}
+        cls.instance.config["tokens"]["poor"] = {"hash": harness.token_hash("poor" * 10), "allow": ["read:own"]}
+        cls.instance.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.instance is not None:
+            cls.instance.stop()
+
+    def ask(self, method, path, body=None, headers=None, token=None, timeout=30):
+        """One request on its own listener, as its clients send them: curl -d says that all is a form."""
+        headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+        if body is not None:
+            headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+            body = body if isinstance(body, bytes) else body.encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            return Response(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+    def jobs(self):
+        return self.instance.request("GET", "/v1/jobs?limit=200").json()["items"]
+
+    def ended(self, ask, seconds=30):
+        """What `ask` answers once it answers with something."""
+        answer = wait_until(ask, seconds, 0.02)
+        self.assertTrue(answer, "it has not ended")
+        return answer
+
+
+class SharedTests:
+    """For a PredecessorCase: what holds for all of them."""
+
+    def test_nobody_without_a_token_gets_an_answer_on_any_route_below_its_path(self):
+        for method, path in self.routes:
+            with self.subTest(method=method, path=path):
+                body = b"{" if method == "POST" else None
+                self.assertEqual(self.instance.request(method, self.prefix + path, body, token=None).status, 401)
+                self.assertEqual(self.instance.request(method, self.prefix + path, body, token="x" * 40).status, 401)
+
+    def test_a_wrong_token_is_nobody_on_its_own_listener_either(self):
+        for method, path in self.routes:
+            with self.subTest(method=method, path=path):
+                self.assertEqual(self.ask(method, path, "{" if method == "POST" else None, token="y" * 40).status, 401)
+
+    def test_a_page_of_another_site_starts_nothing(self):
+        before = len(self.jobs())
+        for origin in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}):
+            for method, path in self.routes:
+                if method in ("GET", "HEAD") and "Host" not in origin:
+                    continue    # reading acts on nothing, and no page can read the answer
+                with self.subTest(method=method, path=path, **origin):
+                    body = "{}" if method == "POST" else None
+                    self.assertEqual(self.ask(method, path, body, headers=origin).status, 421 if "Host" in origin else 403)
+        self.assertEqual(len(self.jobs()), before)
+
+    def test_the_api_is_not_served_on_its_listener(self):
+        for path in ("/v1/jobs", "/v1/whoami", "/metrics", "/healthz", "/v1/commands"):
+            with self.subTest(path=path):
+                self.assertIn(self.ask("GET", path).status, (404, 501))

@@ -1,0 +1,152 @@
+"""Clients of go-tasky (2015): workers, tasks, results, with its three sample workers, and who they are asked first."""
+
+import json
+import re
+import unittest
+
+from predecessors import PredecessorCase, SharedTests
+
+COPYFILE = "CopyFile will copy a file on the server. You must specify the Source and Destination"
+SLEEPER = "Sleeps for a minute. This is to showcase long running tasks."
+TEXT = "text/plain; charset=utf-8"
+PATTERN = "[a-z]{1,20}"
+
+
+class GoTasky(SharedTests, PredecessorCase):
+    name = "go-tasky"
+    words = {"copyfile": "copyfile", "sleeper": "sleeper", "object": "object", "reader": "reader", "fails": "fails", "silent": "silent",
+             "large": "large"}
+    commands = {
+        "copyfile": {"exec": ["/usr/bin/printf", "Filed copied successfully. %s %s", "{source}", "{destination}"], "description": COPYFILE,
+                     "params": {"source": {"type": "string", "pattern": PATTERN, "required": True},
+                                "destination": {"type": "string", "pattern": PATTERN, "default": "there"}}},
+        "sleeper": {"exec": ["/usr/bin/sleep", "60"], "description": SLEEPER, "timeout": "90s", "concurrency": {"limit": 1, "when_full": "reject"}},
+        "object": {"exec": ["/usr/bin/printf", '{{"b": 1, "a": {{"d": [1], "c": null}}}}']},
+        "reader": {"exec": ["/usr/bin/cat"], "stdin": "body"},
+        "fails": {"exec": ["/usr/bin/false"]},
+        "silent": {"exec": ["/usr/bin/true"]},
+        "large": {"exec": ["/usr/bin/python3", "-c", "print('x' * 3000000, end='')"]},
+    }
+    unknown = "0" * 32
+    routes = [("GET", "/tasky/v1/workers/"), ("POST", "/tasky/v1/workers/copyfile"), ("GET", "/tasky/v1/tasks/"),
+              ("GET", f"/tasky/v1/tasks/{unknown}/status"), ("GET", f"/tasky/v1/tasks/{unknown}/result"),
+              ("POST", f"/tasky/v1/tasks/{unknown}/cancel"), ("GET", "/tasky/v1/workers"), ("GET", "/"), ("DELETE", "/tasky/v1/tasks/")]
+
+    def create(self, worker, body=""):
+        answer = self.ask("POST", "/tasky/v1/workers/" + worker, body if isinstance(body, (str, bytes)) else json.dumps(body))
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, TEXT), answer.body)
+        self.assertRegex(answer.body.decode(), r'^\{"TaskId":"[0-9a-f]{32}"\}\n$')
+        return answer.json()["TaskId"]
+
+    def task(self, task_id):
+        answer = self.ask("GET", f"/tasky/v1/tasks/{task_id}/status")
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, TEXT))
+        self.assertTrue(answer.body.endswith(b"}\n"))
+        return answer.json()
+
+    def until(self, task_id, *statuses):
+        return self.ended(lambda: (lambda task: task if task["Status"] in statuses else None)(self.task(task_id)))
+
+    def result(self, task_id):
+        answer = self.ask("GET", f"/tasky/v1/tasks/{task_id}/result")
+        self.assertEqual(answer.status, 200)
+        return answer.body.decode()
+
+    def cancel(self, task_id):
+        return self.ask("POST", f"/tasky/v1/tasks/{task_id}/cancel", "")
+
+    def test_workers_are_listed_with_what_they_take(self):
+        answer = self.ask("GET", "/tasky/v1/workers/")
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+        workers = {worker["name"]: worker for worker in answer.json()}
+        self.assertEqual(sorted(workers), sorted(self.words))
+        self.assertEqual(workers["copyfile"], {"name": "copyfile", "description": COPYFILE,
+                                               "config_objects": {"source": "", "destination": "there"}})
+        self.assertEqual(workers["sleeper"], {"name": "sleeper", "description": SLEEPER})
+
+    def test_a_task_runs_and_its_text_is_its_result(self):
+        task_id = self.create("copyfile", {"source": "a", "destination": "b"})
+        task = self.until(task_id, "Completed")
+        self.assertEqual(list(task), ["TaskId", "Status", "Duration"])
+        self.assertRegex(task["Duration"], re.compile(r"^([0-9.]+(\u00b5s|ms|s)|[0-9]+m[0-9.]+s)$"))
+        self.assertEqual(self.result(task_id), '{"Output":{"string_output":"Filed copied successfully. a b"},"TaskId":"%s"}\n' % task_id)
+
+    def test_an_object_is_a_result_of_its_own_with_its_members_sorted(self):
+        task_id = self.create("object")
+        self.until(task_id, "Completed")
+        self.assertEqual(self.result(task_id), '{"Output":{"a":{"c":null,"d":[1]},"b":1},"TaskId":"%s"}\n' % task_id)
+
+    def test_a_worker_that_reads_gets_the_body_as_it_came(self):
+        body = bytes(range(1, 127)) + "\u00e4".encode() + b'"\\'
+        task_id = self.create("reader", body)
+        self.until(task_id, "Completed")
+        self.assertEqual(json.loads(self.result(task_id))["Output"]["string_output"], body.decode())
+
+    def test_output_beyond_a_mebibyte_is_text(self):
+        task_id = self.create("large")
+        self.until(task_id, "Completed")
+        self.assertEqual(json.loads(self.result(task_id)), {"Output": {"string_output": "x" * 3000000}, "TaskId": task_id})
+
+    def test_results_that_are_none_are_empty(self):
+        for worker, status in (("silent", "Completed"), ("fails", "Failed")):
+            with self.subTest(worker=worker):
+                task_id = self.create(worker)
+                self.until(task_id, status)
+                self.assertEqual(self.result(task_id), "")
+
+    def test_why_a_task_failed_is_told(self):
+        task = self.until(self.create("fails"), "Failed")
+        self.assertEqual((task["Error"], task["Duration"]), ("exited with status 1", ""))
+
+    def test_a_cancelled_task_is_over_and_one_more_than_may_run_is_refused(self):
+        task_id = self.create("sleeper")
+        self.until(task_id, "Running")
+        self.assertEqual(self.result(task_id), "")
+        full = self.ask("POST", "/tasky/v1/workers/sleeper", "")
+        self.assertEqual((full.status, list(full.json())), (429, ["Error"]))
+        answer = self.cancel(task_id)
+        self.assertEqual((answer.status, answer.body), (200, b""))
+        self.assertEqual(self.until(task_id, "Canceled"), {"TaskId": task_id, "Status": "Canceled", "Duration": ""})
+        self.assertEqual(self.cancel(task_id).status, 200)
+        self.assertEqual([process for process in self.instance.processes() if "sleep" in str(process)], [])
+
+    def test_tasks_are_listed(self):
+        task_id = self.create("silent")
+        self.until(task_id, "Completed")
+        answer = self.ask("GET", "/tasky/v1/tasks/")
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, TEXT))
+        tasks = answer.json()["Tasks"]
+        self.assertIn(task_id, [task["TaskId"] for task in tasks])
+        self.assertEqual(len({task["TaskId"] for task in tasks}), len(tasks))
+
+    def test_what_is_not_there_says_so_with_404(self):
+        for method, path, text in (("POST", "/tasky/v1/workers/nobody", '{"Error":"Could not found worker with given name"}\n'),
+                                   ("POST", "/tasky/v1/workers/CopyFile", '{"Error":"Could not found worker with given name"}\n'),
+                                   ("GET", f"/tasky/v1/tasks/{self.unknown}/status", '{"Error":"Could not found a task with given id"}\n'),
+                                   ("GET", "/tasky/v1/tasks/ab/result", '{"Error":"Could not found a task with given id"}\n'),
+                                   ("POST", f"/tasky/v1/tasks/{self.unknown}/cancel", '{"Error":"Could not found a task with given id"}\n'),
+                                   ("GET", "/tasky/v1/tasks/XYZ/status", "404 page not found\n"), ("GET", "/", "404 page not found\n"),
+                                   ("PUT", "/tasky/v1/tasks/", "404 page not found\n"), ("GET", "/tasky/v1/workers/copyfile", "404 page not found\n")):
+            with self.subTest(method=method, path=path):
+                answer = self.ask(method, path, "" if method == "POST" else None)
+                self.assertEqual((answer.status, answer.body.decode()), (404, text))
+
+    def test_a_slash_too_many_or_too_few_is_redirected(self):
+        for path, location in (("/tasky/v1/workers", "/tasky/v1/workers/"), ("/tasky/v1/tasks", "/tasky/v1/tasks/"),
+                               (f"/tasky/v1/tasks/{self.unknown}/status/", f"/tasky/v1/tasks/{self.unknown}/status")):
+            with self.subTest(path=path):
+                answer = self.ask("GET", path)
+                self.assertEqual((answer.status, answer.headers["Location"]), (301, location))
+
+    def test_bodies_that_a_worker_cannot_take_start_nothing(self):
+        before = len(self.jobs())
+        for body in ("{", "[]", '"x"', '{"source": "../etc/passwd"}', '{"source": "a", "more": 1}', "{}", '{"source": 7}'):
+            with self.subTest(body=body):
+                answer = self.ask("POST", "/tasky/v1/workers/copyfile", body)
+                self.assertIn(answer.status, (400, 422))
+                self.assertEqual(list(answer.json()), ["Error"])
+        self.assertEqual(len(self.jobs()), before)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,164 @@
+"""Clients of gort (v1.2.1): health, list and start, with every error and its text, and who they are asked first."""
+
+import http.client
+import json
+import os
+import signal
+import unittest
+
+import harness
+from predecessors import PredecessorCase, SharedTests
+
+STARTED = b"The function will be executed in the background. Refer to container logs to see the output"
+JSON = "Not able to parse data as valid JSON\n"
+REQUIRED = "Required parameters 'executor' and 'script' were not found in the payload\n"
+EXECUTOR = "Requested executor is not installed\n"
+SCRIPT = "Requested script is not found in the scripts directory\n"
+
+
+class Gort(SharedTests, PredecessorCase):
+    name = "gort"
+    words = {"bash": "run-bash", "python3": "run-python"}
+    routes = [("GET", "/v1/health"), ("GET", "/v1/list-dist"), ("POST", "/v1/start"), ("GET", "/"), ("DELETE", "/v1/start"), ("GET", "/v1")]
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scripts = harness.make_directory("scripts")
+        os.chmod(cls.scripts, 0o755)
+        cls.add("hello.sh", "echo hello $GREETING $1\n")
+        cls.add("wait.sh", "sleep 30\n")
+        cls.add("zzz.py", "print('python')\n")
+        cls.add(".hidden.sh", "echo hidden\n")
+        os.mkdir(os.path.join(cls.scripts, "directory"))
+        os.symlink("hello.sh", os.path.join(cls.scripts, "link.sh"))
+        params = {"script": {"type": "enum", "values_from": cls.scripts, "required": True},
+                  "args": {"type": "list", "of": {"type": "string", "pattern": "[a-z0-9 ]*"}, "default": []},
+                  "GREETING": {"type": "string", "pattern": "[a-z]*", "default": ""}}
+        cls.commands = {name: {"exec": [program, cls.scripts + "/{script}", "{args...}"], "params": params,
+                               "env": {"GREETING": "{GREETING}"}, "sandbox": {"read": [cls.scripts]}}
+                        for name, program in (("run-bash", "/bin/bash"), ("run-python", "/usr/bin/python3"))}
+        super().setUpClass()
+
+    @classmethod
+    def add(cls, name, text):
+        with open(os.path.join(cls.scripts, name), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(os.path.join(cls.scripts, name), 0o644)
+
+    def start(self, body, **more):
+        return self.ask("POST", "/v1/start", body if isinstance(body, (str, bytes)) else json.dumps(body), **more)
+
+    def last_ended(self):
+        return self.ended(lambda: (lambda job: job if job["end"] else None)(self.jobs()[0]))
+
+    def output(self, job):
+        return self.instance.request("GET", job["output"]["url"]).body.decode()
+
+    def test_health(self):
+        answer = self.ask("GET", "/v1/health")
+        self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]), (200, b"OK", "text/plain; charset=utf-8"))
+
+    def test_scripts_are_listed_sorted_and_neither_hidden_ones_nor_directories_nor_links(self):
+        answer = self.ask("GET", "/v1/list-dist")
+        self.assertEqual((answer.status, answer.body), (200, b"hello.sh\nwait.sh\nzzz.py\n"))
+
+    def test_a_script_runs_with_its_variables_and_arguments(self):
+        answer = self.start({"executor": "bash", "script": "hello.sh", "env_vars": ["GREETING=dear"], "args": ["friend"]})
+        self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]), (200, STARTED, "text/plain; charset=utf-8"))
+        job = self.last_ended()
+        self.assertEqual((job["state"], self.output(job)), ("succeeded", "hello dear friend\n"))
+        self.assertEqual(job["labels"], {"called": "bash", "predecessor": "gort"})
+
+    def test_members_are_found_in_any_case_and_what_stands_behind_the_document_means_nothing(self):
+        for body in ('{"Executor": "python3", "SCRIPT": "zzz.py", "x": 1} trailing', '{"executor": "x", "executor": "python3", "script": "zzz.py"}',
+                     '{"executor": "python3", "script": "zzz.py", "args": null, "env_vars": null}'):
+            with self.subTest(body=body):
+                self.assertEqual(self.start(body).status, 200)
+                self.assertEqual(self.output(self.last_ended()), "python\n")
+
+    def test_errors_in_their_order(self):
+        for body, status, text in (
+                ("", 422, JSON), ("{", 422, JSON), ("[]", 422, JSON), ('"x"', 422, JSON), ('{"executor": 1}', 422, JSON),
+                ('{"executor": "bash", "script": "hello.sh", "args": "x"}', 422, JSON),
+                ('{"executor": "bash", "script": "hello.sh", "env_vars": [1]}', 422, JSON),
+                ("{}", 400, REQUIRED), ("null", 400, REQUIRED), ('{"executor": "", "script": "hello.sh"}', 400, REQUIRED),
+                ('{"executor": "bash"}', 400, REQUIRED), ('{"executor": "bash", "script": null}', 400, REQUIRED),
+                ('{"executor": "rm", "script": "hello.sh"}', 500, EXECUTOR), ('{"executor": "/bin/bash", "script": "hello.sh"}', 500, EXECUTOR),
+                ('{"executor": "rm", "script": "nothing"}', 500, EXECUTOR),
+                ('{"executor": "bash", "script": "../hello.sh"}', 501, SCRIPT), ('{"executor": "bash", "script": "./hello.sh"}', 501, SCRIPT),
+                ('{"executor": "bash", "script": ".hidden.sh"}', 501, SCRIPT), ('{"executor": "bash", "script": "directory"}', 501, SCRIPT),
+                ('{"executor": "bash", "script": "link.sh"}', 501, SCRIPT)):
+            with self.subTest(body=body):
+                answer = self.start(body)
+                self.assertEqual((answer.status, answer.body.decode(), answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]),
+                                 (status, text, "text/plain; charset=utf-8", "nosniff"))
+
+    def test_variables_that_the_command_does_not_know_start_nothing(self):
+        before = len(self.jobs())
+        for variable in ("LD_PRELOAD=/tmp/x.so", "BASH_ENV=/tmp/x", "PATH=/tmp", "GREETING=$(id)", "GREETING=a\nb", "=x", "args=x"):
+            with self.subTest(variable=variable):
+                self.assertIn(self.start({"executor": "bash", "script": "hello.sh", "env_vars": [variable]}).status, (422, 400))
+        self.assertEqual(len(self.jobs()), before)
+
+    def test_a_job_sees_nothing_of_the_service_s_environment(self):
+        self.add("hello.sh", "echo hello $GREETING $1\n")
+        self.start({"executor": "bash", "script": "hello.sh", "args": ["a b", "c"]})
+        self.assertEqual(self.output(self.last_ended()), "hello a b\n")
+
+    def test_other_paths_and_methods(self):
+        for method, path, status, body in (
+                ("GET", "/", 404, b"This page does not exist!\n"), ("GET", "/v1", 404, b"This page does not exist!\n"),
+                ("GET", "/v1/health/", 404, b"This page does not exist!\n"), ("GET", "/v1/starts", 404, b"This page does not exist!\n"),
+                ("POST", "/v1/health", 405, b""), ("DELETE", "/v1/start", 405, b""), ("GET", "/v1/start", 405, b"")):
+            with self.subTest(method=method, path=path):
+                answer = self.ask(method, path, "" if method == "POST" else None)
+                self.assertEqual((answer.status, answer.body), (status, body))
+                if status == 405:
+                    self.assertNotIn("Allow", answer.headers)
+                    self.assertNotIn("Content-Type", answer.headers)
+        self.assertEqual(self.ask("HEAD", "/v1/health").status, 405)
+
+    def test_new_scripts_are_there_after_a_reload(self):
+        self.add("fresh.sh", "echo fresh\n")
+        self.assertEqual(self.start({"executor": "bash", "script": "fresh.sh"}).status, 501)
+        self.instance.reload()
+        self.ended(lambda: self.start({"executor": "bash", "script": "fresh.sh"}).status == 200)
+        self.assertEqual(self.output(self.last_ended()), "fresh\n")
+        os.unlink(os.path.join(self.scripts, "fresh.sh"))
+        self.instance.reload()
+        self.ended(lambda: self.start({"executor": "bash", "script": "fresh.sh"}).status == 501)
+
+    def test_jobs_are_listed_stopped_and_leave_no_zombie(self):
+        self.start({"executor": "bash", "script": "wait.sh"})
+        job = self.ended(lambda: (lambda job: job if job["state"] == "running" else None)(self.jobs()[0]))
+        self.assertEqual(self.instance.request("POST", job["url"] + "/cancel", {}).status, 202)
+        self.assertEqual(self.last_ended()["state"], "cancelled")
+        self.assertEqual([process for process in self.instance.processes() if "defunct" in str(process)], [])
+
+
+class Throttle(PredecessorCase):
+    name, words, keys = "gort", {"bash": "hello"}, {"requests": 2}
+    commands = {"hello": {"exec": ["/usr/bin/true"]}}
+
+    def test_more_requests_at_once_than_may_be_are_told_so(self):
+        """The keeper stands still, so each request waits for it; what needs no keeper is answered behind those that came first."""
+        keeper, connections = self.instance.part("keeper").pid, []
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection.request("GET", "/v1/health")
+                connections.append(connection)
+                self.assertEqual(self.instance.request("GET", "/healthz", token=None).status, 200)
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+        answers = [connection.getresponse() for connection in connections]
+        self.assertEqual([(answer.status, answer.read()) for answer in answers],
+                         [(200, b"OK"), (200, b"OK"), (503, b"Server capacity exceeded.\n")])
+        for connection in connections:
+            connection.close()
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
