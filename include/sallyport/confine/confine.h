@@ -53,8 +53,9 @@ int confine_landlock_program(int beneath_fd, const char *const *readable, const 
  * confine_verify(). A name is looked up by libseccomp; one that this architecture lacks is skipped.
  *
  * Always there, whatever the groups: mmap and mprotect without PROT_EXEC, tgkill of ourselves (abort), ioctl FIONREAD,
- * prctl questions. Some of a group's calls are allowed in some forms only (fcntl, sendto, sendmsg, shutdown, setsockopt): no
- * listener can become a connection out, or be ended for whoever gets it next. A process names confine_calls_base and what it needs beside it; its own short list is one more group.
+ * prctl questions. Some calls of groups are allowed in some forms only (fcntl, sendto, sendmsg, shutdown, setsockopt): no
+ * listener can become a connection out, or be ended for whoever gets it next. A process names confine_calls_base and what it
+ * needs beside it; its own short list is one more group.
  */
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err);
 

@@ -288,6 +288,7 @@ enum audit_what {
     AUDIT_PAUSE,  /* of a command */
     AUDIT_RESUME,
     AUDIT_CALLBACK, /* a receiver said that it is gone, and is left alone */
+    AUDIT_DROPPED, /* a process of ours broke a rule of its channel, and is not listened to any more; detail says which and why */
     AUDIT_WHAT_COUNT,
 };
 
