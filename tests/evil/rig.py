@@ -4,6 +4,7 @@
     self.untouched()        fails unless the service works and the others' job still runs
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -44,7 +45,7 @@ def job_bytes(text):
 
 def trail(instance, *arguments):
     """Entries of the audit trail, as `sallyport audit` reads them."""
-    done = subprocess.run([os.path.join(instance.bin, "sallyport"), "audit", "ls", "-o", "ndjson", "-n", "0", "--state", instance.state,
+    done = subprocess.run([os.path.join(instance.bin, "sallyport"), "audit", "ls", "-o", "ndjson", "-n", "100000", "--state", instance.state,
                            *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -81,8 +82,8 @@ class Evil(unittest.TestCase):
         try:
             cls.job = cls.instance.submit("long")["id"]
             wait_until(lambda: cls.instance.job(cls.job)["state"] == "running", SECONDS)
+            cls.job_bytes = job_bytes(cls.job)
             cls.parts = {name: cls.instance.part(name) for name in ("keeper", "launcher")}
-            cls.born = {}
         except BaseException:
             cls.instance.kill()
             raise
@@ -108,19 +109,19 @@ class Evil(unittest.TestCase):
         return part
 
     def take(self, name):
-        return Takeover(self.settled(name).pid)
+        self.part = self.settled(name)
+        return Takeover(self.part.pid)
 
-    def end(self, name):
-        """The process that was attacked has nothing more to lose; its successor is awaited."""
-        part = self.settled(name)
-        os.kill(part.pid, signal.SIGKILL)
+    def end(self, part):
+        """The process that was attacked has nothing more to lose; untouched() awaits its successor."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(part.pid, signal.SIGKILL)
         wait_until(lambda: not part.is_alive(), SECONDS)
-        return self.settled(name)
 
     def channels(self, taken):
         """Its SEQPACKET sockets but the bootstrap's."""
         found = []
-        for fd in range(1024):
+        for fd in taken.descriptors():
             if fd != CONTROL_FD and (taken.mode(fd) or 0) & 0o170000 == stat.S_IFSOCK and taken.option(fd, 3) == SEQPACKET:
                 found.append(fd)
             taken.forget()
@@ -157,9 +158,13 @@ class Evil(unittest.TestCase):
         for name, part in self.parts.items():
             self.assertTrue(part.is_alive(), f"{name} is another one")
 
+    def log_lines(self, *words):
+        with open(self.instance.log_path, encoding="utf-8", errors="replace") as file:
+            return [line for line in file if all(word in line for word in words)]
+
     def dropped(self):
-        """Why processes were let go, as the trail has it."""
-        return [entry["why"] for entry in trail(self.instance) if entry["what"] == "dropped"]
+        """Why processes were let go and how often, as the trail has it: entries are gathered by cause."""
+        return [(entry["why"], entry["count"]) for entry in trail(self.instance) if entry["what"] == "dropped"]
 
 
 def unix_address(name):

@@ -214,6 +214,10 @@ class Takeover:
                 fds = list(struct.unpack(f"{(length - 16) // 4}i", self.read(control + 16, length - 16)))
         return self.read(data, got), fds
 
+    def descriptors(self):
+        """Which there are: an attacker would try all numbers, and gets no others by that."""
+        return sorted(int(name) for name in os.listdir(f"/proc/{self.pid}/fd"))
+
     def option(self, fd, option):
         """A number that SOL_SOCKET tells; None for what is no socket."""
         value, size = self.put(b"\xff" * 4), self.put(struct.pack("I", 4))
