@@ -20,6 +20,7 @@ import wire
 from harness import Instance, wait_until
 from takeover import Died, Takeover, is_possible
 
+RELEASE = os.environ.get("SALLYPORT_RELEASE_BIN") or os.path.join(harness.SOURCE, "build", "release", "bin")
 QUICK_DEATH_SECONDS = 1.1       # who dies sooner is waited for, longer each time (src/bootstrap/restart.h)
 SECONDS = 20 * harness.SLOWNESS
 SEQPACKET = 5
@@ -61,6 +62,7 @@ class Evil(unittest.TestCase):
 
     bin_directory = None        # or other programs than those with sanitizers
     commands = COMMANDS
+    lasting = ("keeper", "launcher")        # whom no attack may end
     instance = None
 
     @classmethod
@@ -69,6 +71,8 @@ class Evil(unittest.TestCase):
             raise unittest.SkipTest("needs root: who takes a process over traces it")
         if not is_possible():
             raise unittest.SkipTest("needs x86_64: registers of other machines are not known here")
+        if cls.bin_directory is not None and not os.access(os.path.join(cls.bin_directory, "sallyportd"), os.X_OK):
+            raise unittest.SkipTest(f"{cls.bin_directory}/sallyportd is not built")
         cls.ci, cls.ops, cls.expired = harness.new_token(), harness.new_token(), harness.new_token()
         tokens = {
             "ci": {"hash": harness.token_hash(cls.ci), "allow": ["run:echo", "run:reads", "run:long", "read:own"]},
@@ -83,7 +87,7 @@ class Evil(unittest.TestCase):
             cls.job = cls.instance.submit("long")["id"]
             wait_until(lambda: cls.instance.job(cls.job)["state"] == "running", SECONDS)
             cls.job_bytes = job_bytes(cls.job)
-            cls.parts = {name: cls.instance.part(name) for name in ("keeper", "launcher")}
+            cls.parts = {name: cls.instance.part(name) for name in cls.lasting}
         except BaseException:
             cls.instance.kill()
             raise
@@ -175,5 +179,5 @@ def inet_address(port, host="127.0.0.1"):
     return struct.pack("H", socket.AF_INET) + struct.pack("!H4s8x", port, socket.inet_aton(host))
 
 
-__all__ = ["COMMANDS", "CONTROL_FD", "Died", "Evil", "REQUEST", "SECONDS", "Takeover", "inet_address", "job_bytes", "trail",
-           "unix_address", "verify", "wire"]
+__all__ = ["COMMANDS", "CONTROL_FD", "Died", "Evil", "RELEASE", "REQUEST", "SECONDS", "SEQPACKET", "Takeover", "inet_address", "job_bytes",
+           "trail", "unix_address", "verify", "wait_until", "wire"]

@@ -3,14 +3,11 @@
 The front is the live one of a running service (takeover.py); what it sends are the rows of rows.py.
 """
 
-import socket
 import unittest
 
-import harness
 import rows
 from attacker import Attacker
-from harness import wait_until
-from rig import REQUEST, SECONDS, Evil, trail, verify, wire
+from rig import REQUEST, SECONDS, Evil, trail, verify, wait_until, wire
 
 LET_GO = "front is not listened to any more"
 

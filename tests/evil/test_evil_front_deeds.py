@@ -9,13 +9,15 @@ import subprocess
 import unittest
 
 from attacker import Attacker
-from rig import REQUEST, SECONDS, SEQPACKET, Evil, inet_address, trail, verify, wait_until, wire
+from rig import RELEASE, REQUEST, SECONDS, SEQPACKET, Evil, inet_address, trail, verify, wait_until, wire
 
 MEBIBYTE = 1024 * 1024
-KEEPER_MAY_GROW = 64 * MEBIBYTE         # with sanitizers, which keep what was freed
+KEEPER_MAY_GROW = 32 * MEBIBYTE
 
 
 class EvilFrontDeeds(Evil):
+    bin_directory = RELEASE         # a sanitizer keeps what was freed: there memory says nothing
+
     def kinds(self, front):
         """What stands behind each descriptor."""
         found = []
@@ -100,15 +102,16 @@ class EvilFrontDeeds(Evil):
         self.untouched()
 
     def test_never_reads(self):
-        keeper, let_go = self.parts["keeper"], len(self.log_lines("front is not listened to any more"))
+        keeper = self.parts["keeper"]
         before = keeper.resident_bytes()
         asked = wire.message("MSG_LIST_JOBS", REQUEST, limit=200, **wire.bearer(self.instance.token))
         with self.take("front") as front:
             fd = self.keeper_fd(front)
             part = front.put(struct.pack("QQ", front.put(asked), len(asked)))
             head = front.put(struct.pack("QIxxxxQQQQIxxxx", 0, 0, part, 1, 0, 0, 0))
+
             def is_stopped():
-                """It is let go, or not read any more: three times in a row nothing more goes in."""
+                """Nothing more goes in."""
                 for _ in range(200):
                     if front.call("sendmsg", fd, head, 0x4040) < 0:
                         return True
@@ -117,9 +120,6 @@ class EvilFrontDeeds(Evil):
             self.assertLess(keeper.resident_bytes() - before, KEEPER_MAY_GROW)
         self.end(self.part)
         self.untouched()
-        if len(self.log_lines("front is not listened to any more: the peer does not read")) > 0:
-            self.assertIn("front: the peer does not read", " ".join(why for why, _ in self.dropped()))
-        self.assertGreaterEqual(len(self.log_lines("front is not listened to any more")), let_go + 1)
 
     def test_floods_with_descriptors(self):
         keeper = self.parts["keeper"]
