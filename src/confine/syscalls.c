@@ -6,18 +6,23 @@
 #include "sallyport/confine/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "secure.h"
 #include "sallyport/base/error.h"
 
 const char *const confine_calls_base[] = {
-    /* open descriptors */
+    /* open descriptors; fcntl has conditions, see below */
     "read",
     "write",
     "readv",
@@ -30,7 +35,6 @@ const char *const confine_calls_base[] = {
     "fstat64",
     "newfstatat",
     "fcntl",
-    "fcntl64",
     "dup",
     "dup3",
     "poll",
@@ -73,12 +77,14 @@ const char *const confine_calls_base[] = {
     NULL,
 };
 
+/* sendto and sendmsg have a condition */
 const char *const confine_calls_loop[] = {
     "epoll_create1", "epoll_ctl",      "epoll_wait",      "epoll_pwait",     "epoll_pwait2",
     "eventfd2",      "timerfd_create", "timerfd_settime", "timerfd_gettime", "sendmsg",
     "recvmsg",       "sendto",         "recvfrom",        "getsockopt",      NULL,
 };
 
+/* shutdown and setsockopt have conditions */
 const char *const confine_calls_listener[] = {
     "accept", "accept4", "shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", NULL,
 };
@@ -179,6 +185,41 @@ static const char *const fatal_calls[] = {
 static const unsigned prctl_questions[] = { PR_CAPBSET_READ, PR_GET_SECUREBITS, PR_GET_NO_NEW_PRIVS, PR_GET_DUMPABLE,
                                             PR_GET_SECCOMP };
 
+#define NUMBER(argument, number)   SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, number)
+#define WITHOUT(argument, forbids) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, forbids, 0)
+
+/*
+ * Calls that a group lists and that are allowed in these forms only. Of a number the kernel takes 32 bits, whatever stands above.
+ *
+ * A process without socket(2) and connect(2) still connects out if it can make a listener an unconnected socket again, which
+ * shutdown(2) of its reading side does, and then send with MSG_FASTOPEN, at which no Landlock looks. The same shutdown would end
+ * the listener for whoever gets it next. SO_LINGER would make the last who closes a connection wait, and that may be the keeper.
+ */
+static const struct bounded_call {
+    const char *name;
+    unsigned count;
+    struct scmp_arg_cmp arguments[2];
+} bounded_calls[] = {
+    { "sendto", 1, { WITHOUT(3, MSG_FASTOPEN) } },
+    { "sendmsg", 1, { WITHOUT(2, MSG_FASTOPEN) } },
+    { "shutdown", 1, { NUMBER(1, SHUT_WR) } },
+    { "setsockopt", 2, { NUMBER(1, IPPROTO_TCP), NUMBER(2, TCP_NODELAY) } },
+    /* No owner who gets signals, no lease, no watch. */
+    { "fcntl", 1, { NUMBER(1, F_DUPFD) } },
+    { "fcntl", 1, { NUMBER(1, F_DUPFD_CLOEXEC) } },
+    { "fcntl", 1, { NUMBER(1, F_GETFD) } },
+    { "fcntl", 1, { NUMBER(1, F_SETFD) } },
+    { "fcntl", 1, { NUMBER(1, F_GETFL) } },
+    { "fcntl", 1, { NUMBER(1, F_SETFL) } },
+    { "fcntl", 1, { NUMBER(1, F_GETLK) } },
+    { "fcntl", 1, { NUMBER(1, F_SETLK) } },
+    { "fcntl", 1, { NUMBER(1, F_SETLKW) } },
+    { "fcntl", 1, { NUMBER(1, F_SETPIPE_SZ) } },
+    { "fcntl", 1, { NUMBER(1, F_GETPIPE_SZ) } },
+    { "fcntl", 1, { NUMBER(1, F_ADD_SEALS) } },
+    { "fcntl", 1, { NUMBER(1, F_GET_SEALS) } },
+};
+
 static int add_rule(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned count,
                     const struct scmp_arg_cmp *arguments, struct error *err)
 {
@@ -191,14 +232,28 @@ static int add_rule(scmp_filter_ctx filter, uint32_t action, const char *name, u
     return 0;
 }
 
-static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const names[], struct error *err)
+static int add_allowed(scmp_filter_ctx filter, const char *name, struct error *err)
 {
-    for (unsigned i = 0; names[i] != NULL; i++) {
-        int done = add_rule(filter, action, names[i], 0, NULL, err);
+    bool is_bounded = false;
+    for (size_t i = 0; i < sizeof bounded_calls / sizeof bounded_calls[0]; i++) {
+        const struct bounded_call *call = &bounded_calls[i];
+        if (strcmp(call->name, name) != 0)
+            continue;
+        is_bounded = true;
+        int done = add_rule(filter, SCMP_ACT_ALLOW, name, call->count, call->arguments, err);
         if (done < 0)
             return done;
     }
-    return 0;
+    return is_bounded ? 0 : add_rule(filter, SCMP_ACT_ALLOW, name, 0, NULL, err);
+}
+
+static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const names[], struct error *err)
+{
+    int done = 0;
+    for (unsigned i = 0; names[i] != NULL && done == 0; i++)
+        done = action == SCMP_ACT_ALLOW ? add_allowed(filter, names[i], err)
+                                        : add_rule(filter, action, names[i], 0, NULL, err);
+    return done;
 }
 
 /* Calls that are harmless only with some arguments. */

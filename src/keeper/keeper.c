@@ -65,6 +65,8 @@ int keeper_new(struct event_base *base, int state_fd, int null_fd, int doorbell_
     TAILQ_INIT(&keeper->watches.news);
     TAILQ_INIT(&keeper->sequences_due);
     TAILQ_INIT(&keeper->feeds.list);
+    keeper->refusals = (struct refusals){ .what = AUDIT_REFUSED, .others = "unauthenticated" };
+    keeper->faults = (struct refusals){ .what = AUDIT_DROPPED, .others = "faults of many kinds" };
     reloads_init(keeper);
     peer_init(&keeper->front, keeper, "front", front_take);
     peer_init(&keeper->launcher, keeper, "launcher", launcher_take);
@@ -244,7 +246,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     watches_check_expiry(keeper);
     feeds_check_expiry(keeper);
     feeds_tick(keeper);
-    refusals_flush(keeper);
+    refusals_flush(keeper, &keeper->refusals);
+    refusals_flush(keeper, &keeper->faults);
     last_uses_write(keeper);
     sessions_tick(keeper);
     overdue_end(keeper);

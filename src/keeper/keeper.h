@@ -63,7 +63,8 @@ struct keeper {
     struct pauses pauses;
     struct watches watches;
     struct feeds feeds;
-    struct refusals refusals;
+    struct refusals refusals; /* of callers whom nobody knows */
+    struct refusals faults;   /* for which a front, launcher or notifier was let go */
     struct throttle throttle;
     struct shutdown shutdown;
     struct reloads reloads;

@@ -1,6 +1,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "keeper.h"
 #include "timer.h"
@@ -83,13 +84,23 @@ void peer_expect(struct peer *peer)
     timer_start(peer->patience, PEER_PATIENCE_MS);
 }
 
-void peer_break(struct peer *peer, const char *why)
+void peer_lose(struct peer *peer, const char *why)
 {
     if (!peer->is_connected || peer->is_lost)
         return;
     log_warn("%s is not listened to any more: %s; waiting for a new one", peer->name, why);
     peer->is_lost = true;
     turn_schedule(peer->keeper);
+}
+
+void peer_break(struct peer *peer, const char *why)
+{
+    if (!peer->is_connected || peer->is_lost)
+        return;
+    char cause[REFUSALS_REMARK_BYTES];
+    snprintf(cause, sizeof cause, "%s: %s", peer->name, why);
+    refusals_note(peer->keeper, &peer->keeper->faults, "", cause);
+    peer_lose(peer, why);
 }
 
 bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const void *body, const int *fds,
@@ -104,8 +115,10 @@ bool peer_send(struct peer *peer, enum msg_type type, uint32_t request_id, const
     if (done == -EINVAL || done == -EMSGSIZE)
         log_error("%s was not told something that does not fit its message (%s); this is a fault of ours", peer->name,
                   err.text);
-    else
+    else if (done == -ENOBUFS) /* it does not read, and more than enough waits for it */
         peer_break(peer, err.text);
+    else
+        peer_lose(peer, err.text);
     return false;
 }
 
@@ -137,8 +150,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         int got = channel_receive(&peer->channel, &message, &err);
         if (got == 0)
             return;
-        if (got < 0) {
+        if (got == -EBADMSG) {
             peer_break(peer, err.text);
+            return;
+        }
+        if (got < 0) {
+            peer_lose(peer, err.text);
             return;
         }
         peer->take(peer->keeper, &message);

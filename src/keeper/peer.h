@@ -39,6 +39,9 @@ void peer_disconnect(struct peer *peer);
 void peer_expect(struct peer *peer);
 
 /* Logs why and marks the peer as lost; what it sent is not looked at any more. */
+void peer_lose(struct peer *peer, const char *why);
+
+/* The same for a peer that did what none of ours does: the audit trail says so, too. */
 void peer_break(struct peer *peer, const char *why);
 
 /* Sends now. A peer that cannot take it is lost. Returns whether it was taken. */

@@ -7,17 +7,17 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
-#include "sallyport/store/store.h"
 
-static void write_down(struct keeper *keeper, const char *address, const char *remark, uint32_t count)
+static void write_down(struct keeper *keeper, enum audit_what what, const char *address, const char *remark,
+                       uint32_t count)
 {
     struct error err = { 0 };
-    struct audit_entry entry = { .what = AUDIT_REFUSED, .address = address, .detail = remark, .count = count };
+    struct audit_entry entry = { .what = what, .address = address, .detail = remark, .count = count };
     int done = turn_write(keeper, &err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, &err);
     if (done < 0) {
-        log_error("a refusal could not be recorded: %s", err.text);
+        log_error("a refusal or a fault could not be recorded: %s", err.text);
         turn_spoil(keeper, &err);
     }
 }
@@ -36,9 +36,10 @@ static unsigned row_of(const struct refusals *refusals, const char *address, con
     return free_row;
 }
 
-void refusals_note(struct keeper *keeper, const char *address, const char *remark)
+void refusals_note(struct keeper *keeper, struct refusals *refusals, const char *address, const char *cause)
 {
-    struct refusals *refusals = &keeper->refusals;
+    char remark[REFUSALS_REMARK_BYTES];
+    text_copy(remark, sizeof remark, cause);
     unsigned at = row_of(refusals, address, remark);
     if (refusals->rows[at].since_ms != 0) {
         refusals->rows[at].held_back++;
@@ -49,19 +50,19 @@ void refusals_note(struct keeper *keeper, const char *address, const char *remar
     text_copy(refusals->rows[at].address, sizeof refusals->rows[at].address,
               at == REFUSALS_ADDRESSES - 1 ? "many" : address);
     text_copy(refusals->rows[at].remark, sizeof refusals->rows[at].remark,
-              at == REFUSALS_ADDRESSES - 1 ? "unauthenticated" : remark);
-    write_down(keeper, address, remark, 1);
+              at == REFUSALS_ADDRESSES - 1 ? refusals->others : remark);
+    write_down(keeper, refusals->what, address, remark, 1);
 }
 
-void refusals_flush(struct keeper *keeper)
+void refusals_flush(struct keeper *keeper, struct refusals *refusals)
 {
     uint64_t now_ms = clock_monotonic_ms();
     for (unsigned i = 0; i < REFUSALS_ADDRESSES; i++) {
-        if (keeper->refusals.rows[i].since_ms == 0 || now_ms - keeper->refusals.rows[i].since_ms < REFUSALS_WINDOW_MS)
+        if (refusals->rows[i].since_ms == 0 || now_ms - refusals->rows[i].since_ms < REFUSALS_WINDOW_MS)
             continue;
-        if (keeper->refusals.rows[i].held_back > 0)
-            write_down(keeper, keeper->refusals.rows[i].address, keeper->refusals.rows[i].remark,
-                       keeper->refusals.rows[i].held_back);
-        keeper->refusals.rows[i].since_ms = 0;
+        if (refusals->rows[i].held_back > 0)
+            write_down(keeper, refusals->what, refusals->rows[i].address, refusals->rows[i].remark,
+                       refusals->rows[i].held_back);
+        refusals->rows[i].since_ms = 0;
     }
 }

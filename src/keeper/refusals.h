@@ -1,12 +1,13 @@
 /*
- * Refusals of callers whom nobody knows: one audit entry for an address, a cause and ten seconds, with a count. Otherwise a stranger
- * could fill the disk with records of being turned away.
+ * Refusals of callers whom nobody knows, and faults of a process that was let go for them: one audit entry for an address, a cause
+ * and ten seconds, with a count. Otherwise a stranger could fill the disk with records of being turned away.
  */
 #pragma once
 
 #include <stdint.h>
 
 #include "sallyport/limits.h"
+#include "sallyport/store/store.h"
 
 struct keeper;
 
@@ -16,6 +17,8 @@ struct keeper;
 #define REFUSALS_REMARK_BYTES (NAME_MAX_BYTES + 64)
 
 struct refusals {
+    enum audit_what what;
+    const char *others; /* the cause of the entry that many share */
     struct {
         char address[ADDRESS_MAX_BYTES], remark[REFUSALS_REMARK_BYTES];
         uint64_t since_ms; /* monotonic; 0: free */
@@ -23,8 +26,8 @@ struct refusals {
     } rows[REFUSALS_ADDRESSES];
 };
 
-/* remark: the cause, for the trail. */
-void refusals_note(struct keeper *keeper, const char *address, const char *remark);
+/* refusals: one of the keeper's. cause: for the trail. */
+void refusals_note(struct keeper *keeper, struct refusals *refusals, const char *address, const char *cause);
 
 /* Writes down what was held back longer than the window. */
-void refusals_flush(struct keeper *keeper);
+void refusals_flush(struct keeper *keeper, struct refusals *refusals);

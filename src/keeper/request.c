@@ -24,7 +24,7 @@ static void record_refusal(struct keeper *keeper, const struct request *request,
                            const char *detail)
 {
     if (request->who == NULL) {
-        refusals_note(keeper, request->evidence->address, refusal->remark);
+        refusals_note(keeper, &keeper->refusals, request->evidence->address, refusal->remark);
         return;
     }
     char text[ERROR_TEXT_MAX_BYTES];

@@ -111,7 +111,7 @@ void turn_send(struct keeper *keeper, struct peer *peer, enum msg_type type, uin
     turn_schedule(keeper);
     struct turn_item *item = turn_item_new(type, body, fds, fd_count);
     if (item == NULL) {
-        peer_break(peer, "no memory or descriptors for its answer");
+        peer_lose(peer, "no memory or descriptors for its answer");
         return;
     }
     item->peer = peer;

@@ -5,6 +5,8 @@
 #include "launcher.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include <event2/event.h>
 
@@ -13,6 +15,9 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
+
+#define DOUBTS_MAX       20
+#define DOUBTS_WINDOW_MS 10000
 
 static void on_keeper_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -57,6 +62,25 @@ int keeper_join(struct launcher *launcher, int fd, struct error *err)
     }
     keeper_greet_if_ready(launcher);
     return 0;
+}
+
+void keeper_doubt(struct launcher *launcher, const char *format, ...)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (launcher->doubts == 0 || now_ms - launcher->doubts_since_ms >= DOUBTS_WINDOW_MS) {
+        if (launcher->doubts > DOUBTS_MAX)
+            log_warn("keeper: %u more things of this kind were not logged", launcher->doubts - DOUBTS_MAX);
+        launcher->doubts_since_ms = now_ms;
+        launcher->doubts = 0;
+    }
+    if (launcher->doubts++ >= DOUBTS_MAX)
+        return;
+    char text[ERROR_TEXT_MAX_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_warn("keeper: it asks for what none of ours does: %s", text);
 }
 
 static void tell(struct launcher *launcher, enum msg_type type, uint32_t request_id, const void *body, const int *fds,

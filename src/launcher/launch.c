@@ -352,6 +352,11 @@ void launch_job(struct launcher *launcher, const struct msg_launch *order, uint3
 {
     struct error err = { 0 };
     enum not_launched why = check_order(launcher, order, stdin_fd, files_fd, &err);
+    if (why == NOT_LAUNCHED_INVALID) {
+        char id_text[JOB_ID_TEXT_BYTES];
+        keeper_doubt(launcher, "job=%s: a start of command %u: %s", job_id_text(&order->job_id, id_text),
+                     order->command, err.text);
+    }
     if (why != NOT_LAUNCHED_NONE) {
         tell_not_launched(launcher, request_id, &order->job_id, why, err.text);
         return;

@@ -42,6 +42,9 @@ struct launcher {
     struct slot *slots[SLOT_COUNT_MAX]; /* in the order of arrival */
     uint32_t slot_count;
     bool is_keeper_greeted;
+    uint64_t
+        doubts_since_ms; /* monotonic: what a strange keeper asks for is told a few times in a while, and then counted */
+    uint32_t doubts;
     struct event *patience; /* for supervisors that never become ready: then the keeper is greeted without them */
 };
 
@@ -71,3 +74,6 @@ void tell_not_launched(struct launcher *launcher, uint32_t request_id, const str
                        enum not_launched why, const char *detail);
 void tell_launched(struct launcher *launcher, struct run *run);
 void tell_exited(struct launcher *launcher, const struct msg_exited *exited);
+
+/* Logs what no keeper of ours asks for, so that it is told by somebody else than the keeper; not without bound. */
+void keeper_doubt(struct launcher *launcher, const char *format, ...) __attribute__((format(printf, 2, 3)));

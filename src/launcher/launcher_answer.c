@@ -45,8 +45,7 @@ static bool answer_signal_job(struct launcher *launcher, struct message *message
     if (slot == NULL || !slot->run.has_started || slot->run.has_ended)
         return true;
     if (order->signal == 0 || (slot->run.signals & 1ull << (order->signal - 1)) == 0) {
-        log_warn("job=%s: the keeper asked for signal %u, which the command does not allow; refused", slot->run.id_text,
-                 order->signal);
+        keeper_doubt(launcher, "job=%s: signal %u, which the command does not allow", slot->run.id_text, order->signal);
         return true;
     }
     supervisor_signal(slot, order->signal);

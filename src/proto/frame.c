@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -107,6 +108,13 @@ static int frame_decode(const uint8_t *frame, size_t size, struct message *messa
     return record_decode(&message_defs[type], &in, &message->body, err);
 }
 
+/* An empty frame reads like the end, and is none. */
+static bool has_ended(int fd)
+{
+    struct pollfd peer = { .fd = fd, .events = POLLRDHUP };
+    return poll(&peer, 1, 0) != 0;
+}
+
 int frame_receive(int fd, uint8_t buffer[MESSAGE_MAX_BYTES], struct message *ret_message, struct error *err)
 {
     ret_message->fd_count = 0;
@@ -123,7 +131,7 @@ int frame_receive(int fd, uint8_t buffer[MESSAGE_MAX_BYTES], struct message *ret
         return 0;
     if (size < 0)
         return fail(err, errno, "receive");
-    if (size == 0)
+    if (size == 0 && has_ended(fd))
         return fail(err, ECONNRESET, "receive");
 
     int done = 0;

@@ -29,7 +29,7 @@ static const char *const what_texts[AUDIT_WHAT_COUNT] = {
     [AUDIT_SUBMIT] = "submit",     [AUDIT_REFUSED] = "refused", [AUDIT_START] = "start",   [AUDIT_END] = "end",
     [AUDIT_CANCEL] = "cancel",     [AUDIT_SIGNAL] = "signal",   [AUDIT_STDIN] = "stdin",   [AUDIT_CONFIG] = "config",
     [AUDIT_RELOAD] = "reload",     [AUDIT_DRAIN] = "drain",     [AUDIT_PAUSE] = "pause",   [AUDIT_RESUME] = "resume",
-    [AUDIT_CALLBACK] = "callback", [AUDIT_LOGIN] = "login",     [AUDIT_LOGOUT] = "logout",
+    [AUDIT_CALLBACK] = "callback", [AUDIT_LOGIN] = "login",     [AUDIT_LOGOUT] = "logout", [AUDIT_DROPPED] = "dropped",
 };
 
 #define ROW_MAX_BYTES (sizeof(struct audit_row) + 128)

@@ -53,7 +53,9 @@ int confine_landlock_program(int beneath_fd, const char *const *readable, const 
  * confine_verify(). A name is looked up by libseccomp; one that this architecture lacks is skipped.
  *
  * Always there, whatever the groups: mmap and mprotect without PROT_EXEC, tgkill of ourselves (abort), ioctl FIONREAD,
- * prctl questions. A process names confine_calls_base and what it needs beside it; its own short list is one more group.
+ * prctl questions. Some calls of groups are allowed in some forms only (fcntl, sendto, sendmsg, shutdown, setsockopt): no
+ * listener can become a connection out, or be ended for whoever gets it next. A process names confine_calls_base and what it
+ * needs beside it; its own short list is one more group.
  */
 int confine_syscalls(const char *const *groups[], unsigned group_count, struct error *err);
 
@@ -75,7 +77,7 @@ int confine_syscalls_if(const char *const *groups[], unsigned group_count, const
 extern const char
     *const confine_calls_base[]; /* memory, time, its own signals, exit, reading and writing open descriptors */
 extern const char *const confine_calls_loop[];     /* epoll, eventfd, timerfd, sendmsg and recvmsg on sockets it has */
-extern const char *const confine_calls_listener[]; /* accept4, shutdown, getsockname, setsockopt */
+extern const char *const confine_calls_listener[]; /* accept4, getsockname, shutdown of writing, TCP_NODELAY */
 extern const char *const confine_calls_files[];    /* openat, stat, rename, unlink, fsync, locks: SQLite's */
 
 /*

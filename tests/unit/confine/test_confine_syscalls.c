@@ -1,6 +1,8 @@
 /* What the filter of our own processes answers, call by call. */
 #include "child.h"
 
+#include <netinet/tcp.h>
+
 static void unknown_calls_are_not_there(void)
 {
     confine_all(-1);
@@ -20,6 +22,56 @@ Test(confine_syscalls, answers_enosys_to_calls_that_are_not_listed)
 {
     skip_unless_root();
     child_must_succeed(unknown_calls_are_not_there);
+}
+
+static struct sockaddr_in loopback_address(uint16_t port)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+static int listen_somewhere(struct sockaddr_in *ret_address)
+{
+    socklen_t size = sizeof *ret_address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *ret_address = loopback_address(0);
+    EXPECT(bind(fd, (struct sockaddr *)ret_address, size) == 0 && listen(fd, 1) == 0, "errno %d", errno);
+    EXPECT(getsockname(fd, (struct sockaddr *)ret_address, &size) == 0, "errno %d", errno);
+    return fd;
+}
+
+/* What would connect out without connect(2), and without a Landlock that looks at it. */
+static long reach(int listener, const struct sockaddr_in *target)
+{
+    shutdown(listener, SHUT_RD);
+    return syscall(SYS_sendto, listener, "x", 1, MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL, target, sizeof *target);
+}
+
+static void listeners_stay_listeners(void)
+{
+    struct sockaddr_in address, other_address;
+    struct linger linger = { 1, 3600 };
+    int one = 1, listener = listen_somewhere(&address), control = listen_somewhere(&other_address);
+    struct msghdr head = { .msg_name = &other_address, .msg_namelen = sizeof other_address };
+    EXPECT(reach(control, &address) >= 0 || errno == EINPROGRESS, "the attack is one: errno %d", errno);
+    confine_all(-1);
+    EXPECT(reach(listener, &address) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(syscall(SYS_sendmsg, listener, &head, MSG_FASTOPEN) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(shutdown(listener, SHUT_RD) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(shutdown(listener, SHUT_RDWR) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(syscall(SYS_shutdown, listener, 1ull << 32 | SHUT_RD) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(setsockopt(listener, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 && errno == ENOSYS, "errno %d",
+           errno);
+    EXPECT(fcntl(listener, F_SETOWN, getpid()) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(fcntl(listener, F_SETSIG, SIGKILL) < 0 && errno == ENOSYS, "errno %d", errno);
+    EXPECT(setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, "errno %d", errno);
+    EXPECT(shutdown(listener, SHUT_WR) == 0, "errno %d", errno);
+    EXPECT(accept(listener, NULL, NULL) >= 0, "it accepts nothing any more: errno %d", errno);
+}
+
+Test(confine_syscalls, lets_no_listener_become_a_connection_out)
+{
+    skip_unless_root();
+    child_must_succeed(listeners_stay_listeners);
 }
 
 static long fatal_number;

@@ -321,6 +321,50 @@ Test(distrust, writes_down_unknown_callers_once_for_an_address)
     cr_expect_eq(after - before, REFUSALS_ADDRESSES);
 }
 
+struct dropped {
+    unsigned count;
+    char why[ERROR_TEXT_MAX_BYTES];
+};
+
+static bool count_dropped(void *arg, const struct audit_row *row)
+{
+    struct dropped *dropped = arg;
+    if (strcmp(row->what, "dropped") == 0) {
+        dropped->count++;
+        text_copy(dropped->why, sizeof dropped->why, row->detail);
+    }
+    return true;
+}
+
+static struct dropped list_dropped(void)
+{
+    struct dropped dropped = { 0 };
+    rig_turn();
+    cr_assert_eq(audit_list(keeper->store, &(struct audit_filter){ 0 }, count_dropped, &dropped, &err), 0);
+    return dropped;
+}
+
+Test(distrust, writes_down_why_a_front_was_dropped_and_not_that_one_ended)
+{
+    rig_pair(PROCESS_FRONT, &front);
+    cr_expect_eq(list_dropped().count, 0, "it ended, which is no fault");
+    for (int i = 0; i < 20; i++) { /* for the same reason: one entry in a while */
+        cr_assert_eq(send(front.fd, "nonsense", 8, 0), 8);
+        cr_assert(rig_is_dropped(&front));
+        rig_pair(PROCESS_FRONT, &front);
+    }
+    struct dropped dropped = list_dropped();
+    uint64_t entries = 0;
+    cr_expect_eq(dropped.count, 1);
+    cr_expect_str_eq(dropped.why, "front: a frame that is not ours");
+    rig_say(&front, MSG_SHUTDOWN, &(struct msg_shutdown){ 0 });
+    cr_assert(rig_is_dropped(&front));
+    dropped = list_dropped();
+    cr_expect_eq(dropped.count, 2);
+    cr_expect_str_eq(dropped.why, "front: a message that it may not send");
+    cr_assert_eq(audit_verify(keeper->store, &entries, &err), 0);
+}
+
 /* --- idempotency ------------------------------------------------------------------------------------------------------ */
 
 static struct span two_params(const char *first, const char *second)

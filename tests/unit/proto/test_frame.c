@@ -118,6 +118,13 @@ Test(frame, of_a_peer_that_is_gone_is_an_end_and_no_message)
     cr_expect_eq(frame_receive(ends[1], buffer, &message, NULL), -ECONNRESET);
 }
 
+Test(frame, without_a_byte_is_refused_and_no_end)
+{
+    struct message message;
+    cr_assert_eq(send(ends[0], "", 0, 0), 0);
+    cr_expect_eq(frame_receive(ends[1], buffer, &message, NULL), -EBADMSG);
+}
+
 Test(frame, has_a_def_and_a_name_for_every_type)
 {
     for (enum msg_type type = MSG_NONE + 1; type < MSG_COUNT; type++) {
