@@ -194,7 +194,7 @@ static void refuse(struct keeper *keeper, const struct login *login)
     if (login->epoch == keeper->front.epoch)
         refuse_login(keeper, &request, remark);
     else
-        refusals_note(keeper, login->address, remark); /* nobody waits */
+        refusals_note(keeper, &keeper->refusals, login->address, remark); /* nobody waits */
 }
 
 /* The rules may have changed meanwhile. */
