@@ -12,6 +12,7 @@
 #include "dates.h"
 #include "follows.h"
 #include "identities.h"
+#include "hooks.h"
 #include "hosts.h"
 #include "listeners.h"
 #include "networks.h"
@@ -55,6 +56,7 @@ void config_free(struct config *config)
         free(config->schedules[i].params);
     free(config->schedules);
     callbacks_free(config);
+    hooks_free(config->hooks, config->hook_count);
     tls_free(config->tls);
     free(config->notices);
     policy_free(config->policy);
@@ -122,6 +124,11 @@ static int finish(struct config *config, struct error *err)
             (struct span){ callback->networks, NETWORK_PACKED_BYTES * callback->network_count };
         callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };
     }
+    for (uint32_t i = 0; i < config->hook_count; i++) {
+        struct config_hook *hook = &config->hooks[i];
+        hook->setting.secret = (struct span){ (uint8_t *)hook->secrets[0], (uint32_t)strlen(hook->secrets[0]) };
+        hook->setting.old_secret = (struct span){ (uint8_t *)hook->secrets[1], (uint32_t)strlen(hook->secrets[1]) };
+    }
     config->public_commands = calloc(policy->command_count + 1, sizeof *config->public_commands);
     if (config->public_commands == NULL)
         return fail(err, ENOMEM, "describe commands");
@@ -184,6 +191,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
     if (reading != NULL) {
         follows_done(reading);
         free(reading->notice_drafts);
+        free(reading->hook_rules);
         json_decref(reading->texts);
     }
     free(reading);

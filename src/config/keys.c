@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "env_names.h"
 #include "follows.h"
+#include "hooks.h"
 #include "identities.h"
 #include "notices.h"
 #include "params.h"
@@ -62,6 +63,11 @@ static const struct entry_life schedule_param_life = { param_is_name, PARAM_NAME
 static const struct entry_life disk_life = { disk_is_name, DISK_NAME_RULE, disk_open, disk_close };
 static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
 
+static const struct entry_life hook_life = { hook_is_name, HOOK_NAME_RULE, hook_open, hook_close };
+static const struct entry_life hook_rule_life = { NULL, NULL, hook_rule_open, NULL };
+static const struct entry_life hook_param_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
+
+#include "hook_keys.h"
 #include "shared_keys.h"
 
 #define OURS(text)      text
@@ -474,8 +480,8 @@ const struct key keys[] = {
     { "callbacks.*.allow_plain", KEY_BOOL, BOOL_AT(struct callback_draft, allows_plain), .fallback = "false",
       .help = "The URL may begin with `http://`: what is sent can be read and changed on the way." },
 
+    HOOK_KEYS,
     LATER("groups"),
-    LATER("hooks"),
     LATER("nodes"),
 };
 /* clang-format on */

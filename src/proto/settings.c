@@ -128,6 +128,43 @@ static const struct field tls_fields[] = {
     U64(struct setting_tls, hsts_s),
 };
 
+#define SCHEME(type)                                                                                                   \
+    TEXT(type, scheme.preset), U8(type, scheme.proof, HOOK_PROOF_COUNT - 1), BOOL(type, scheme.is_sha512),             \
+        BOOL(type, scheme.is_base64), TEXT(type, scheme.signature), TEXT(type, scheme.prefix),                         \
+        TEXT(type, scheme.timestamp), TEXT(type, scheme.delivery), TEXT(type, scheme.before),                          \
+        BOOL(type, scheme.is_time_new), BOOL(type, scheme.wants_text), TEXT(type, scheme.event),                       \
+        TEXT(type, scheme.ping)
+
+static const struct field front_hook_fields[] = {
+    TEXT(struct setting_front_hook, name),
+    SCHEME(struct setting_front_hook),
+    U32(struct setting_front_hook, rate.count, RATE_COUNT_MAX),
+    U64(struct setting_front_hook, rate.period_ms),
+    U32(struct setting_front_hook, concurrency, HOOK_CONCURRENCY_MAX),
+};
+
+static const struct field hook_rule_fields[] = {
+    U8(struct setting_hook_rule, source, HOOK_SOURCE_COUNT - 1),
+    TEXT(struct setting_hook_rule, from),
+    U8(struct setting_hook_rule, test, HOOK_TEST_COUNT - 1),
+    BYTES(struct setting_hook_rule, value, HOOK_RULE_MAX_BYTES),
+};
+
+static const struct field hook_fields[] = {
+    TEXT(struct setting_hook, name),
+    TEXT(struct setting_hook, command),
+    SCHEME(struct setting_hook),
+    BYTES(struct setting_hook, secret, CALLBACK_SECRET_MAX_BYTES),
+    BYTES(struct setting_hook, old_secret, CALLBACK_SECRET_MAX_BYTES),
+    BYTES(struct setting_hook, constants, PARAMS_MAX_BYTES),
+};
+
+static const struct field hook_map_fields[] = {
+    TEXT(struct setting_hook_map, param),         U8(struct setting_hook_map, type, UINT8_MAX),
+    U8(struct setting_hook_map, item, UINT8_MAX), U8(struct setting_hook_map, source, HOOK_SOURCE_COUNT - 1),
+    TEXT(struct setting_hook_map, from),
+};
+
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
     [SETTING_HOST] = RECORD("host", struct setting_host, host_fields),
@@ -145,4 +182,8 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_PIN] = RECORD("pin", struct setting_pin, pin_fields),
     [SETTING_NOTIFIER] = RECORD("notifier", struct setting_notifier, notifier_fields),
     [SETTING_TLS] = RECORD("tls", struct setting_tls, tls_fields),
+    [SETTING_FRONT_HOOK] = RECORD("front-hook", struct setting_front_hook, front_hook_fields),
+    [SETTING_HOOK_RULE] = RECORD("hook-rule", struct setting_hook_rule, hook_rule_fields),
+    [SETTING_HOOK] = RECORD("hook", struct setting_hook, hook_fields),
+    [SETTING_HOOK_MAP] = RECORD("hook-map", struct setting_hook_map, hook_map_fields),
 };

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "sallyport/base/record.h"
+#include "sallyport/hook/scheme.h"
 #include "sallyport/job/quota.h"
 #include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
@@ -29,6 +30,10 @@ enum setting_type {
     SETTING_ORIGIN,         /* front, one for each whose pages may ask it */
     SETTING_TLS,            /* front, when it serves TLS: the key is in it */
     SETTING_PIN,            /* keeper, behind the scopes of the token that it belongs to */
+    SETTING_FRONT_HOOK,     /* front, one for each; its rules and its maps stand behind it */
+    SETTING_HOOK_RULE,      /* front, behind the hook that it belongs to */
+    SETTING_HOOK,           /* keeper, one for each: a secret is in it; its maps stand behind it */
+    SETTING_HOOK_MAP,       /* front and keeper, behind the hook that it belongs to */
     SETTING_COUNT,
 };
 
@@ -186,6 +191,43 @@ struct setting_tls {
     uint64_t hsts_s;       /* for how long browsers shall come by TLS alone; 0: nothing is said */
 };
 
+/* --- inbound webhooks */
+
+struct setting_front_hook {
+    char name[NAME_MAX_BYTES];
+    struct hook_scheme scheme;
+    struct rate rate;     /* deliveries from one address */
+    uint32_t concurrency; /* that are looked at at once */
+};
+
+/* Where a delivery has what a rule compares, or a parameter gets. */
+enum hook_source { HOOK_SOURCE_NONE, HOOK_HEADER, HOOK_JSON, HOOK_QUERY, HOOK_FORM, HOOK_SOURCE_COUNT };
+enum hook_test { HOOK_TEST_NONE, HOOK_EQUALS, HOOK_GLOB, HOOK_REGEX, HOOK_IN, HOOK_TEST_COUNT };
+
+/* All of a hook's rules must hold, or the delivery is ignored. */
+struct setting_hook_rule {
+    uint8_t source; /* enum hook_source */
+    char from[HOOK_SOURCE_MAX_BYTES];
+    uint8_t test;      /* enum hook_test */
+    struct span value; /* of HOOK_IN each with its NUL; else a text without one */
+};
+
+struct setting_hook_map {
+    char param[NAME_MAX_BYTES];
+    uint8_t type, item; /* enum param_type: how a text is written; item: of a list */
+    uint8_t source;     /* enum hook_source */
+    char from[HOOK_SOURCE_MAX_BYTES];
+};
+
+struct setting_hook {
+    char name[NAME_MAX_BYTES];
+    char command[NAME_MAX_BYTES]; /* of the policy of the same generation */
+    struct hook_scheme scheme;
+    struct span secret;     /* as it was given */
+    struct span old_secret; /* the one before it, which is taken, too; or empty */
+    struct span constants;  /* entries: parameters that no delivery says */
+};
+
 union any_setting {
     struct setting_front front;
     struct setting_host host;
@@ -203,6 +245,10 @@ union any_setting {
     struct setting_notice notice;
     struct setting_notifier notifier;
     struct setting_tls tls;
+    struct setting_front_hook front_hook;
+    struct setting_hook_rule hook_rule;
+    struct setting_hook hook;
+    struct setting_hook_map hook_map;
 };
 
 extern const struct record_def setting_defs[SETTING_COUNT];

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hook_scheme.h"
 #include "sallyport/base/hash.h"
 #include "sallyport/base/text.h"
+#include "sallyport/hook/verify.h"
 
 struct example {
     const char *scheme, *secret, *body;
@@ -54,8 +54,8 @@ Test(hook_scheme, takes_each_providers_own_example)
 #define NOW  1700000000
 #define BODY "{\"ref\":\"refs/heads/main\"}"
 
-static const char *const names[] = { "github",    "gitlab", "gitlab-signing", "gitea",
-                                     "bitbucket", "slack",  "stripe",         "standard-webhooks" };
+static const char *const names[] = { "github",    "gitlab-token", "gitlab-signing", "gitea",
+                                     "bitbucket", "slack",        "stripe",         "standard-webhooks" };
 
 /* What a provider sends, signed here by another way than the verifier's: the whole text in one piece. */
 struct sent {
@@ -86,18 +86,21 @@ static void sign(const struct hook_scheme *scheme, uint64_t at, struct sent *sen
     sent->body = BODY;
     snprintf(sent->timestamp, sizeof sent->timestamp, "%llu", (unsigned long long)at);
     strcpy(sent->delivery, "delivery-1");
-    const char *before = strcmp(scheme->name, "slack") == 0    ? "v0:%2$s:%3$s"
-                         : strcmp(scheme->name, "stripe") == 0 ? "%2$s.%3$s"
-                         : is_standard                         ? "%1$s.%2$s.%3$s"
-                                                               : "%3$s";
-    snprintf(text, sizeof text, before, sent->delivery, sent->timestamp, sent->body);
+    if (strcmp(scheme->preset, "slack") == 0)
+        snprintf(text, sizeof text, "v0:%s:%s", sent->timestamp, sent->body);
+    else if (strcmp(scheme->preset, "stripe") == 0)
+        snprintf(text, sizeof text, "%s.%s", sent->timestamp, sent->body);
+    else if (is_standard)
+        snprintf(text, sizeof text, "%s.%s.%s", sent->delivery, sent->timestamp, sent->body);
+    else
+        snprintf(text, sizeof text, "%s", sent->body);
     struct hash_piece whole = { text, strlen(text) };
     const uint8_t *key = is_standard ? standard_key : (const uint8_t *)sent->secret;
     cr_assert_eq(hash_hmac_sha256(key, is_standard ? 24 : strlen(sent->secret), &whole, 1, digest), 0);
     text_hex(digest, sizeof digest, hex);
     if (scheme->proof == HOOK_PROOF_TOKEN)
         strcpy(sent->signature, sent->secret);
-    else if (scheme->proof == HOOK_PROOF_HEX)
+    else if (scheme->proof == HOOK_PROOF_DIGEST)
         snprintf(sent->signature, sizeof sent->signature, "%s%s", scheme->prefix, hex);
     else if (scheme->proof == HOOK_PROOF_STRIPE)
         snprintf(sent->signature, sizeof sent->signature, "t=%s,v0=00,v1=%s", sent->timestamp, hex);
@@ -105,8 +108,8 @@ static void sign(const struct hook_scheme *scheme, uint64_t at, struct sent *sen
         strcpy(sent->signature, "v1a,hnO3f9T8 v1,");
         base64(digest, sizeof digest, sent->signature + strlen(sent->signature));
     }
-    sent->headers = (struct hook_headers){ sent->signature, scheme->timestamp != NULL ? sent->timestamp : NULL,
-                                           scheme->delivery != NULL ? sent->delivery : NULL };
+    sent->headers = (struct hook_headers){ sent->signature, scheme->timestamp[0] != '\0' ? sent->timestamp : NULL,
+                                           scheme->delivery[0] != '\0' ? sent->delivery : NULL };
 }
 
 static enum hook_verdict judge(const struct hook_scheme *scheme, const struct sent *sent, uint64_t now)
@@ -198,7 +201,7 @@ Test(hook_scheme, refuses_what_is_spoilt_in_one_thing)
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const struct hook_scheme *scheme = hook_scheme_find(names[i]);
-        unsigned has = (scheme->proof != HOOK_PROOF_TOKEN ? SIGNED : 0) | (scheme->timestamp != NULL ? TIMED : 0) |
+        unsigned has = (scheme->proof != HOOK_PROOF_TOKEN ? SIGNED : 0) | (scheme->timestamp[0] != '\0' ? TIMED : 0) |
                        (strstr(scheme->before, "{id}") != NULL ? NAMED : 0);
         for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
             struct sent sent;
@@ -219,7 +222,7 @@ Test(hook_scheme, refuses_what_was_signed_at_another_time)
         sign(scheme, NOW, &sent);
         cr_expect_eq(judge(scheme, &sent, NOW + HOOK_WINDOW_S + 1), HOOK_STALE, "%s", timed[i]);
         cr_expect_eq(judge(scheme, &sent, NOW - HOOK_WINDOW_S - 1), HOOK_STALE, "%s", timed[i]);
-        if (scheme->timestamp != NULL) {
+        if (scheme->timestamp[0] != '\0') {
             sent.headers.timestamp = "1700000001"; /* as if it were new: it is signed */
             cr_expect_eq(judge(scheme, &sent, NOW), HOOK_FORGED, "%s", timed[i]);
         }
