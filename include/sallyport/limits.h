@@ -165,7 +165,7 @@
 #define HOOK_NAME_MAX_BYTES      (NAME_MAX_BYTES - 5) /* "hook:" stands before it where actors are named */
 #define HOOK_BODY_MAX_BYTES      (2 * 1024 * 1024)
 #define HOOK_RULE_COUNT_MAX      32   /* of `when` of one hook */
-#define HOOK_SOURCE_MAX_BYTES    256  /* a JSON pointer, or a field's name, and the closing NUL */
+#define HOOK_SOURCE_MAX_BYTES    240  /* a JSON pointer, or a field's name, and the closing NUL */
 #define HOOK_RULE_MAX_BYTES      4096 /* what one rule compares with */
 #define HOOK_CONCURRENCY_DEFAULT 4
 #define HOOK_CONCURRENCY_MAX     64

@@ -52,6 +52,7 @@ static const char *const source_texts[JOB_SOURCE_COUNT] = {
     [JOB_SOURCE_SCHEDULE] = "schedule",
     [JOB_SOURCE_CHAIN] = "chain",
     [JOB_SOURCE_STEP] = "step",
+    [JOB_SOURCE_HOOK] = "hook",
 };
 
 static const char *const degrade_texts[DEGRADE_COUNT] = {

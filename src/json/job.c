@@ -14,6 +14,7 @@ const char *actor_via_text(uint8_t via)
     static const char *const texts[EVIDENCE_COUNT] = {
         [EVIDENCE_PEER] = "peer",
         [EVIDENCE_SERVICE] = "service",
+        [EVIDENCE_HOOK] = "hook",
         [EVIDENCE_CERTIFICATE] = "certificate",
     };
     return via < EVIDENCE_COUNT && texts[via] != NULL ? texts[via] : "token";

@@ -167,6 +167,7 @@ uint8_t caller_via(const struct caller *who)
         [IDENTITY_PEER] = EVIDENCE_PEER,
         [IDENTITY_CERTIFICATE] = EVIDENCE_CERTIFICATE,
         [IDENTITY_SERVICE] = EVIDENCE_SERVICE,
+        [IDENTITY_HOOK] = EVIDENCE_HOOK,
     };
     return via[who->kind];
 }

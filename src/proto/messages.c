@@ -16,6 +16,7 @@
 
 #include "caller_fields.h"
 #include "delivery_fields.h"
+#include "schedule_fields.h"
 
 static const struct field become_fields[] = {
     U32(struct msg_become, uid, UINT32_MAX - 1),
@@ -68,6 +69,8 @@ static const struct field empty_fields[] = {
 static const struct field whoami_fields[] = {
     EVIDENCE(struct msg_whoami),
 };
+
+#include "hook_fields.h"
 
 static const struct field list_commands_fields[] = {
     EVIDENCE(struct msg_list_commands),
@@ -305,22 +308,6 @@ static const struct field change_fields[] = {
     TEXT(struct msg_change, stopped_by),
 };
 
-static const struct field schedule_fields[] = {
-    TEXT(struct msg_schedule, name),
-    TEXT(struct msg_schedule, command),
-    TEXT(struct msg_schedule, zone),
-    U8(struct msg_schedule, form, SCHEDULE_FORM_COUNT - 1),
-    TEXT(struct msg_schedule, text),
-    U32(struct msg_schedule, jitter_ms, JITTER_MAX_MS),
-    U8(struct msg_schedule, missed, MISSED_POLICY_COUNT - 1),
-    BOOL(struct msg_schedule, is_enabled),
-    BYTES(struct msg_schedule, params, PARAMS_MAX_BYTES),
-    TEXT(struct msg_schedule, next),
-    BOOL(struct msg_schedule, has_job),
-    ID(struct msg_schedule, job_id),
-    U8(struct msg_schedule, job_state, JOB_STATE_COUNT - 1),
-};
-
 static const struct field jobs_end_fields[] = {
     BOOL(struct msg_jobs_end, has_more),
 };
@@ -497,4 +484,5 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_ATTEMPT] = RECORD("attempt", struct msg_attempt, attempt_fields),
     [MSG_DELIVER] = RECORD("deliver", struct msg_deliver, deliver_fields),
     [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
+    HOOK_MESSAGES,
 };

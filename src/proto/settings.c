@@ -2,6 +2,7 @@
 
 #include "sallyport/base/network.h"
 #include "sallyport/job/callback_event.h"
+#include "sallyport/proto/entries.h"
 #include "sallyport/schedule/timing.h"
 #define QUOTA(type)                                                                                                    \
     U32(type, quota.running, UINT32_MAX), U32(type, quota.waiting, UINT32_MAX),                                        \
@@ -160,8 +161,10 @@ static const struct field hook_fields[] = {
 };
 
 static const struct field hook_map_fields[] = {
-    TEXT(struct setting_hook_map, param),         U8(struct setting_hook_map, type, UINT8_MAX),
-    U8(struct setting_hook_map, item, UINT8_MAX), U8(struct setting_hook_map, source, HOOK_SOURCE_COUNT - 1),
+    TEXT(struct setting_hook_map, param),
+    U8(struct setting_hook_map, kind, ENTRY_ITEM - 1),
+    U8(struct setting_hook_map, item, ENTRY_ITEM - 1),
+    U8(struct setting_hook_map, source, HOOK_SOURCE_COUNT - 1),
     TEXT(struct setting_hook_map, from),
 };
 

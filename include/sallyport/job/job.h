@@ -57,6 +57,7 @@ enum job_source {
     JOB_SOURCE_SCHEDULE, /* its time had come */
     JOB_SOURCE_CHAIN,    /* another job ended: `then`, `on_failure`, `always` */
     JOB_SOURCE_STEP,     /* it is a step of a sequence */
+    JOB_SOURCE_HOOK,     /* a webhook was delivered */
     JOB_SOURCE_COUNT,
 };
 

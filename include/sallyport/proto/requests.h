@@ -15,6 +15,7 @@ enum evidence_kind {
     EVIDENCE_SERVICE,     /* in records alone: the keeper itself asked, for a schedule. Nobody can show it. */
     EVIDENCE_CERTIFICATE, /* the front's word on what it verified */
     EVIDENCE_BASIC,       /* a token and the name of its holder; in records it is EVIDENCE_BEARER */
+    EVIDENCE_HOOK,        /* in records alone: a delivery that proved itself. Nobody can show it. */
     EVIDENCE_COUNT
 };
 

@@ -85,6 +85,7 @@ enum identity_kind {
     IDENTITY_PEER,
     IDENTITY_CERTIFICATE,
     IDENTITY_SERVICE, /* the keeper's own, for a schedule: in no file of settings */
+    IDENTITY_HOOK,    /* the same, for a delivery that proved itself */
 };
 
 struct setting_identity {
@@ -214,7 +215,7 @@ struct setting_hook_rule {
 
 struct setting_hook_map {
     char param[NAME_MAX_BYTES];
-    uint8_t type, item; /* enum param_type: how a text is written; item: of a list */
+    uint8_t kind, item; /* enum entry_kind that the parameter wants; item: of a list */
     uint8_t source;     /* enum hook_source */
     char from[HOOK_SOURCE_MAX_BYTES];
 };
