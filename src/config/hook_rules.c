@@ -4,6 +4,7 @@
 
 #include "hooks.h"
 #include "reading.h"
+#include "values.h"
 #include "sallyport/base/error.h"
 #include "sallyport/base/http_field.h"
 #include "sallyport/base/text.h"
@@ -31,7 +32,7 @@ static bool is_pointer(const char *text)
 static const char *source_fault(enum hook_source source, const char *from)
 {
     if (strlen(from) >= HOOK_SOURCE_MAX_BYTES)
-        return "is too long: at most 255 bytes";
+        return "is too long: at most 239 bytes";
     if (source == HOOK_JSON)
         return is_pointer(from) ? NULL : "is no JSON pointer; write one such as /repository/name";
     if (from[0] == '\0')
@@ -202,8 +203,8 @@ static void add_map(struct reading *reading, const struct command *command, stru
     if (map == NULL)
         return;
     hook->map_count++;
-    *map = (struct setting_hook_map){ .type = (uint8_t)command->params[index].rule.type,
-                                      .item = (uint8_t)command->params[index].item.type,
+    *map = (struct setting_hook_map){ .kind = value_kind(command->params[index].rule.type),
+                                      .item = value_kind(command->params[index].item.type),
                                       .source = (uint8_t)source };
     text_copy(map->param, sizeof map->param, name);
     text_copy(map->from, sizeof map->from, from);

@@ -32,6 +32,10 @@ void route_job_stdin(struct request *request);
 void route_job_signal(struct request *request);
 void route_callback_list(struct request *request); /* callback_list.c */
 void route_callback_redeliver(struct request *request);
+void route_hook(struct request *request);      /* hook.c */
+void route_hook_list(struct request *request); /* hook_list.c */
+void route_hook_deliveries(struct request *request);
+void route_hook_redeliver(struct request *request);
 void route_config_reload(struct request *request); /* reload.c */
 void route_drain(struct request *request);         /* drain.c */
 void route_drain_read(struct request *request);

@@ -76,6 +76,8 @@ static int take_records(struct public_settings *settings, struct reader *in, str
             done = take_origin(settings, &setting.origin, err);
         else if (type == SETTING_PUBLIC_COMMAND)
             done = take_command(settings, &setting.public_command, err);
+        else if (type == SETTING_FRONT_HOOK || type == SETTING_HOOK_RULE || type == SETTING_HOOK_MAP)
+            done = public_hook_take(&settings->hooks, &settings->hook_count, type, &setting, err);
         else if (type == SETTING_TLS && settings->tls == NULL)
             done = tls_new(&setting.tls, &settings->tls, err);
         else
@@ -113,6 +115,7 @@ void public_settings_done(struct public_settings *settings)
     for (uint32_t i = 0; i < settings->command_count; i++)
         json_decref(settings->commands[i].json);
     free(settings->commands);
+    public_hooks_free(settings->hooks, settings->hook_count);
     tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };
 }

@@ -11,6 +11,7 @@
 #include "sallyport/proto/settings.h"
 
 #include "forwarded.h"
+#include "hook_settings.h"
 
 struct error;
 struct tls;
@@ -33,6 +34,8 @@ struct public_settings {
     struct proxies proxies;
     struct public_command *commands;
     uint32_t command_count;
+    struct public_hook *hooks;
+    uint32_t hook_count;
 };
 
 /*

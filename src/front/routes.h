@@ -13,6 +13,7 @@ struct route {
     const char *path; /* path.h: path_matches() */
     void (*run)(struct request *request);
     const char *const *query_keys; /* all that its query may hold, closed by NULL; NULL: none */
+    bool takes_any_query;          /* what it means is somebody else's to say */
     const char *bytes_key;         /* one of them, whose value may be any bytes */
 };
 
