@@ -1,0 +1,352 @@
+"""Inbound webhooks against a real service: each provider's proof and every way in which a delivery is none; what runs."""
+
+import functools
+import json
+import os
+import signal
+import threading
+import time
+import unittest
+import urllib.parse
+import uuid
+
+import harness
+from harness import Instance, wait_until
+from hook_signing import PROVIDERS, other_secret
+
+COMMANDS = {
+    "says": {"exec": ["/usr/bin/echo", "{env}", "{ref}"],
+             "params": {"env": {"type": "enum", "values": ["staging", "production"], "required": True},
+                        "ref": {"type": "string", "pattern": "[a-z0-9/_.-]+", "required": True}}},
+    "typed": {"exec": ["/usr/bin/echo", "{number}", "{yes}", "{words...}", "{event}", "{query}"],
+              "params": {"number": {"type": "int", "required": True}, "yes": {"type": "bool", "required": True},
+                         "words": {"type": "list", "of": {"type": "string"}, "required": True},
+                         "event": {"type": "string", "default": "none"}, "query": {"type": "string", "default": "none"}}},
+}
+RUN = {"command": "says", "params": {"env": "staging", "ref": {"json": "/ref"}}}
+
+
+def some_body(**more):
+    """One that nobody sent before."""
+    return json.dumps({"ref": "refs/heads/main", "nonce": str(uuid.uuid4()), **more}).encode()
+
+
+def for_each_provider(test):
+    """A row of the table for each."""
+    @functools.wraps(test)
+    def run(self):
+        for provider in PROVIDERS:
+            with self.subTest(provider.preset):
+                test(self, provider)
+    return run
+
+
+class HooksTest(unittest.TestCase):
+    """One instance for all tests of a class; `hooks` are its own."""
+
+    instance = None
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.access(os.path.join(harness.BIN, "sallyportd"), os.X_OK):
+            raise unittest.SkipTest("sallyportd is not built")
+        cls.instance = Instance(COMMANDS)
+        cls.instance.config["hooks"] = cls.make_hooks()
+        cls.instance.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.instance is not None:
+            cls.instance.stop()
+
+    @classmethod
+    def make_hooks(cls):
+        return {}
+
+    @classmethod
+    def secret_file(cls, name, secret):
+        path = os.path.join(cls.instance.directory, f"hook-{name}")
+        cls.instance.write_private(path, secret + "\n")
+        return f"file:{path}"
+
+    @classmethod
+    def hook_for(cls, provider, name=None, **more):
+        return {"verify": {"preset": provider.preset, "secrets": cls.secret_file(name or provider.preset, provider.secret),
+                           **provider.verify}, "run": RUN, **more}
+
+    def deliver(self, name, body, headers, query=""):
+        return self.instance.request("POST", f"/hooks/{name}{query}", body, headers, token=None)
+
+    def jobs(self):
+        """The newest, by their names."""
+        return [job["id"] for job in self.instance.request("GET", "/v1/jobs?limit=50").json()["items"]]
+
+    def accepted(self, response):
+        self.assertIn(response.status, (200, 202), response.body)
+        self.assertIn("Sallyport-Job", response.headers, response.body)
+        return response.headers["Sallyport-Job"]
+
+    def problem(self, response, status, code):
+        self.assertEqual((response.status, response.json().get("code")), (status, code), response.body)
+
+    def metric(self, hook, verdict):
+        text = self.instance.request("GET", "/metrics").body.decode()
+        for line in text.splitlines():
+            if line.startswith(f'sallyport_webhook_deliveries_total{{hook="{hook}",verdict="{verdict}"}}'):
+                return int(line.rpartition(" ")[2])
+        return 0
+
+
+class ProofTest(HooksTest):
+    @classmethod
+    def make_hooks(cls):
+        return {provider.preset: cls.hook_for(provider) for provider in PROVIDERS}
+
+    @for_each_provider
+    def test_a_genuine_delivery_runs_its_command(self, provider):
+        body = some_body()
+        job = self.instance.wait(self.accepted(self.deliver(provider.preset, body, provider.headers(body))))
+        self.assertEqual(job["state"], "succeeded")
+        self.assertEqual(job["actor"]["id"], f"hook:{provider.preset}")
+        self.assertEqual((job["actor"]["via"], job["source"]), ("hook", "hook"))
+        self.assertEqual(job["params"], {"env": "staging", "ref": "refs/heads/main"})
+
+    @for_each_provider
+    def test_slack_is_answered_with_a_text_and_others_with_a_job(self, provider):
+        body = some_body()
+        response = self.deliver(provider.preset, body, provider.headers(body))
+        if provider.preset == "slack":
+            self.assertEqual((response.status, response.headers["Content-Type"].partition(";")[0]), (200, "text/plain"))
+        else:
+            self.assertEqual(response.status, 202)
+            self.assertEqual(response.json()["job"], response.headers["Sallyport-Job"])
+
+    def refused(self, provider, body, headers):
+        before = self.jobs()
+        response = self.deliver(provider.preset, body, headers)
+        self.problem(response, 401, "hook-unproven")
+        self.assertEqual(self.jobs(), before)
+
+    @for_each_provider
+    def test_another_body_than_the_signed_one_is_refused(self, provider):
+        body = some_body()
+        if provider.signs_body:
+            self.refused(provider, body + b" ", provider.headers(body))
+
+    @for_each_provider
+    def test_another_secret_is_refused(self, provider):
+        body = some_body()
+        self.refused(provider, body, provider.headers(body, secret=other_secret(provider)))
+
+    @for_each_provider
+    def test_an_old_and_a_future_timestamp_are_refused(self, provider):
+        for seconds in (-400, 400):
+            body = some_body()
+            if provider.signs_time:
+                self.refused(provider, body, provider.headers(body, at=int(time.time()) + seconds))
+
+    @for_each_provider
+    def test_a_new_timestamp_on_an_old_signature_is_refused(self, provider):
+        body = some_body()
+        if not provider.signs_time:
+            return
+        old = provider.headers(body, at=int(time.time()) - 400)
+        new = provider.headers(body, at=int(time.time()))
+        signature = {name: value for name, value in old.items() if name == provider.header}
+        if provider.preset == "stripe":
+            signature = {"Stripe-Signature": f"t={int(time.time())},v1={old['Stripe-Signature'].partition('v1=')[2]}"}
+        self.refused(provider, body, {**new, **signature})
+
+    @for_each_provider
+    def test_each_missing_or_empty_header_of_the_proof_is_refused(self, provider):
+        for name in provider.headers(b""):
+            body = some_body()
+            if name == provider.header or (provider.signs_time and "ime" in name) or (provider.signs_name and "d" == name[-1:]):
+                headers = provider.headers(body)
+                self.refused(provider, body, {key: value for key, value in headers.items() if key != name})
+                self.refused(provider, body, {**headers, name: ""})
+
+    @for_each_provider
+    def test_a_signature_that_has_no_form_is_refused(self, provider):
+        body = some_body()
+        for nonsense in ("sha1=2c26b46b68ffc68ff99b453c1d30413413422d70", "v1,", "t=,v1=", "x" * 1500, "sha256=" + "0" * 63):
+            self.refused(provider, body, {**provider.headers(body), provider.header: nonsense})
+
+    @for_each_provider
+    def test_names_of_headers_count_without_their_case(self, provider):
+        for change in (str.upper, str.lower, str.swapcase):
+            body = some_body()
+            headers = {change(name): value for name, value in provider.headers(body).items()}
+            self.accepted(self.deliver(provider.preset, body, headers))
+
+    @for_each_provider
+    def test_the_same_delivery_again_is_answered_with_the_same_job(self, provider):
+        body = some_body()
+        headers = provider.headers(body)
+        first = self.accepted(self.deliver(provider.preset, body, headers))
+        before = self.jobs()
+        for _ in range(3):
+            self.assertEqual(self.accepted(self.deliver(provider.preset, body, headers)), first)
+        self.assertEqual(self.jobs(), before)
+
+    @for_each_provider
+    def test_the_same_delivery_again_at_another_time_is_answered_with_the_same_job(self, provider):
+        body, name, now = some_body(), str(uuid.uuid4()), int(time.time())
+        first = self.accepted(self.deliver(provider.preset, body, provider.headers(body, name=name, at=now - 5)))
+        again = self.accepted(self.deliver(provider.preset, body, provider.headers(body, name=name, at=now)))
+        if provider.preset == "generic":    # there a time that is signed makes another delivery
+            self.assertNotEqual(again, first)
+        else:
+            self.assertEqual(again, first)
+
+    @for_each_provider
+    def test_the_same_body_under_another_name_is_a_replay(self, provider):
+        body = some_body()
+        headers = provider.headers(body)
+        if not provider.has_name:
+            return
+        self.accepted(self.deliver(provider.preset, body, headers))
+        before = self.jobs()
+        other = {name: value for name, value in provider.headers(body).items() if value not in headers.values()
+                 and name != provider.header and "ime" not in name}
+        self.assertEqual(len(other), 1)
+        response = self.deliver(provider.preset, body, {**headers, **other})
+        if provider.signs_name:
+            self.problem(response, 401, "hook-unproven")
+        else:
+            self.problem(response, 409, "hook-replayed")
+        self.assertEqual(self.jobs(), before)
+
+    def test_a_hook_that_does_not_exist_is_answered_like_a_forged_delivery(self):
+        provider, body = PROVIDERS[0], some_body()
+        forged = self.deliver("github", body, provider.headers(body, secret="another secret of some length"))
+        for name in ("nobody", "github-2", "x"):
+            answers = [self.deliver(name, body, kind.headers(body)) for kind in PROVIDERS]
+            for answer in answers:
+                documents = [answer.json(), forged.json()]
+                for document in documents:
+                    del document["request_id"], document["instance"]
+                self.assertEqual(*documents)
+                self.assertEqual(answer.status, 401)
+                self.assertEqual(set(answer.headers), set(forged.headers))
+
+    def test_only_post_is_taken_and_needs_no_token(self):
+        self.assertEqual(self.instance.request("GET", "/hooks/github").status, 405)
+        self.assertEqual(self.instance.request("GET", "/hooks/github", token=None).status, 401)
+
+    def test_what_became_of_deliveries_is_counted(self):
+        provider, body = PROVIDERS[0], some_body()
+        before = {verdict: self.metric("github", verdict) for verdict in ("accepted", "again", "replayed", "forged")}
+        headers = provider.headers(body)
+        self.accepted(self.deliver("github", body, headers))
+        self.accepted(self.deliver("github", body, headers))
+        self.deliver("github", body, {**headers, "X-GitHub-Delivery": "another"})
+        self.deliver("github", body + b"x", headers)
+        for verdict, count in before.items():
+            self.assertEqual(self.metric("github", verdict), count + 1, verdict)
+
+
+class MeaningTest(HooksTest):
+    @classmethod
+    def make_hooks(cls):
+        github, slack = PROVIDERS[0], next(kind for kind in PROVIDERS if kind.preset == "slack")
+        return {
+            "push": cls.hook_for(github, "push", when=[{"header": "X-GitHub-Event", "equals": "push"},
+                                                       {"json": "/ref", "glob": "refs/heads/*"},
+                                                       {"json": "/kind", "regex": "[a-z]+"},
+                                                       {"query": "from", "in": ["here", "there"]}]),
+            "typed": {**cls.hook_for(github, "typed"),
+                      "run": {"command": "typed", "params": {
+                          "number": {"json": "/number"}, "yes": {"json": "/deep/a~1b/0"}, "words": {"json": "/words"},
+                          "event": {"header": "X-GitHub-Event"}, "query": {"query": "q"}}}},
+            "form": {**cls.hook_for(slack, "form"), "run": {"command": "says", "params": {"env": "staging", "ref": {"form": "text"}}}},
+            "payload": cls.hook_for(github, "payload"),
+        }
+
+    def github(self, name, body, query="", **headers):
+        return self.deliver(name, body, {**PROVIDERS[0].headers(body), **headers}, query)
+
+    def test_what_does_not_fit_the_rules_is_ignored_with_the_first_that_does_not(self):
+        rows = [
+            ({"kind": "a"}, "?from=here", {"X-GitHub-Event": "release"}, "header X-GitHub-Event"),
+            ({"kind": "a", "ref": "refs/tags/1"}, "?from=here", {}, "json /ref"),
+            ({"kind": "A"}, "?from=here", {}, "json /kind"),
+            ({"kind": 7}, "?from=here", {}, "json /kind"),
+            ({"kind": None}, "?from=here", {}, "json /kind"),
+            ({}, "?from=here", {}, "json /kind"),
+            ({"kind": "a\n"}, "?from=here", {}, "json /kind"),
+            ({"kind": "a"}, "?from=elsewhere", {}, "query from"),
+            ({"kind": "a"}, "", {}, "query from"),
+        ]
+        before = self.jobs()
+        for more, query, headers, why in rows:
+            with self.subTest(why=why, more=more):
+                response = self.github("push", some_body(**more), query, **headers)
+                self.assertEqual((response.status, response.json()), (200, {"ignored": why}))
+        self.assertEqual(self.jobs(), before)
+        self.accepted(self.github("push", some_body(kind="a"), "?from=there&other=1"))
+
+    def test_a_ping_is_ignored(self):
+        response = self.github("push", some_body(), **{"X-GitHub-Event": "ping"})
+        self.assertEqual((response.status, response.json()), (200, {"ignored": "ping"}))
+
+    def test_parameters_come_from_where_the_configuration_says(self):
+        body = some_body(number=42, deep={"a/b": [True]}, words=["one", "two three"])
+        job = self.instance.wait(self.accepted(self.github("typed", body, "?q=a+b")))
+        self.assertEqual(job["params"], {"number": 42, "yes": True, "words": ["one", "two three"], "event": "push", "query": "a b"})
+
+    def test_what_the_command_refuses_is_refused_and_logged(self):
+        for more, pointer in (({"number": "x"}, "/params/number"), ({"number": 1, "deep": {"a/b": [3]}}, "/params/yes"), ({}, "/params/number")):
+            body = some_body(**{"words": ["a"], "deep": {"a/b": [True]}, **more})
+            response = self.github("typed", body)
+            self.problem(response, 422, "params-invalid")
+            self.assertIn(pointer, [error["pointer"] for error in response.json()["errors"]])
+        newest = self.instance.request("GET", "/v1/hooks/typed/deliveries?limit=1").json()["items"][0]
+        self.assertEqual(newest["verdict"], "refused")
+        self.assertIn("params-invalid", newest["detail"])
+
+    def test_what_was_refused_may_come_again(self):
+        body, name = some_body(number=1, words=["a"]), str(uuid.uuid4())
+        headers = {**PROVIDERS[0].headers(body, name=name), "X-GitHub-Event": "push"}
+        for _ in range(2):
+            self.problem(self.deliver("typed", body, headers), 422, "params-invalid")
+        newest = self.instance.request("GET", "/v1/hooks/typed/deliveries?limit=1").json()["items"][0]
+        self.assertEqual((newest["delivery"], newest["count"]), (name, 2))
+
+    def test_fields_of_a_form_are_parameters(self):
+        slack = next(kind for kind in PROVIDERS if kind.preset == "slack")
+        body = urllib.parse.urlencode({"command": "/deploy", "text": "refs/heads/a_b", "trigger": str(uuid.uuid4())}).encode()
+        headers = {**slack.headers(body), "Content-Type": "application/x-www-form-urlencoded"}
+        response = self.deliver("form", body, headers)
+        self.assertEqual(response.status, 200)
+        self.assertIn(b"Accepted as job", response.body)
+        self.assertEqual(self.instance.wait(self.accepted(response))["params"]["ref"], "refs/heads/a_b")
+
+    def test_json_in_the_field_payload_of_a_form_is_read(self):
+        body = urllib.parse.urlencode({"payload": some_body().decode()}).encode()
+        self.accepted(self.github("payload", body, **{"Content-Type": "application/x-www-form-urlencoded"}))
+
+    def test_a_body_that_is_no_json_gives_no_parameters(self):
+        for body in (b"", b"{", b"[" * 5000, b"\xff\xfe", b'{"ref": "a", "ref": "b", "x": "' + uuid.uuid4().hex.encode() + b'"}'):
+            self.problem(self.github("payload", body + b" " * (uuid.uuid4().int % 1000)), 422, "params-invalid")
+
+    def test_a_body_may_have_two_mebibytes_and_no_more(self):
+        for extra, status in ((0, 202), (1, 413)):
+            body = some_body()
+            body += b" " * (2 * 1024 * 1024 - len(body) + extra)
+            self.assertEqual(self.github("payload", body).status, status)
+
+    def test_a_large_body_is_not_read_before_its_proof_has_its_form(self):
+        body = b" " * 1_000_000
+        for name in ("payload", "nobody"):
+            connection = self.instance.connect()
+            connection.putrequest("POST", f"/hooks/{name}")
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders()         # and not a byte of it
+            response = connection.getresponse()
+            self.assertEqual((response.status, json.loads(response.read())["code"]), (401, "hook-unproven"))
+            connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
