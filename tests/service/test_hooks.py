@@ -348,5 +348,214 @@ class MeaningTest(HooksTest):
             connection.close()
 
 
+class LifeTest(unittest.TestCase):
+    """What needs an instance of its own."""
+
+    def start(self, hooks, **commands):
+        harness.needs_program(self, "sallyportd")
+        self.instance = Instance({**COMMANDS, **commands})
+        self.addCleanup(lambda: self.instance.process and self.instance.kill())
+        self.instance.config["hooks"] = {name: self.hook(name, secret, **more) for name, (secret, more) in hooks.items()}
+        self.instance.start()
+
+    def secret_file(self, name, secret):
+        path = os.path.join(self.instance.directory, f"hook-{name}")
+        self.instance.write_private(path, secret + "\n")
+        return f"file:{path}"
+
+    def hook(self, name, secret, **more):
+        return {"verify": {"preset": "github", "secrets": self.secret_file(name, secret)}, "run": RUN, **more}
+
+    def deliver(self, name, secret, body=None, delivery=None):
+        body = body if body is not None else some_body()
+        headers = PROVIDERS[0].headers(body, secret=secret, name=delivery)
+        return self.instance.request("POST", f"/hooks/{name}", body, headers, token=None)
+
+    def reload(self):
+        self.instance.write_config()
+        response = self.instance.request("POST", "/v1/config/reload")
+        self.assertEqual(response.status, 200, response.body)
+
+    def jobs(self):
+        return self.instance.request("GET", "/v1/jobs?limit=200").json()["items"]
+
+    def test_two_secrets_hold_while_one_replaces_another(self):
+        old, new = "the secret before it".replace(" ", "-"), "the-secret-that-comes"
+        self.start({"push": (old, {})})
+        self.assertEqual(self.deliver("push", old).status, 202)
+        self.assertEqual(self.deliver("push", new).status, 401)
+        verify = self.instance.config["hooks"]["push"]["verify"]
+        verify["secrets"] = [self.secret_file("new", new), self.secret_file("push", old)]
+        self.reload()
+        self.assertEqual((self.deliver("push", old).status, self.deliver("push", new).status), (202, 202))
+        verify["secrets"] = self.secret_file("new", new)
+        self.reload()
+        self.assertEqual((self.deliver("push", old).status, self.deliver("push", new).status), (401, 202))
+        del self.instance.config["hooks"]
+        self.reload()
+        self.assertEqual(self.deliver("push", new).status, 401)
+        self.instance.stop()
+
+    def test_hooks_that_prove_nothing_are_faults_of_the_configuration(self):
+        self.start({"push": ("a-secret-of-some-length", {})})
+        hook = self.instance.config["hooks"]["push"]
+        empty = self.secret_file("empty", "")
+        for verify in (None, {}, {"preset": "github"}, {"preset": "github", "secrets": empty}, {"preset": "github", "secrets": []},
+                       {"preset": "nobody", "secrets": hook["verify"]["secrets"]}, {"secrets": hook["verify"]["secrets"]}):
+            with self.subTest(verify=verify):
+                self.instance.config["hooks"]["other"] = {"run": RUN, **({"verify": verify} if verify is not None else {})}
+                self.instance.write_config()
+                response = self.instance.request("POST", "/v1/config/reload")
+                self.assertEqual((response.status, response.json()["code"]), (422, "config-invalid"))
+                self.assertIn("sallyport.yaml:", response.json()["errors"][0]["detail"])
+                self.assertEqual(self.deliver("push", "a-secret-of-some-length").status, 202)
+        del self.instance.config["hooks"]["other"]
+        self.instance.stop()
+
+    def test_a_killed_keeper_forgets_no_delivery_and_runs_none_twice(self):
+        secret = "a-secret-of-some-length"
+        self.start({"push": (secret, {"rate": "10000/1m", "concurrency": 64})})
+        bodies = [(some_body(number=number), str(uuid.uuid4())) for number in range(60)]
+        jobs, ended = {}, threading.Event()
+
+        def insist(body, delivery):
+            """As a provider does: until it hears something good."""
+            while not ended.is_set():
+                try:
+                    response = self.deliver("push", secret, body, delivery)
+                    if response.status == 202:
+                        jobs[delivery] = response.headers["Sallyport-Job"]
+                        return
+                except OSError:
+                    pass
+                time.sleep(0.02)
+
+        def send(part):
+            for body, delivery in part:
+                insist(body, delivery)
+        senders = [threading.Thread(target=send, args=(bodies[i::4],)) for i in range(4)]
+        for sender in senders:
+            sender.start()
+        for count in (10, 25, 40):
+            self.assertTrue(wait_until(lambda count=count: len(jobs) >= count, 60))
+            os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
+            self.assertTrue(wait_until(self.instance.is_ready, 60))
+        for sender in senders:
+            sender.join(120)
+        ended.set()
+        self.assertEqual(len(jobs), len(bodies))
+        self.assertEqual(len(set(jobs.values())), len(bodies))
+        for body, delivery in bodies:
+            self.assertEqual(self.deliver("push", secret, body, delivery).headers["Sallyport-Job"], jobs[delivery])
+        made = [job for job in self.jobs() if job["source"] == "hook"]
+        self.assertEqual({job["id"] for job in made}, set(jobs.values()))
+        self.instance.stop()
+
+    def test_a_flood_of_forged_deliveries_stores_nothing_and_keeps_nobody_genuine_out(self):
+        secret = "a-secret-of-some-length"
+        self.start({"push": (secret, {"rate": "10000/1m", "concurrency": 16}), "calm": (secret, {})})
+        first, delivery = some_body(), str(uuid.uuid4())
+        job = self.deliver("push", secret, first, delivery).headers["Sallyport-Job"]
+        ended, forged = threading.Event(), []
+
+        def flood():
+            connection = self.instance.connect()
+            while not ended.is_set():
+                body = some_body()
+                connection.request("POST", "/hooks/push", body, PROVIDERS[0].headers(body, secret="another secret entirely"))
+                response = connection.getresponse()
+                response.read()
+                forged.append(response.status)
+        floods = [threading.Thread(target=flood) for _ in range(4)]
+        for thread in floods:
+            thread.start()
+        self.assertTrue(wait_until(lambda: len(forged) > 300, 60))
+        for name in ("push", "calm"):
+            for _ in range(10):
+                self.assertEqual(self.deliver(name, secret).status, 202)
+        self.assertEqual(self.deliver("push", secret, first, delivery).headers["Sallyport-Job"], job)
+        self.assertEqual(self.deliver("push", secret, first, "another-name").status, 409)
+        ended.set()
+        for thread in floods:
+            thread.join(30)
+        self.assertEqual(set(forged), {401})
+        items = self.instance.request("GET", "/v1/hooks/push/deliveries?limit=200").json()["items"]
+        self.assertEqual(len(items), 11)
+        text = self.instance.request("GET", "/metrics").body.decode()
+        self.assertIn(f'sallyport_webhook_deliveries_total{{hook="push",verdict="forged"}} {len(forged)}\n', text)
+        self.instance.stop()
+
+    def test_an_address_has_its_rate_and_a_hook_its_number_at_once(self):
+        secret = "a-secret-of-some-length"
+        self.start({"slow": (secret, {"rate": "3/1h"}), "other": (secret, {})})
+        for _ in range(3):
+            self.assertEqual(self.deliver("slow", secret).status, 202)
+        for secrets in (secret, "another secret entirely"):
+            response = self.deliver("slow", secrets)
+            self.assertEqual((response.status, response.json()["code"]), (429, "rate-limited"))
+            self.assertGreater(int(response.headers["Retry-After"]), 3000)
+        self.assertEqual(self.deliver("other", secret).status, 202)
+        keeper = self.instance.part("keeper")
+        os.kill(keeper.pid, signal.SIGSTOP)
+        statuses = []
+        threads = [threading.Thread(target=lambda: statuses.append(self.deliver("other", secret).status)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        self.assertTrue(wait_until(lambda: len(statuses) == 2, 5), statuses)     # beyond four nobody waits
+        os.kill(keeper.pid, signal.SIGCONT)
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual(sorted(statuses), [202] * 4 + [429] * 2)
+        self.instance.stop()
+
+    def test_the_log_says_what_came_and_a_delivery_runs_again(self):
+        secret = "a-secret-of-some-length"
+        self.start({"push": (secret, {"when": [{"json": "/ref", "glob": "refs/heads/*"}]})})
+        self.deliver("push", secret, delivery="first")
+        self.deliver("push", secret, some_body(ref="refs/tags/1"), "second")
+        self.assertEqual(self.instance.request("GET", "/v1/hooks/push/deliveries", token=None).status, 401)
+        page = self.instance.request("GET", "/v1/hooks/push/deliveries?limit=1").json()
+        self.assertEqual([(item["delivery"], item["verdict"], item["detail"], item["job"]) for item in page["items"]],
+                         [("second", "ignored", "json /ref", None)])
+        rest = self.instance.request("GET", f"/v1/hooks/push/deliveries?limit=1&cursor={page['next_cursor']}").json()
+        item = rest["items"][0]
+        self.assertEqual((item["delivery"], item["verdict"], item["event"], rest["next_cursor"]), ("first", "accepted", "push", None))
+        done = self.instance.request("POST", f"/v1/hooks/push/deliveries/{page['items'][0]['id']}/redeliver")
+        self.assertEqual((done.status, done.json()["code"]), (409, "hook-started-nothing"))
+        done = self.instance.request("POST", f"/v1/hooks/push/deliveries/{item['id']}/redeliver")
+        self.assertEqual(done.status, 202, done.body)
+        job = self.instance.wait(done.json()["job"])
+        self.assertNotEqual(job["id"], item["job"])
+        self.assertEqual((job["params"], job["actor"]["id"]), ({"env": "staging", "ref": "refs/heads/main"}, "tester"))
+        self.assertEqual(self.instance.request("GET", "/v1/hooks/nobody/deliveries").status, 404)
+        self.instance.stop()
+
+    def test_the_command_line_lists_tests_and_redelivers(self):
+        secret = "a-secret-of-some-length"
+        self.start({"push": (secret, {})})
+        listed = self.instance.cli("hook", "ls").stdout.decode()
+        self.assertRegex(listed, r"push +github +says +1")
+        body = os.path.join(self.instance.directory, "body.json")
+        self.instance.write_private(body, some_body().decode())
+        tested = self.instance.cli("hook", "test", "push", "--config", self.instance.config_path)
+        self.assertEqual(tested.returncode, 0, tested.stderr)
+        self.assertIn(b"ignored for: ping", tested.stdout)
+        tested = self.instance.cli("hook", "test", "push", "--config", self.instance.config_path, "--event", "push", "--body", body)
+        self.assertEqual(tested.returncode, 0, tested.stderr)
+        self.assertIn(b"it started job", tested.stdout)
+        self.assertNotIn(secret.encode(), tested.stdout + tested.stderr)
+        rows = json.loads(self.instance.cli("hook", "deliveries", "push", "-o", "json").stdout)["items"]
+        self.assertEqual([row["verdict"] for row in rows], ["accepted", "ignored"])
+        again = self.instance.cli("hook", "redeliver", "push", rows[0]["id"])
+        self.assertEqual(again.returncode, 0, again.stderr)
+        nothing = self.instance.cli("hook", "redeliver", "push", rows[1]["id"])
+        self.assertEqual(nothing.returncode, 125)
+        self.assertIn(b"started nothing", nothing.stderr)
+        self.instance.write_private(os.path.join(self.instance.directory, "hook-push"), "another-secret-entirely\n")
+        wrong = self.instance.cli("hook", "test", "push", "--config", self.instance.config_path)
+        self.assertEqual(wrong.returncode, 125)
+        self.instance.stop()
+
+
 if __name__ == "__main__":
     unittest.main()
