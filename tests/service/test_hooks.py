@@ -348,6 +348,50 @@ class MeaningTest(HooksTest):
             connection.close()
 
 
+def documented():
+    """The configurations of docs/hooks.md that have commands, by the name of their hook."""
+    with open(os.path.join(harness.SOURCE, "docs", "hooks.md"), encoding="utf-8") as file:
+        blocks = [block.partition("```")[0] for block in file.read().split("```yaml\n")[1:]]
+    return {block.partition("hooks:\n  ")[2].partition(":")[0]: block for block in blocks if block.startswith("commands:")}
+
+
+class DocumentTest(unittest.TestCase):
+    """The examples of docs/hooks.md, as they stand there, with deliveries as the providers document them."""
+
+    DELIVERIES = {
+        "github-web": ("github", {"ref": "refs/heads/main", "repository": {"full_name": "example/web"}}, None,
+                       b"staging refs/heads/main\n"),
+        "gitlab-ci": ("gitlab-signing", {"object_kind": "pipeline", "object_attributes": {"status": "failed"}, "project": {"id": 7}},
+                      None, b"7 failed\n"),
+        "slack-deploy": ("slack", "token=x&team_id=T1DC2JH3J&user_id=U2CERLKJA&command=%2Fdeploy&text=web",
+                         "application/x-www-form-urlencoded", b"U2CERLKJA web\n"),
+        "stripe": ("stripe", {"id": "evt_1NG8Du2eZvKYlo2C", "type": "invoice.paid", "data": {"object": {"customer": "cus_4QFJOjw2pOmAGJ"}}},
+                   None, b"evt_1NG8Du2eZvKYlo2C cus_4QFJOjw2pOmAGJ\n"),
+    }
+
+    def test_each_example_takes_its_providers_delivery(self):
+        harness.needs_program(self, "sallyportd")
+        blocks = documented()
+        self.assertEqual(set(blocks), set(self.DELIVERIES))
+        with Instance({}) as instance:
+            base = {key: value for key, value in instance.config.items() if key != "commands"}
+            for name, (preset, content, kind, said) in self.DELIVERIES.items():
+                provider = next(row for row in PROVIDERS if row.preset == preset)
+                path = os.path.join(instance.directory, name)
+                instance.write_private(path, provider.secret + "\n")
+                text = blocks[name].replace(f"file:/etc/sallyport/{blocks[name].partition('file:/etc/sallyport/')[2].partition(chr(34))[0]}",
+                                            f"file:{path}")
+                instance.write_config(harness.yaml_text(base).lstrip("\n") + text)
+                reloaded = instance.request("POST", "/v1/config/reload")
+                self.assertEqual(reloaded.status, 200, reloaded.body)
+                body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+                headers = {**provider.headers(body), **({"Content-Type": kind} if kind else {})}
+                response = instance.request("POST", f"/hooks/{name}", body, headers, token=None)
+                self.assertIn("Sallyport-Job", response.headers, (name, response.body))
+                job = instance.wait(response.headers["Sallyport-Job"])
+                self.assertEqual(instance.request("GET", f"/v1/jobs/{job['id']}/output", headers={"Accept": "text/plain"}).body, said)
+
+
 class LifeTest(unittest.TestCase):
     """What needs an instance of its own."""
 
@@ -466,6 +510,7 @@ class LifeTest(unittest.TestCase):
                 response = connection.getresponse()
                 response.read()
                 forged.append(response.status)
+            connection.close()
         floods = [threading.Thread(target=flood) for _ in range(4)]
         for thread in floods:
             thread.start()
