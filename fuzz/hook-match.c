@@ -79,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct hook_content content = { .header = no_header, .query = &query };
     hook_content_read(&content, (const char *)data, size, (kind & 8) != 0);
-    if (is_rule && hook_matches(hooks, &content, why) != hook_matches(hooks, &content, why))
+    bool matches = is_rule && hook_matches(hooks, &content, why);
+    if (is_rule && hook_matches(hooks, &content, why) != matches)
         abort();
     check_params(hooks, &content);
     hook_content_done(&content);

@@ -1,7 +1,7 @@
 /* Rows of the table of keys (keys.c) about inbound webhooks. Only keys.c takes this, behind the names that they use. */
 #pragma once
 
-/* clang-format off: one row is one thought */
+/* clang-format off */
 #define HOOK_SOURCE_KEY(name, help_text)                                                                               \
     { "hooks.*.when.*." #name, KEY_TEXT, TEXT_AT(struct hook_rule_draft, name), .most = HOOK_SOURCE_MAX_BYTES - 1,     \
       .help = help_text }

@@ -9,23 +9,13 @@
 
 #include "front.h"
 
-/* HOOK_GENERIC, the last, has nothing of its own. */
-static unsigned preset_count(void)
-{
-    unsigned count = 0;
-    while (hook_scheme_at(count) != NULL)
-        count++;
-    return count - 1;
-}
-
 const struct hook_scheme *hook_scheme_for(const struct front *front, const char *name,
                                           const struct public_hook **ret_hook)
 {
     const struct public_settings *settings = &front->settings;
     const struct public_hook *hook = public_hook_find(settings->hooks, settings->hook_count, name);
     *ret_hook = hook;
-    return hook != NULL ? &hook->setting.scheme
-                        : hook_scheme_at((unsigned)(hook_rates_mix(&front->hook_rates, name) % preset_count()));
+    return hook != NULL ? &hook->setting.scheme : hook_scheme_drawn(hook_rates_mix(&front->hook_rates, name));
 }
 
 struct head {

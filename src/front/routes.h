@@ -8,12 +8,12 @@
 struct request;
 
 struct route {
-    unsigned methods; /* of enum evhttp_cmd_type; GET includes HEAD */
-    bool is_open;     /* no evidence needed */
-    const char *path; /* path.h: path_matches() */
+    unsigned methods;     /* of enum evhttp_cmd_type; GET includes HEAD */
+    bool is_open;         /* no evidence needed */
+    bool takes_any_query; /* what it means is somebody else's to say */
+    const char *path;     /* path.h: path_matches() */
     void (*run)(struct request *request);
     const char *const *query_keys; /* all that its query may hold, closed by NULL; NULL: none */
-    bool takes_any_query;          /* what it means is somebody else's to say */
     const char *bytes_key;         /* one of them, whose value may be any bytes */
 };
 

@@ -59,6 +59,11 @@ const struct hook_scheme *hook_scheme_at(unsigned index)
     return index < sizeof schemes / sizeof schemes[0] ? &schemes[index] : NULL;
 }
 
+const struct hook_scheme *hook_scheme_drawn(uint64_t number)
+{
+    return &schemes[number % (sizeof schemes / sizeof schemes[0] - 1)];
+}
+
 const struct hook_scheme *hook_scheme_find(const char *preset)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)

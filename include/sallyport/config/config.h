@@ -67,7 +67,7 @@ struct config_notice {
 };
 
 struct config_hook {
-    struct setting_hook setting; /* its spans point to what follows */
+    struct setting_hook setting;                                       /* its spans point to what follows */
     char secrets[CALLBACK_SECRETS_MAX][CALLBACK_SECRET_MAX_BYTES + 1]; /* the newest first; "": none */
     uint8_t *constants;
     struct setting_front_hook front;
@@ -114,9 +114,8 @@ struct config {
     struct config_callback *callbacks;
     uint32_t callback_count;
     struct config_notice *notices;
-    uint32_t notice_count;
     struct config_hook *hooks;
-    uint32_t hook_count;
+    uint32_t notice_count, hook_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */

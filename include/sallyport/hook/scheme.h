@@ -51,6 +51,9 @@ struct hook_scheme {
 /* Row `index` of the presets; NULL behind the last. The last is HOOK_GENERIC. */
 const struct hook_scheme *hook_scheme_at(unsigned index);
 
+/* One of the presets but HOOK_GENERIC, always the same for a number. */
+const struct hook_scheme *hook_scheme_drawn(uint64_t number);
+
 /* NULL: no preset of this name. */
 const struct hook_scheme *hook_scheme_find(const char *preset);
 
