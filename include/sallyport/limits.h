@@ -169,3 +169,17 @@
 #define DELIVERY_LOG_MS               (7ull * 24 * 3600 * 1000)
 #define DELIVERY_LOG_ROWS             100000 /* of those that have ended */
 #define RETRY_AFTER_MAX_S             86400  /* a receiver that asks for more waits that long */
+
+/* --- inbound webhooks ------------------------------------------------------------------------------------------- */
+#define HOOK_COUNT_MAX           256
+#define HOOK_NAME_MAX_BYTES      (NAME_MAX_BYTES - 5) /* "hook:" stands before it where actors are named */
+#define HOOK_BODY_MAX_BYTES      (2 * 1024 * 1024)
+#define HOOK_RULE_COUNT_MAX      32   /* of `when` of one hook */
+#define HOOK_SOURCE_MAX_BYTES    240  /* a JSON pointer, or a field's name, and the closing NUL */
+#define HOOK_RULE_MAX_BYTES      4096 /* what one rule compares with */
+#define HOOK_CONCURRENCY_DEFAULT 4
+#define HOOK_CONCURRENCY_MAX     64
+#define HOOK_TICKETS_MAX         256    /* deliveries that were proven and not yet submitted, of all hooks */
+#define HOOK_TICKET_MS           10000  /* from the proof to the submit; the front needs some milliseconds */
+#define HOOK_LOG_ROWS            100000 /* of one hook: what could come again is known, or nothing is taken */
+#define LIST_HOOK_DELIVERIES_MAX 200    /* of one page */

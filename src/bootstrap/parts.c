@@ -37,6 +37,40 @@ static int write_routes(const struct config *config, struct record_file *file, s
     return done;
 }
 
+static int write_maps(const struct config_hook *hook, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < hook->map_count && done == 0; i++)
+        done = add(file, SETTING_HOOK_MAP, &hook->maps[i], err);
+    return done;
+}
+
+/* What proves a delivery's form, and what it must say; neither the secret nor what no delivery says. */
+static int write_front_hooks(const struct config *config, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < config->hook_count && done == 0; i++) {
+        const struct config_hook *hook = &config->hooks[i];
+        done = add(file, SETTING_FRONT_HOOK, &hook->front, err);
+        for (uint32_t k = 0; k < hook->rule_count && done == 0; k++)
+            done = add(file, SETTING_HOOK_RULE, &hook->rules[k], err);
+        if (done == 0)
+            done = write_maps(hook, file, err);
+    }
+    return done;
+}
+
+static int write_hooks(const struct config *config, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < config->hook_count && done == 0; i++) {
+        done = add(file, SETTING_HOOK, &config->hooks[i].setting, err);
+        if (done == 0)
+            done = write_maps(&config->hooks[i], file, err);
+    }
+    return done;
+}
+
 static int write_front(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,
                        struct error *err)
 {
@@ -71,7 +105,9 @@ static int write_front(const struct bootstrap *bootstrap, const struct config *c
             (struct span){ (const uint8_t *)config->public_commands[i], (uint32_t)strlen(config->public_commands[i]) };
         done = add(file, SETTING_PUBLIC_COMMAND, &command, err);
     }
-    return done < 0 ? done : write_routes(config, file, err);
+    if (done == 0)
+        done = write_routes(config, file, err);
+    return done < 0 ? done : write_front_hooks(config, file, err);
 }
 
 /*
@@ -170,7 +206,9 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
         done = write_routes(config, file, err);
     if (done == 0)
         done = write_identities(bootstrap, config, file, err);
-    return done < 0 ? done : write_schedules(config, file, err);
+    if (done == 0)
+        done = write_schedules(config, file, err);
+    return done < 0 ? done : write_hooks(config, file, err);
 }
 
 static int write_launcher(const struct bootstrap *bootstrap, const struct config *config, struct record_file *file,

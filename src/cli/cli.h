@@ -49,7 +49,8 @@ struct subcommand {
 extern const struct subcommand cmd_run, cmd_artifacts, cmd_logs, cmd_attach, cmd_wait, cmd_ls, cmd_show, cmd_cancel,
     cmd_signal, cmd_commands, cmd_describe, cmd_token_create, cmd_token_ls, cmd_token_rotate, cmd_token_revoke,
     cmd_config_check, cmd_config_reference, cmd_config_reload, cmd_audit_ls, cmd_audit_verify, cmd_audit_export,
-    cmd_backup, cmd_doctor, cmd_drain, cmd_schedule_ls, cmd_callback_ls, cmd_callback_redeliver, cmd_version, cmd_queue,
-    cmd_rerun, cmd_param_test, cmd_pause, cmd_resume, cmd_stdin, cmd_policy_show, cmd_policy_diff, cmd_policy_explain,
-    cmd_policy_import, cmd_policy_test, cmd_policy_learn, cmd_audit_policy, cmd_selftest, cmd_try, cmd_image_pull,
-    cmd_image_ls, cmd_image_verify, cmd_image_gc, cmd_user_hash;
+    cmd_backup, cmd_doctor, cmd_drain, cmd_schedule_ls, cmd_callback_ls, cmd_callback_redeliver, cmd_hook_ls,
+    cmd_hook_deliveries, cmd_hook_redeliver, cmd_hook_test, cmd_version, cmd_queue, cmd_rerun, cmd_param_test,
+    cmd_pause, cmd_resume, cmd_stdin, cmd_policy_show, cmd_policy_diff, cmd_policy_explain, cmd_policy_import,
+    cmd_policy_test, cmd_policy_learn, cmd_audit_policy, cmd_selftest, cmd_try, cmd_image_pull, cmd_image_ls,
+    cmd_image_verify, cmd_image_gc, cmd_user_hash;

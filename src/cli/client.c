@@ -137,7 +137,20 @@ static const char *content_type(const struct request *request)
 {
     if (is_form(request))
         return NULL;
-    return request->body != NULL ? "application/json" : request->byte_count > 0 ? "application/octet-stream" : NULL;
+    if (request->byte_count > 0)
+        return request->bytes_type != NULL ? request->bytes_type : "application/octet-stream";
+    return request->body != NULL ? "application/json" : NULL;
+}
+
+static bool add_fields(struct exchanging *exchange, const char *const *fields)
+{
+    for (; fields != NULL && *fields != NULL; fields++) {
+        struct curl_slist *longer = curl_slist_append(exchange->headers, *fields);
+        if (longer == NULL)
+            return false;
+        exchange->headers = longer;
+    }
+    return true;
 }
 
 static bool set_headers(struct exchanging *exchange, const struct client *client, const struct request *request)
@@ -149,7 +162,7 @@ static bool set_headers(struct exchanging *exchange, const struct client *client
                   add_header(exchange, "Content-Type", content_type(request)) &&
                   add_header(exchange, "Idempotency-Key", request->idempotency_key) &&
                   add_header(exchange, "If-None-Match", request->if_none_match) &&
-                  add_header(exchange, "Prefer", request->prefer);
+                  add_header(exchange, "Prefer", request->prefer) && add_fields(exchange, request->fields);
     explicit_bzero(bearer, sizeof bearer);
     /* Without a value: libcurl would wait a second for a "100 Continue" before it sends a body. */
     struct curl_slist *longer = is_set ? curl_slist_append(exchange->headers, "Expect:") : NULL;

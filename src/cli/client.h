@@ -21,6 +21,8 @@ struct request {
     const struct form *form; /* what goes with it, or NULL */
     const void *bytes;       /* a body of bytes as they are; or NULL */
     size_t byte_count;
+    const char *bytes_type;      /* their media type; NULL: application/octet-stream */
+    const char *const *fields;   /* more lines of the head, closed by NULL; or NULL */
     const char *accept;          /* NULL: application/json */
     const char *idempotency_key; /* or NULL */
     const char *if_none_match;   /* or NULL */

@@ -22,7 +22,7 @@
 
 static const struct {
     const char *title;
-    const struct subcommand *commands[24];
+    const struct subcommand *commands[32];
 } groups[] = {
     { "run", { &cmd_run, &cmd_try } },
     { "watch", { &cmd_logs, &cmd_attach, &cmd_wait, &cmd_artifacts } },
@@ -42,6 +42,10 @@ static const struct {
         &cmd_schedule_ls,
         &cmd_callback_ls,
         &cmd_callback_redeliver,
+        &cmd_hook_ls,
+        &cmd_hook_deliveries,
+        &cmd_hook_redeliver,
+        &cmd_hook_test,
         &cmd_audit_ls,
         &cmd_audit_verify,
         &cmd_audit_export,

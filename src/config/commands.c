@@ -316,3 +316,17 @@ const char *command_nearest(const struct policy *policy, const char *name)
             nearest = policy->commands[i].name;
     return nearest;
 }
+
+const struct command *command_wanted(struct reading *reading, const char *name)
+{
+    const struct policy *policy = reading->config->policy;
+    int index = policy_find_command(policy, name);
+    if (index >= 0)
+        return &policy->commands[index];
+    const char *nearest = command_nearest(policy, name);
+    if (nearest != NULL)
+        fault_below(reading, "command", -1, "there is no command '%s'; did you mean '%s'?", name, nearest);
+    else
+        fault_below(reading, "command", -1, "there is no command '%s'", name);
+    return NULL;
+}

@@ -18,3 +18,6 @@ struct retention retention_of(const struct limits_draft *limits);
 
 /* The command whose name is nearest to a misspelt one, or NULL when none is near. */
 const char *command_nearest(const struct policy *policy, const char *name);
+
+/* The command that `command` below the walk's place names. NULL and a fault when there is none; all commands have been read. */
+const struct command *command_wanted(struct reading *reading, const char *name);

@@ -12,6 +12,7 @@
 #include "dates.h"
 #include "follows.h"
 #include "identities.h"
+#include "hooks.h"
 #include "hosts.h"
 #include "listeners.h"
 #include "networks.h"
@@ -59,6 +60,7 @@ void config_free(struct config *config)
     callbacks_free(config);
     for (uint32_t i = 0; i < config->predecessor_count; i++)
         free(config->predecessors[i].called);
+    hooks_free(config->hooks, config->hook_count);
     tls_free(config->tls);
     free(config->notices);
     routes_free(config);
@@ -130,6 +132,11 @@ static int finish(struct config *config, struct error *err)
         callback->setting.fields = (struct span){ callback->fields, callback->fields_bytes };
     }
     routes_finish(config);
+    for (uint32_t i = 0; i < config->hook_count; i++) {
+        struct config_hook *hook = &config->hooks[i];
+        hook->setting.secret = (struct span){ (uint8_t *)hook->secrets[0], (uint32_t)strlen(hook->secrets[0]) };
+        hook->setting.old_secret = (struct span){ (uint8_t *)hook->secrets[1], (uint32_t)strlen(hook->secrets[1]) };
+    }
     config->public_commands = calloc(policy->command_count + 1, sizeof *config->public_commands);
     if (config->public_commands == NULL)
         return fail(err, ENOMEM, "describe commands");
@@ -194,6 +201,7 @@ static int make_model(struct tree *tree, struct report *report, enum config_owne
     if (reading != NULL) {
         follows_done(reading);
         free(reading->notice_drafts);
+        free(reading->hook_rules);
         json_decref(reading->texts);
     }
     free(reading);

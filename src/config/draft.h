@@ -159,3 +159,21 @@ struct schedule_draft {
     uint64_t missed; /* enum missed_policy */
     bool is_enabled;
 };
+
+struct hook_draft {
+    uint64_t preset; /* index of hook_scheme_at() */
+    const char *header, *prefix, *timestamp_header, *delivery_header, *template;
+    uint64_t algorithm, encoding; /* 0 sha256, 1 sha512; 0 hex, 1 base64 */
+    const json_t *secrets;        /* texts: where each is, the newest first */
+    const char *command;
+    const json_t *params; /* name: a scalar, a list of scalars, or {SOURCE: NAME} */
+    struct rate_draft rate;
+    uint64_t concurrency;
+};
+
+/* An item of `when`. */
+struct hook_rule_draft {
+    const char *header, *json, *query, *form;
+    const char *equals, *glob, *regex;
+    const json_t *in; /* texts */
+};

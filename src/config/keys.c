@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "env_names.h"
 #include "follows.h"
+#include "hooks.h"
 #include "identities.h"
 #include "notices.h"
 #include "params.h"
@@ -71,6 +72,11 @@ static const struct entry_life status_life = { status_is_name, STATUS_NAME_RULE,
 static const struct entry_life env_life = { env_is_name, ENV_NAME_RULE, NULL, NULL };
 
 #include "route_keys.h"
+static const struct entry_life hook_life = { hook_is_name, HOOK_NAME_RULE, hook_open, hook_close };
+static const struct entry_life hook_rule_life = { NULL, NULL, hook_rule_open, NULL };
+static const struct entry_life hook_param_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
+
+#include "hook_keys.h"
 #include "shared_keys.h"
 
 #define OURS(text)      text
@@ -515,8 +521,8 @@ const struct key keys[] = {
     { "predecessors.*.commands.*", KEY_TEXT, .least = 1, .most = NAME_MAX_BYTES - 1,
       .help = "The command that is meant by what a client says." },
 
+    HOOK_KEYS,
     LATER("groups"),
-    LATER("hooks"),
     LATER("nodes"),
 };
 /* clang-format on */

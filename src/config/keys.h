@@ -31,6 +31,7 @@ enum key_type {
     KEY_PATH,          /* const char *: absolute, in its shortest form */
     KEY_PATHS,         /* const json_t *: a list of those */
     KEY_VALUE,         /* const json_t *: a scalar or a list of scalars */
+    KEY_SOURCE,        /* the same, or a map that says where a delivery has it (hooks.h) */
     KEY_TYPE_COUNT,
 };
 

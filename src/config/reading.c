@@ -117,3 +117,26 @@ const char *scalar_text(struct reading *reading, const json_t *value)
     }
     return json_string_value(text);
 }
+
+void fault_size(struct reading *reading, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    static const char letters[] = "KMGTkmgt";
+    const char *letter = digits > 0 && digits < 20 && text[digits] != '\0' ? strchr(letters, text[digits]) : NULL;
+    if (digits > 0 && digits < 20 && text[digits] == '\0')
+        fault(reading, "%s has no unit; write %sMiB (or B, KiB, GiB, TiB)", text, text);
+    else if (letter != NULL)
+        fault(reading, "'%.40s' is no size; did you mean %.*s%ciB?", text, (int)digits, text,
+              letters[(letter - letters) % 4]);
+    else
+        fault(reading, "'%.40s' is no size; write a whole number and B, KiB, MiB, GiB or TiB, such as 64MiB", text);
+}
+
+void fault_duration(struct reading *reading, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && digits < 20 && text[digits] == '\0')
+        fault(reading, "%s has no unit; write %ss for seconds (or ms, m, h, d)", text, text);
+    else
+        fault(reading, "'%.40s' is no duration; write a whole number and ms, s, m, h or d, such as 90s", text);
+}

@@ -39,6 +39,9 @@ struct reading {
     struct command_draft command_draft;
     struct param_draft param_draft;
     struct schedule_draft schedule;
+    struct hook_draft hook;
+    struct hook_rule_draft *hook_rules; /* of the hook */
+    uint32_t hook_rule_count;
     struct command *command;
     unsigned faults_before; /* the parameter or disk that is being read */
     unsigned faults_before_command;
@@ -66,6 +69,10 @@ void fault_below(struct reading *reading, const char *key, int index, const char
     __attribute__((format(printf, 4, 5)));
 void warning_below(struct reading *reading, const char *key, int index, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* A fault at the value, with what was probably meant: "512MB", "64k"; "30". */
+void fault_size(struct reading *reading, const char *text);
+void fault_duration(struct reading *reading, const char *text);
 
 /* Steps down to a key or item and back. */
 size_t enter_key(struct reading *reading, const char *key);

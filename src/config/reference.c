@@ -63,6 +63,7 @@ static void write_type(FILE *to, const struct key *key)
         [KEY_PATHS] = "list of paths",
         [KEY_VALUE] = "value, or list of values",
         [KEY_RATE] = "rate",
+        [KEY_SOURCE] = "value, list of values, or map",
     };
     char least[BOUND_TEXT_BYTES], most[BOUND_TEXT_BYTES];
     fputs(names[key->type], to);

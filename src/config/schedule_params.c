@@ -48,6 +48,8 @@ static void add_param(struct reading *reading, const struct command *command, co
         fault(reading, "is a secret, which must not be written down here");
     else if (param->rule.type == PARAM_FILE)
         fault(reading, "is a file, which only a request can send");
+    else if (json_is_object(value))
+        return; /* told, or taken from elsewhere */
     else if (!value_has_shape(param, value))
         fault(reading, param->rule.type == PARAM_LIST ? "must be a list, such as [a, b]" : "must be a single value");
     else if (is_readable(value) && !value_add(reading, param, value, out))
@@ -74,7 +76,7 @@ static bool is_of_type(const struct command *command, const char *name, enum par
     return index >= 0 && command->params[index].rule.type == type;
 }
 
-static void tell_error(struct reading *reading, const struct command *command, const json_t *params,
+static void tell_error(struct reading *reading, const struct command *command, const json_t *params, const char *whose,
                        const struct entry *entry)
 {
     char name[NAME_MAX_BYTES];
@@ -87,14 +89,14 @@ static void tell_error(struct reading *reading, const struct command *command, c
     else if (is_missing && is_of_type(command, name, PARAM_FILE))
         fault_below(reading, name, -1, "is a file that the command requires, and only a request can send one");
     else if (is_missing && is_of_type(command, name, PARAM_SECRET))
-        fault_below(reading, name, -1,
-                    "is a secret that the command requires, and a schedule has nothing to take it from");
+        fault_below(reading, name, -1, "is a secret that the command requires, and %s has nothing to take it from",
+                    whose);
     else
         fault_below(reading, name, index, "%.*s", (int)entry->extra.size, (const char *)entry->extra.data);
 }
 
 static void check_params(struct reading *reading, const struct command *command, const json_t *params,
-                         struct span entries)
+                         const char *whose, struct span entries)
 {
     uint8_t room[ERRORS_MAX_BYTES];
     struct writer errors = { room, sizeof room };
@@ -107,14 +109,14 @@ static void check_params(struct reading *reading, const struct command *command,
         matcher_check(matcher, 0, entries, &errors, NULL);
         struct reader in = { room, sizeof room - errors.left };
         while (entries_next(&in, &entry) == 1)
-            tell_error(reading, command, params, &entry);
+            tell_error(reading, command, params, whose, &entry);
     }
     matcher_free(matcher);
     leave(reading, length);
 }
 
 void schedule_params_take(struct reading *reading, const struct command *command, const json_t *params,
-                          struct config_schedule *schedule)
+                          const char *whose, uint8_t **ret_room, struct span *ret_entries)
 {
     uint8_t *room = malloc(PARAMS_MAX_BYTES);
     if (room == NULL) {
@@ -124,8 +126,8 @@ void schedule_params_take(struct reading *reading, const struct command *command
     struct writer out = { room, PARAMS_MAX_BYTES };
     add_params(reading, command, params, &out);
     struct span entries = { room, (uint32_t)(PARAMS_MAX_BYTES - out.left) };
-    check_params(reading, command, params, entries);
+    check_params(reading, command, params, whose, entries);
     uint8_t *smaller = realloc(room, entries.size + 1);
-    schedule->params = smaller != NULL ? smaller : room;
-    schedule->setting.params = (struct span){ schedule->params, entries.size };
+    *ret_room = smaller != NULL ? smaller : room;
+    *ret_entries = (struct span){ *ret_room, entries.size };
 }

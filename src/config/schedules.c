@@ -32,28 +32,15 @@ static bool is_written(struct reading *reading, const char *key)
     return is_there;
 }
 
-static const struct command *find_command(struct reading *reading, const char *name)
-{
-    const struct policy *policy = reading->config->policy;
-    int index = policy_find_command(policy, name);
-    if (index >= 0)
-        return &policy->commands[index];
-    const char *nearest = command_nearest(policy, name);
-    if (nearest != NULL)
-        fault_below(reading, "command", -1, "there is no command '%s'; did you mean '%s'?", name, nearest);
-    else
-        fault_below(reading, "command", -1, "there is no command '%s'", name);
-    return NULL;
-}
-
 static void take_command(struct reading *reading, struct config_schedule *schedule)
 {
     const char *name = reading->schedule.command;
-    const struct command *command = name != NULL ? find_command(reading, name) : NULL;
+    const struct command *command = name != NULL ? command_wanted(reading, name) : NULL;
     if (command == NULL)
         return;
     text_copy(schedule->setting.command, sizeof schedule->setting.command, name);
-    schedule_params_take(reading, command, reading->schedule.params, schedule);
+    schedule_params_take(reading, command, reading->schedule.params, "a schedule", &schedule->params,
+                         &schedule->setting.params);
 }
 
 /* Which of the three is written; SCHEDULE_NONE and a fault unless it is exactly one. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hooks.h"
 #include "keys.h"
 #include "paths.h"
 #include "quantity.h"
@@ -154,30 +155,6 @@ static void read_bool(struct reading *reading, const struct key *key, const json
         fault(reading, "must be true or false, spelled so and without quotes");
 }
 
-/* "512MB", "64k": what was probably meant. */
-static void suggest_size(struct reading *reading, const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-    static const char letters[] = "KMGTkmgt";
-    const char *letter = digits > 0 && digits < 20 && text[digits] != '\0' ? strchr(letters, text[digits]) : NULL;
-    if (digits > 0 && digits < 20 && text[digits] == '\0')
-        fault(reading, "%s has no unit; write %sMiB (or B, KiB, GiB, TiB)", text, text);
-    else if (letter != NULL)
-        fault(reading, "'%.40s' is no size; did you mean %.*s%ciB?", text, (int)digits, text,
-              letters[(letter - letters) % 4]);
-    else
-        fault(reading, "'%.40s' is no size; write a whole number and B, KiB, MiB, GiB or TiB, such as 64MiB", text);
-}
-
-static void suggest_duration(struct reading *reading, const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-    if (digits > 0 && digits < 20 && text[digits] == '\0')
-        fault(reading, "%s has no unit; write %ss for seconds (or ms, m, h, d)", text, text);
-    else
-        fault(reading, "'%.40s' is no duration; write a whole number and ms, s, m, h or d, such as 90s", text);
-}
-
 static void read_measure(struct reading *reading, const struct key *key, const json_t *value, void *draft)
 {
     const char *text = read_scalar(reading, key, value);
@@ -189,9 +166,9 @@ static void read_measure(struct reading *reading, const struct key *key, const j
         if (check_bounds(reading, key, number))
             put_number(key, draft, number);
     } else if (is_duration) {
-        suggest_duration(reading, text);
+        fault_duration(reading, text);
     } else {
-        suggest_size(reading, text);
+        fault_size(reading, text);
     }
 }
 
@@ -333,6 +310,14 @@ static void read_value_key(struct reading *reading, const struct key *key, const
         put_pointer(key, draft, value);
 }
 
+static void read_source(struct reading *reading, const struct key *key, const json_t *value, void *draft)
+{
+    if (json_is_object(value))
+        hook_source_check(reading, value);
+    else
+        read_value_key(reading, key, value, draft);
+}
+
 static void read_group(struct reading *reading, const struct key *key, const json_t *value, void *draft)
 {
     if (json_is_object(value))
@@ -353,6 +338,7 @@ static read_row *const readers[KEY_TYPE_COUNT] = {
     [KEY_DURATION] = read_measure,    [KEY_SIZE] = read_measure,      [KEY_WORD] = read_word,
     [KEY_WORDS] = read_words,         [KEY_PATH] = read_path,         [KEY_PATHS] = read_texts,
     [KEY_VALUE] = read_value_key,     [KEY_RATE] = read_rate,         [KEY_DECIMAL] = read_decimal,
+    [KEY_SOURCE] = read_source,
 };
 
 static const struct key *row_of(const struct key *key)

@@ -8,7 +8,7 @@
 #include "sallyport/policy/policy.h"
 #include "sallyport/proto/entries.h"
 
-static uint8_t entry_kind(enum param_type type)
+uint8_t value_kind(enum param_type type)
 {
     static const uint8_t kinds[PARAM_TYPE_COUNT] = {
         [PARAM_STRING] = ENTRY_STRING, [PARAM_INT] = ENTRY_INTEGER, [PARAM_NUMBER] = ENTRY_REAL,
@@ -24,12 +24,12 @@ bool value_has_shape(const struct param *param, const json_t *value)
 
 bool value_add(struct reading *reading, const struct param *param, const json_t *value, struct writer *out)
 {
-    uint8_t kind = entry_kind(param->rule.type);
+    uint8_t kind = value_kind(param->rule.type);
     if (kind != ENTRY_LIST)
         return entries_add_text(out, kind, param->name, scalar_text(reading, value), "");
     bool done = entries_add_text(out, kind, param->name, "", "");
     for (size_t i = 0; done && i < json_array_size(value); i++)
-        done = entries_add_text(out, ENTRY_ITEM + entry_kind(param->item.type), param->name,
+        done = entries_add_text(out, ENTRY_ITEM + value_kind(param->item.type), param->name,
                                 scalar_text(reading, json_array_get(value, i)), "");
     return done;
 }

@@ -7,9 +7,12 @@
 
 #include "sallyport/base/record.h"
 #include "sallyport/limits.h"
+#include "sallyport/policy/policy.h"
 
-struct param;
 struct reading;
+
+/* enum entry_kind in which a value of this type is written. */
+uint8_t value_kind(enum param_type type);
 
 /* Whether the value has the parameter's shape: a list for a list, a single value for anything else. */
 bool value_has_shape(const struct param *param, const json_t *value);

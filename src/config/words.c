@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sallyport/filter/filter.h"
+#include "sallyport/hook/scheme.h"
 #include "sallyport/job/job.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/proto/settings.h"
@@ -20,6 +21,8 @@ WORDS(word_sync, "full", "normal")
 WORDS(word_network, "none", "host")
 WORDS(word_mode, "async", "sync")
 WORDS(word_stdin, "none", "body", "stream")
+WORDS(word_hook_algorithm, "sha256", "sha512")
+WORDS(word_hook_encoding, "hex", "base64")
 WORDS(word_record, "full", "metadata-only")
 WORDS(word_when_full, [OUTPUT_KILL] = "kill", [OUTPUT_DISCARD] = "discard")
 WORDS(word_missed, [MISSED_SKIP] = "skip", [MISSED_RUN_ONCE] = "run-once", [MISSED_RUN_ALL] = "run-all")
@@ -31,6 +34,12 @@ WORDS(word_on_disconnect, "continue", "cancel")
 WORDS(word_param_type, [PARAM_NONE] = "", [PARAM_STRING] = "string", [PARAM_INT] = "int", [PARAM_NUMBER] = "number",
       [PARAM_BOOL] = "bool", [PARAM_ENUM] = "enum", [PARAM_LIST] = "list", [PARAM_SECRET] = "secret",
       [PARAM_FILE] = "file")
+
+const char *word_hook_preset(unsigned index)
+{
+    const struct hook_scheme *scheme = hook_scheme_at(index);
+    return scheme != NULL ? scheme->preset : NULL;
+}
 
 const char *word_item_type(unsigned index)
 {

@@ -12,10 +12,11 @@ struct problem;
 struct request;
 
 struct route {
-    unsigned methods; /* of enum evhttp_cmd_type; GET includes HEAD */
-    bool is_open;     /* no evidence needed */
-    bool reads_query; /* run() does, whatever it holds */
-    const char *path; /* path.h: path_matches() */
+    unsigned methods;     /* of enum evhttp_cmd_type; GET includes HEAD */
+    bool is_open;         /* no evidence needed */
+    bool reads_query;     /* run() parses it itself, when the caller is known */
+    bool takes_any_query; /* what its keys mean is somebody else's to say */
+    const char *path;     /* path.h: path_matches() */
     void (*run)(struct request *request);
     const char *const *query_keys; /* all that its query may hold, closed by NULL; NULL: none */
     const char *bytes_key;         /* one of them, whose value may be any bytes */

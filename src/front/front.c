@@ -217,6 +217,8 @@ int front_run(int control_fd, front_lockdown lockdown, struct error *err)
     if (done == 0)
         done = lockdown(&become, err);
     if (done == 0)
+        done = hook_rates_init(&front->hook_rates, err);
+    if (done == 0)
         done = serve(front, fd_take(&keeper_fd), err);
     front_done(front);
     free(front);

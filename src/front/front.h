@@ -15,6 +15,7 @@
 
 #include "crowd.h"
 #include "guard.h"
+#include "hook_rate.h"
 #include "http_counts.h"
 #include "keeper_ask.h"
 #include "public_settings.h"
@@ -54,9 +55,10 @@ struct front {
     struct request *requests; /* every open one */
     uint64_t flow_bytes;      /* of answers' chunks that have not left yet */
     unsigned gzips;           /* answers that are being compressed */
-    unsigned searches;        /* requests that look through output */
-    uint64_t uploads_bytes;   /* of large bodies that are held or on their way */
-    uint64_t bodies_bytes;    /* of the others that are held, but for the first bytes of each */
+    struct hook_rates hook_rates;
+    unsigned searches;      /* requests that look through output */
+    uint64_t uploads_bytes; /* of large bodies that are held or on their way */
+    uint64_t bodies_bytes;  /* of the others that are held, but for the first bytes of each */
     struct http_counts counts;
     unsigned scrapes;         /* texts of metrics that were not taken yet */
     struct msg_status status; /* what the keeper said last */

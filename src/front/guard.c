@@ -27,6 +27,7 @@
 #include "arrival.h"
 #include "forwarded.h"
 #include "front.h"
+#include "hook_head.h"
 #include "http.h"
 #include "request.h"
 #include "tls.h"
@@ -226,14 +227,18 @@ static uint64_t longest_body(const struct wire_head *head)
     return head->is_form ? HTTP_UPLOAD_MAX_BYTES : HTTP_BODY_MAX_BYTES;
 }
 
-/* A large body is an upload, or what a function gets, and its length is told. Room for all of it is taken before the first byte. */
+/* A large body is an upload, or what a function or a webhook gets, and its length is told. Room for all of it is taken before the first byte. */
 static enum wire_fault judge_size(struct guard *guard)
 {
     const struct wire_head *head = &guard->arrival.head;
     struct front *front = guard->front;
     bool is_large = head->body == WIRE_BODY_LENGTH && head->length > HTTP_BODY_MAX_BYTES;
-    if (is_large && head->length > longest_body(head))
-        return WIRE_BODY_TOO_LARGE;
+    enum wire_fault fault =
+        is_large && head->is_hook ? hook_head_judge(front, guard->arrival.text, head->length) : WIRE_FINE;
+    if (is_large && !head->is_hook && head->length > longest_body(head))
+        fault = WIRE_BODY_TOO_LARGE;
+    if (fault != WIRE_FINE)
+        return fault;
     guard->room = is_large ? &front->uploads_bytes : &front->bodies_bytes;
     if (is_large && !hold(guard, head->length, HTTP_UPLOADS_MAX_BYTES))
         return WIRE_NO_ROOM_FOR_UPLOAD;

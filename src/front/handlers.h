@@ -36,6 +36,10 @@ void route_callback_redeliver(struct request *request);
 void route_login(struct request *request); /* session.c */
 void route_session_read(struct request *request);
 void route_logout(struct request *request);
+void route_hook(struct request *request);      /* hook.c */
+void route_hook_list(struct request *request); /* hook_list.c */
+void route_hook_deliveries(struct request *request);
+void route_hook_redeliver(struct request *request);
 void route_config_reload(struct request *request); /* reload.c */
 void route_drain(struct request *request);         /* drain.c */
 void route_drain_read(struct request *request);

@@ -20,7 +20,7 @@
 
 /* Of an answer; what else the keeper says is none. */
 #define BIT(type) (1ull << ((type)-MSG_STATUS))
-static_assert(MSG_REFUSED - MSG_STATUS < 64, "ask.expects has a bit for each answer");
+static_assert(MSG_COUNT - MSG_STATUS <= 64, "ask.expects has a bit for each answer");
 
 void refuse_keeper_down(struct request *request, const char *detail)
 {
@@ -77,13 +77,19 @@ struct question {
     ask_answered answered;
 };
 
+/* A delivery proves itself, by its body. */
+static bool shows_nothing(enum msg_type type)
+{
+    return type == MSG_HOOK || type == MSG_HOOK_RUN;
+}
+
 /* files_fd: one more descriptor behind the others; or -1. */
 static bool put_with_files(struct request *request, struct ask *ask, const struct question *question, int files_fd)
 {
     struct front *front = request->front;
     int fds[3];
     unsigned fd_count = 0;
-    if (request->evidence.kind == EVIDENCE_PEER)
+    if (request->evidence.kind == EVIDENCE_PEER && !shows_nothing(question->type))
         fds[fd_count++] = request->peer_fd;
     if (question->extra_fd >= 0)
         fds[fd_count++] = question->extra_fd;
@@ -286,6 +292,43 @@ bool ask_redeliver(struct request *request, ask_answered answered)
     struct msg_redeliver again = { .evidence = request->evidence, .delivery_id = request->path.job_id };
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_REDELIVER, &again, -1, false, BIT(MSG_CALLBACK), answered });
+}
+
+bool ask_hook(struct request *request, struct msg_hook *hook, int body_fd, ask_answered answered)
+{
+    text_copy(hook->evidence.address, sizeof hook->evidence.address, request->evidence.address);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_HOOK, hook, body_fd, false, BIT(MSG_HOOK_ANSWER), answered });
+}
+
+bool ask_hook_run(struct request *request, struct msg_hook_run *run, ask_answered answered)
+{
+    text_copy(run->evidence.address, sizeof run->evidence.address, request->evidence.address);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_HOOK_RUN, run, -1, false, BIT(MSG_HOOK_ANSWER), answered });
+}
+
+bool ask_list_hooks(struct request *request, ask_answered answered)
+{
+    struct msg_whoami list = { .evidence = request->evidence };
+    uint64_t expects = BIT(MSG_HOOK_INFO) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_HOOKS, &list, -1, false, expects, answered });
+}
+
+bool ask_list_hook_deliveries(struct request *request, struct msg_list_hook_deliveries *list, ask_answered answered)
+{
+    list->evidence = request->evidence;
+    uint64_t expects = BIT(MSG_HOOK_DELIVERY) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_HOOK_DELIVERIES, list, -1, false, expects, answered });
+}
+
+bool ask_hook_redeliver(struct request *request, struct msg_hook_redeliver *again, ask_answered answered)
+{
+    again->evidence = request->evidence;
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_HOOK_REDELIVER, again, -1, false, BIT(MSG_SUBMITTED), answered });
 }
 
 bool ask_list_steps(struct request *request, ask_answered answered)

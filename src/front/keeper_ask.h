@@ -59,6 +59,11 @@ bool ask_list_callbacks(struct request *request, struct msg_list_callbacks *list
 bool ask_redeliver(struct request *request, ask_answered answered);
 bool ask_list_callers(struct request *request, uint32_t from, ask_answered answered);
 bool ask_list_schedules(struct request *request, ask_answered answered);
+bool ask_hook(struct request *request, struct msg_hook *hook, int body_fd, ask_answered answered);
+bool ask_hook_run(struct request *request, struct msg_hook_run *run, ask_answered answered);
+bool ask_list_hooks(struct request *request, ask_answered answered);
+bool ask_list_hook_deliveries(struct request *request, struct msg_list_hook_deliveries *list, ask_answered answered);
+bool ask_hook_redeliver(struct request *request, struct msg_hook_redeliver *again, ask_answered answered);
 bool ask_list_steps(struct request *request, ask_answered answered);
 bool ask_list_jobs(struct request *request, struct msg_list_jobs *list, ask_answered answered);
 bool ask_cancel(struct request *request, struct msg_cancel *cancel, ask_answered answered);

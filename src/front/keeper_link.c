@@ -31,7 +31,8 @@ static int keeper_take(struct front *front, struct message *message)
         front->has_status = true;
         return 0;
     }
-    if (message->type < MSG_IDENTITY || message->type > MSG_REFUSED)
+    bool is_answer = message->type >= MSG_IDENTITY && message->type <= MSG_REFUSED;
+    if (!is_answer && message->type < MSG_HOOK_ANSWER)
         return -EBADMSG;
     struct ask *ask = asks_find(&front->asks, message->request_id);
     if (ask == NULL)

@@ -30,6 +30,7 @@ static int take(struct keeper_metrics *metrics, uint32_t type, const union any_m
     struct metric_command *command;
     struct metric_token *token;
     struct metric_callback *callback;
+    struct metric_hook *hook;
     switch (type) {
     case METRIC_KEEPER:
         metrics->keeper = metric->keeper;
@@ -47,6 +48,13 @@ static int take(struct keeper_metrics *metrics, uint32_t type, const union any_m
             break;
         *callback = metric->callback;
         metrics->callback_count++;
+        return 0;
+    case METRIC_HOOK:
+        hook = grow(&metrics->hooks, metrics->hook_count, 2 * HOOK_COUNT_MAX + 1, sizeof *hook);
+        if (hook == NULL)
+            break;
+        *hook = metric->hook;
+        metrics->hook_count++;
         return 0;
     default:
         token = grow(&metrics->tokens, metrics->token_count, TOKEN_COUNT_MAX, sizeof *token);
@@ -96,5 +104,6 @@ void keeper_metrics_done(struct keeper_metrics *metrics)
     free(metrics->commands);
     free(metrics->tokens);
     free(metrics->callbacks);
+    free(metrics->hooks);
     *metrics = (struct keeper_metrics){ 0 };
 }

@@ -12,7 +12,8 @@ struct keeper_metrics {
     struct metric_command *commands;
     struct metric_token *tokens;
     struct metric_callback *callbacks;
-    uint32_t command_count, token_count, callback_count;
+    struct metric_hook *hooks;
+    uint32_t command_count, token_count, callback_count, hook_count;
 };
 
 /* Reads a sealed file of metric records; fd stays the caller's. -EBADMSG for one without, or with too much. */

@@ -159,6 +159,21 @@ static void write_callbacks(const struct keeper_metrics *metrics, struct evbuffe
                           LABELS({ "target", metrics->callbacks[i].target }), metrics->callbacks[i].overflows);
 }
 
+static void write_hooks(const struct keeper_metrics *metrics, struct evbuffer *text)
+{
+    static const char name[] = "sallyport_webhook_deliveries_total";
+    static const char *const results[HOOK_RESULT_COUNT] = {
+        [HOOK_RESULT_ACCEPTED] = "accepted", [HOOK_RESULT_IGNORED] = "ignored",   [HOOK_RESULT_REFUSED] = "refused",
+        [HOOK_RESULT_AGAIN] = "again",       [HOOK_RESULT_REPLAYED] = "replayed", [HOOK_RESULT_STALE] = "stale",
+        [HOOK_RESULT_FORGED] = "forged",     [HOOK_RESULT_FAILED] = "failed",
+    };
+    exposition_family(text, name, "counter", "Deliveries of webhooks, by what became of them.");
+    for (uint32_t i = 0; i < metrics->hook_count; i++)
+        for (unsigned result = 0; result < HOOK_RESULT_COUNT; result++)
+            exposition_number(text, name, LABELS({ "hook", metrics->hooks[i].hook }, { "verdict", results[result] }),
+                              metrics->hooks[i].results[result]);
+}
+
 static void write_build(const struct front *front, struct evbuffer *text)
 {
     exposition_family(text, "sallyport_build_info", "gauge", "The version, as a label.");
@@ -174,5 +189,6 @@ void metrics_write(const struct front *front, const struct keeper_metrics *metri
     write_auth_failures(&metrics->keeper, text);
     write_tokens(metrics, text);
     write_callbacks(metrics, text);
+    write_hooks(metrics, text);
     http_counts_write(&front->counts, text);
 }

@@ -126,6 +126,8 @@ static int take_records(struct public_settings *settings, struct reader *in, str
             done = take_predecessor(settings, &setting.predecessor, err);
         else if (type == SETTING_CALLED)
             done = take_called(settings, &setting.called, err);
+        else if (type == SETTING_FRONT_HOOK || type == SETTING_HOOK_RULE || type == SETTING_HOOK_MAP)
+            done = public_hook_take(&settings->hooks, &settings->hook_count, type, &setting, err);
         else if (type == SETTING_TLS && settings->tls == NULL)
             done = tls_new(&setting.tls, &settings->tls, err);
         else
@@ -166,6 +168,7 @@ void public_settings_done(struct public_settings *settings)
     free(settings->functions);
     for (uint32_t i = 0; i < settings->predecessor_count; i++)
         free(settings->predecessors[i].called);
+    public_hooks_free(settings->hooks, settings->hook_count);
     tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };
 }

@@ -12,6 +12,7 @@
 
 #include "forwarded.h"
 #include "public_function.h"
+#include "hook_settings.h"
 
 struct error;
 struct tls;
@@ -48,6 +49,8 @@ struct public_settings {
     uint32_t function_count;
     struct public_predecessor predecessors[PREDECESSOR_COUNT - 1];
     uint32_t predecessor_count;
+    struct public_hook *hooks;
+    uint32_t hook_count;
 };
 
 /*

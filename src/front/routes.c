@@ -32,6 +32,7 @@ static const char *const output_keys[] = {
     "follow", "offset", "tail", "stream", "search", "ignore_case", "limit", NULL
 };
 static const char *const callback_keys[] = { "state", "target", "job", "limit", "cursor", NULL };
+static const char *const hook_delivery_keys[] = { "limit", "cursor", NULL };
 static const char *const stdin_keys[] = { "eof", "offset", NULL };
 static const char *const events_keys[] = { "jobs", "kinds", NULL };
 
@@ -64,6 +65,10 @@ static const struct route routes[] = {
     { GET, .path = "/v1/tokens", .run = route_caller_list },
     { GET, .path = "/v1/callbacks", .run = route_callback_list, .query_keys = callback_keys },
     { POST, .path = "/v1/callbacks/{id}/redeliver", .run = route_callback_redeliver },
+    { GET, .path = "/v1/hooks", .run = route_hook_list },
+    { GET, .path = "/v1/hooks/{name}/deliveries", .run = route_hook_deliveries, .query_keys = hook_delivery_keys },
+    { POST, .path = "/v1/hooks/{name}/deliveries/{id}/redeliver", .run = route_hook_redeliver },
+    { POST, .path = "/hooks/{name}", .run = route_hook, .is_open = true, .takes_any_query = true },
     { GET, .path = "/v1/events", .run = route_events, .query_keys = events_keys },
     { POST, .path = "/v1/config/reload", .run = route_config_reload },
     { GET, .path = "/v1/session", .run = route_session_read },
@@ -87,7 +92,6 @@ static const char *const later_paths[] = {
     "/v1/jobs/{id}/approval",
     "/v1/schedules/{rest}",
     "/v1/tokens/{rest}",
-    "/v1/hooks/{rest}",
     "/v1/nodes",
     "/v1/nodes/{rest}",
     "/v1/audit",
@@ -95,7 +99,6 @@ static const char *const later_paths[] = {
     "/v1/config/{rest}",
     "/v1/openapi.json",
     "/openapi.json",
-    "/hooks/{rest}",
 };
 
 const char *routes_instance(const struct request *request)
@@ -165,7 +168,7 @@ static void run_route(struct request *request, const char *raw_query)
     if (!query_parse_bytes(raw_query, request->route->bytes_key, &request->query, &why)) {
         problem_init(&problem, "bad-query", "%s.", why);
         request_refuse(request, &problem);
-    } else if (!query_fits(&request->query, request->route, &unknown)) {
+    } else if (!request->route->takes_any_query && !query_fits(&request->query, request->route, &unknown)) {
         problem_init(&problem, "bad-query", "The query key '%.64s' is not known here.", unknown);
         request_refuse(request, &problem);
     } else {

@@ -6,6 +6,8 @@
 
 #include "sallyport/base/text.h"
 
+#include "hook_settings.h"
+
 #define FIELDS_MAX       100
 #define TARGET_MAX_BYTES (8 * 1024)
 
@@ -36,6 +38,7 @@ static const struct {
     [WIRE_NO_ROOM] = { "bodies-full", "As many bytes of bodies as may be are held already. Try again." },
     [WIRE_NO_ROOM_FOR_UPLOAD] = { "uploads-full",
                                   "As many large bodies as may be are on their way already. Try again." },
+    [WIRE_HOOK_UNPROVEN] = { "hook-unproven", HOOK_UNPROVEN_TEXT },
 };
 
 const char *wire_fault_code(enum wire_fault fault)
@@ -156,6 +159,7 @@ struct request_line {
     enum method_body body;
     bool is_old; /* HTTP/1.0 */
     bool is_function;
+    bool is_hook;
 };
 
 static enum wire_fault parse_request_line(struct part line, struct request_line *ret_line)
@@ -180,6 +184,9 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
     if (!target_is_plain(target))
         return WIRE_TARGET;
     ret_line->is_function = target.size > 3 && memcmp(target.at, "/r/", 3) == 0;
+    static const char hooks[] = "/hooks/";
+    ret_line->is_hook = method.size == 4 && memcmp(method.at, "POST", 4) == 0 && target.size >= sizeof hooks &&
+                        memcmp(target.at, hooks, sizeof hooks - 1) == 0;
     ret_line->body = method_body(method);
     return ret_line->body != METHOD_UNKNOWN ? WIRE_FINE : WIRE_METHOD;
 }
@@ -301,6 +308,7 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
     if (expect.at != NULL && !part_is(expect, "100-continue"))
         return WIRE_EXPECTATION;
     ret_head->closes = is_last(values[FIELD_CONNECTION]);
+    ret_head->is_hook = line.is_hook;
     ret_head->is_form = is_form(values[FIELD_TYPE]);
     ret_head->is_function = line.is_function;
     ret_head->awaits_go_on = expect.at != NULL && !line.is_old;

@@ -34,6 +34,7 @@ enum wire_fault {
     WIRE_TOO_SLOW,
     WIRE_NO_ROOM,
     WIRE_NO_ROOM_FOR_UPLOAD,
+    WIRE_HOOK_UNPROVEN,
     WIRE_FAULT_COUNT,
 };
 
@@ -67,6 +68,7 @@ struct wire_head {
     bool closes;        /* the client will not use the connection again */
     bool is_form;       /* multipart/form-data */
     bool is_function;   /* its target is below /r/ */
+    bool is_hook;       /* POST below /hooks/ */
     /* What says how the body comes: Content-Length, Transfer-Encoding, Expect; in the order of the head. */
     struct wire_line body_lines[WIRE_BODY_LINES];
     unsigned body_line_count;

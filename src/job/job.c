@@ -49,7 +49,7 @@ static const struct {
 
 static const char *const source_texts[JOB_SOURCE_COUNT] = {
     [JOB_SOURCE_API] = "api",   [JOB_SOURCE_SCHEDULE] = "schedule", [JOB_SOURCE_CHAIN] = "chain",
-    [JOB_SOURCE_STEP] = "step", [JOB_SOURCE_ROUTE] = "route",
+    [JOB_SOURCE_STEP] = "step", [JOB_SOURCE_ROUTE] = "route",       [JOB_SOURCE_HOOK] = "hook",
 };
 
 static const char *const degrade_texts[DEGRADE_COUNT] = {

@@ -13,7 +13,7 @@ const char *actor_via_text(uint8_t via)
 {
     static const char *const texts[EVIDENCE_COUNT] = {
         [EVIDENCE_PEER] = "peer",       [EVIDENCE_SERVICE] = "service",   [EVIDENCE_CERTIFICATE] = "certificate",
-        [EVIDENCE_SESSION] = "session", [EVIDENCE_LISTENER] = "listener",
+        [EVIDENCE_SESSION] = "session", [EVIDENCE_LISTENER] = "listener", [EVIDENCE_HOOK] = "hook",
     };
     return via < EVIDENCE_COUNT && texts[via] != NULL ? texts[via] : "token";
 }

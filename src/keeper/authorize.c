@@ -173,6 +173,7 @@ uint8_t caller_via(const struct caller *who)
         [IDENTITY_USER] = EVIDENCE_SESSION,
         [IDENTITY_LISTENER] = EVIDENCE_LISTENER,
         [IDENTITY_SERVICE] = EVIDENCE_SERVICE,
+        [IDENTITY_HOOK] = EVIDENCE_HOOK,
     };
     return via[who->kind];
 }

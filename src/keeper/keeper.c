@@ -21,8 +21,10 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 #include "sallyport/store/deliveries.h"
+#include "sallyport/store/hook_deliveries.h"
 
 #define KEYS_EVERY_TICKS 60
+#define HOOKS_AT_ONCE    2000
 #define KEYS_AT_ONCE     200 /* small, so that no request waits for the sweep */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
@@ -30,10 +32,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg);
 static int prepare_events(struct keeper *keeper, struct error *err)
 {
     static const struct timeval every = { .tv_sec = 1 };
-    int (*const steps[])(struct keeper *, struct error *) = { turn_init,   queue_init,        watches_init,
-                                                              feeds_init,  shutdown_init,     retention_init,
-                                                              copies_init, output_syncs_init, metrics_init,
-                                                              alarms_init, deliveries_init,   logins_init };
+    int (*const steps[])(struct keeper *, struct error *) = {
+        turn_init,         queue_init,   watches_init, feeds_init,      shutdown_init, retention_init, copies_init,
+        output_syncs_init, metrics_init, alarms_init,  deliveries_init, logins_init,   hooks_init
+    };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int done = steps[i](keeper, err);
         if (done < 0)
@@ -134,6 +136,7 @@ void keeper_free(struct keeper *keeper)
     copies_done(keeper);
     output_syncs_done(keeper);
     metrics_done(keeper);
+    hooks_done(keeper);
     if (keeper->tick != NULL)
         event_free(keeper->tick);
     if (keeper->base != NULL)
@@ -234,6 +237,8 @@ static void expire_keys(struct keeper *keeper)
         done = store_dedupe_expire(keeper->store, clock_unix_ms(), KEYS_AT_ONCE, &err);
     if (done >= 0)
         done = store_deliveries_expire(keeper->store, clock_unix_ms() - DELIVERY_LOG_MS, KEYS_AT_ONCE, &err);
+    if (done >= 0)
+        done = store_hook_deliveries_expire(keeper->store, clock_unix_ms() - DELIVERY_LOG_MS, HOOKS_AT_ONCE, &err);
     if (done < 0)
         log_warn("old keys cannot be removed: %s; trying again in a minute", err.text);
 }

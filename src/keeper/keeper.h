@@ -13,6 +13,7 @@
 #include "delivery.h"
 #include "drain.h"
 #include "feed.h"
+#include "hook.h"
 #include "intake.h"
 #include "job_table.h"
 #include "login.h"
@@ -59,6 +60,7 @@ struct keeper {
     struct queue queue;
     struct alarms alarms;
     struct deliveries deliveries;
+    struct hooks hooks;
     TAILQ_HEAD(, job) sequences_due; /* sequence.h */
     struct pauses pauses;
     struct watches watches;

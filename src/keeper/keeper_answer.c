@@ -56,6 +56,9 @@ static const struct answer {
     [MSG_LOGIN] = { answer_login, PHASE_BOTH },
     [MSG_READ_SESSION] = { answer_read_session, PHASE_BOTH },
     [MSG_LOGOUT] = { answer_logout, PHASE_BOTH },
+    [MSG_LIST_HOOKS] = { answer_list_hooks, PHASE_BOTH },
+    [MSG_LIST_HOOK_DELIVERIES] = { answer_list_hook_deliveries, PHASE_BOTH },
+    [MSG_HOOK_REDELIVER] = { answer_hook_redeliver, PHASE_SERVING },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
@@ -66,7 +69,10 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_drain, evidence) == 0 && offsetof(struct msg_list_commands, evidence) == 0 &&
                   offsetof(struct msg_pause, evidence) == 0 && offsetof(struct msg_list_callbacks, evidence) == 0 &&
                   offsetof(struct msg_redeliver, evidence) == 0 && offsetof(struct msg_list_callers, evidence) == 0 &&
-                  offsetof(struct msg_stdin, evidence) == 0 && offsetof(struct msg_login, evidence) == 0,
+                  offsetof(struct msg_stdin, evidence) == 0 && offsetof(struct msg_login, evidence) == 0 &&
+                  offsetof(struct msg_hook, evidence) == 0 && offsetof(struct msg_hook_run, evidence) == 0 &&
+                  offsetof(struct msg_list_hook_deliveries, evidence) == 0 &&
+                  offsetof(struct msg_hook_redeliver, evidence) == 0,
               "evidence comes first");
 
 /* Takes the next one when the message speaks of it. */
@@ -193,6 +199,10 @@ void front_take(struct keeper *keeper, struct message *message)
         call_abandon(keeper, message->request_id);
         watch_remove(keeper, message->request_id);
         feed_remove(keeper, message->request_id);
+    } else if (message->type == MSG_HOOK) { /* these two show no credential: a body proves itself */
+        hook_take(keeper, message);
+    } else if (message->type == MSG_HOOK_RUN) {
+        hook_run(keeper, message);
     } else if (answers[message->type].run != NULL) {
         answer_request(keeper, message, NULL);
     } else {

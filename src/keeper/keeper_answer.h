@@ -49,6 +49,9 @@ void answer_signal(struct keeper *keeper, const struct request *request, const s
 void answer_stdin(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_steps(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_callbacks(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_list_hooks(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_list_hook_deliveries(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_hook_redeliver(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_redeliver(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_callers(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_list_schedules(struct keeper *keeper, const struct request *request, const struct message *message);

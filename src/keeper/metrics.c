@@ -182,6 +182,17 @@ static int write_callbacks(const struct keeper *keeper, struct record_file *file
     return done;
 }
 
+static int write_hooks(const struct keeper *keeper, struct record_file *file, struct error *err)
+{
+    const struct hooks *hooks = &keeper->hooks;
+    int done = 0;
+    for (uint32_t i = 0; i < hooks->count_rows && done == 0; i++)
+        done = add(file, METRIC_HOOK, &hooks->counts[i], err);
+    if (done == 0 && hooks->others.results[HOOK_RESULT_FORGED] > 0)
+        done = add(file, METRIC_HOOK, &hooks->others, err);
+    return done;
+}
+
 int metrics_write(const struct keeper *keeper, int *ret_fd, struct error *err)
 {
     struct record_file file = { 0 };
@@ -192,6 +203,8 @@ int metrics_write(const struct keeper *keeper, int *ret_fd, struct error *err)
         done = write_tokens(keeper, &file, err);
     if (done == 0)
         done = write_callbacks(keeper, &file, err);
+    if (done == 0)
+        done = write_hooks(keeper, &file, err);
     if (done == 0)
         done = memfd_sealed("sallyport-metrics", file.data, file.size, false, ret_fd, err);
     record_file_done(&file);

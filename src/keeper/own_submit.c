@@ -12,6 +12,7 @@ static enum identity_kind kind_of(uint8_t via)
         [EVIDENCE_CERTIFICATE] = IDENTITY_CERTIFICATE,
         [EVIDENCE_SESSION] = IDENTITY_USER,
         [EVIDENCE_LISTENER] = IDENTITY_LISTENER,
+        [EVIDENCE_HOOK] = IDENTITY_HOOK,
     };
     return via < EVIDENCE_COUNT && kinds[via] != IDENTITY_NONE ? kinds[via] : IDENTITY_SERVICE;
 }
@@ -37,6 +38,8 @@ void submit_own(struct keeper *keeper, struct own_submit *own, const struct call
     message.type = MSG_SUBMIT;
     message.body.submit = *asked;
     message.body.submit.evidence = (struct evidence){ 0 };
+    if (own->address != NULL)
+        text_copy(message.body.submit.evidence.address, ADDRESS_MAX_BYTES, own->address);
     message.body.submit.has_stdin = message.body.submit.has_files = false;
     answer_submit(keeper, &request, &message);
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "request.h"
 #include "sallyport/job/job.h"
 
@@ -13,6 +15,10 @@ struct own_submit {
     const char *origin;   /* the schedule; or "" */
     struct job_id parent; /* or all zero */
     uint32_t step_index;  /* from 1; 0: no step */
+    const char *address;  /* where the wish came from; NULL: from nowhere but here */
+    bool is_new_work;     /* and no consequence of accepted work: a drained service refuses it */
+    /* NULL, or what is written in the commit that accepts it, or that notes that it joined a job. */
+    int (*store)(struct keeper *keeper, struct own_submit *own, const struct job_id *job_id, struct error *err);
     /*
      * Heard once: which job it is (a new one, or one that was there, as struct msg_submitted says) when that is stored, or
      * why there is none. May come before submit_own() returns. A commit that failed is a refusal, 503 store-full: whoever must not lose the

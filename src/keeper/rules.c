@@ -180,6 +180,10 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return rule_schedule_add(draft, &setting->schedule, err);
     case SETTING_CALLBACK:
         return add_callback(draft, &setting->callback, err);
+    case SETTING_HOOK:
+        return rule_hook_add(draft, &setting->hook, err);
+    case SETTING_HOOK_MAP:
+        return rule_hook_map_add(draft, &setting->hook_map, err);
     case SETTING_NOTICE:
         return add_notice(draft, &setting->notice, err);
     case SETTING_ROUTE:
@@ -257,6 +261,7 @@ void rules_free(struct rules *rules)
     }
     free(rules->callers);
     rule_schedules_free(&rules->schedules);
+    rule_hooks_free(&rules->hooks);
     free(rules->callbacks);
     free(rules->notices);
     free(rules->routes);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rule_hooks.h"
 #include "rule_schedules.h"
 #include "sallyport/base/hash.h"
 #include "sallyport/base/network.h"
@@ -48,6 +49,7 @@ struct rules {
     struct caller *callers;
     uint32_t caller_count;
     struct rule_schedules schedules;
+    struct rule_hooks hooks;
     struct setting_callback *callbacks; /* their spans view the file */
     uint32_t callback_count;
     struct setting_notice *notices;

@@ -146,6 +146,14 @@ static int record_submit(struct keeper *keeper, const struct submit *submit, con
     return done < 0 ? done : audit_record(keeper->store, &entry, err);
 }
 
+/* What whoever asked among us wants to be stored with it. */
+static int store_for_own(struct keeper *keeper, const struct submit *submit, const struct job_id *job_id,
+                         struct error *err)
+{
+    struct own_submit *own = submit->request->own;
+    return own != NULL && own->store != NULL ? own->store(keeper, own, job_id, err) : 0;
+}
+
 /* What the rules of the queue remember of it. */
 static int note_rules(struct keeper *keeper, const struct submit *submit, const struct job_record *record,
                       struct error *err)
@@ -176,6 +184,8 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
         done = request_callback_store(keeper, submit, &record->id, err);
     if (done == 0)
         done = record_submit(keeper, submit, &record->id, record->why, err);
+    if (done == 0)
+        done = store_for_own(keeper, submit, &record->id, err);
     if (done == 0)
         done = note_rules(keeper, submit, record, err);
     if (done == 0)
@@ -252,6 +262,8 @@ static int join(struct keeper *keeper, const struct submit *submit, const struct
         done = request_callback_join(keeper, submit, job_id, err);
     if (done == 0 && submit->request->type == MSG_CALL)
         done = call_join(keeper, submit->request, job_id, err);
+    if (done == 0)
+        done = store_for_own(keeper, submit, job_id, err);
     if (done < 0) {
         turn_spoil(keeper, err);
         free(accepted);

@@ -187,7 +187,8 @@ static bool check_request(struct keeper *keeper, struct submit *submit)
 /* What follows from accepted work is no new work: a step or a chain's next job waits in the queue like all others. */
 static bool check_drain(struct keeper *keeper, const struct submit *submit)
 {
-    if (!keeper->drain.is_on || submit->request->own != NULL)
+    const struct own_submit *own = submit->request->own;
+    if (!keeper->drain.is_on || (own != NULL && !own->is_new_work))
         return true;
     request_refuse(
         keeper, submit->request,

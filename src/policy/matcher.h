@@ -1,7 +1,7 @@
 /* What a matcher consists of; for the files of this folder. */
 #pragma once
 
-#include "pattern.h"
+#include "sallyport/policy/pattern.h"
 #include "sallyport/policy/policy.h"
 #include "sallyport/policy/policy_match.h"
 

@@ -1,4 +1,4 @@
-#include "pattern.h"
+#include "sallyport/policy/pattern.h"
 
 #include <errno.h>
 #include <stdlib.h>

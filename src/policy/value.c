@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "faults.h"
-#include "pattern.h"
+#include "sallyport/policy/pattern.h"
 #include "sallyport/base/text.h"
 #include "sallyport/proto/entries.h"
 

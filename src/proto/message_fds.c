@@ -16,5 +16,6 @@ const struct fd_range message_fds[MSG_COUNT] = {
     [MSG_DELIVER] = { 1, 1 },      [MSG_LIST_CALLBACKS] = { 0, 1 }, [MSG_REDELIVER] = { 0, 1 },
     [MSG_LIST_CALLERS] = { 0, 1 }, [MSG_STDIN] = { 0, 2 },          [MSG_READ_ARTIFACTS] = { 0, 1 },
     [MSG_ARTIFACTS] = { 0, 2 },    [MSG_LOGIN] = { 0, 0 },          [MSG_READ_SESSION] = { 0, 1 },
-    [MSG_LOGOUT] = { 0, 1 },       [MSG_CALL] = { 0, 3 },
+    [MSG_LOGOUT] = { 0, 1 },       [MSG_CALL] = { 0, 3 },           [MSG_HOOK] = { 1, 1 },
+    [MSG_LIST_HOOKS] = { 0, 1 },   [MSG_HOOK_REDELIVER] = { 0, 1 }, [MSG_LIST_HOOK_DELIVERIES] = { 0, 1 },
 };

@@ -73,6 +73,8 @@ static const struct field whoami_fields[] = {
     EVIDENCE(struct msg_whoami),
 };
 
+#include "hook_fields.h"
+
 static const struct field list_commands_fields[] = {
     EVIDENCE(struct msg_list_commands),
     TEXT(struct msg_list_commands, command),
@@ -471,4 +473,5 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_SESSION] = RECORD("session", struct msg_session, session_fields),
     [MSG_LOGGED_OUT] = RECORD("logged-out", struct msg_empty, empty_fields),
     [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
+    HOOK_MESSAGES,
 };

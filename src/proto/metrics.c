@@ -35,7 +35,7 @@ static_assert(HISTOGRAM_BOUNDS == 12, "HISTOGRAM lists each range");
         U64(type, member.counts[9]), U64(type, member.counts[10]), U64(type, member.counts[11]),                       \
         U64(type, member.counts[12]), U64(type, member.sum_us)
 
-static_assert(METRIC_END_COUNT == 7 && JOB_SOURCE_COUNT == 5, "command_fields lists each");
+static_assert(METRIC_END_COUNT == 7 && JOB_SOURCE_COUNT == 6, "command_fields lists each");
 #define ENDS(type, source)                                                                                             \
     U64(type, ended[source][0]), U64(type, ended[source][1]), U64(type, ended[source][2]),                             \
         U64(type, ended[source][3]), U64(type, ended[source][4]), U64(type, ended[source][5]),                         \
@@ -48,6 +48,7 @@ static const struct field command_fields[] = {
     ENDS(struct metric_command, JOB_SOURCE_CHAIN),
     ENDS(struct metric_command, JOB_SOURCE_STEP),
     ENDS(struct metric_command, JOB_SOURCE_ROUTE),
+    ENDS(struct metric_command, JOB_SOURCE_HOOK),
     HISTOGRAM(struct metric_command, duration),
     HISTOGRAM(struct metric_command, queue),
 };
@@ -64,11 +65,19 @@ static const struct field callback_fields[] = {
     U64(struct metric_callback, attempts[3]), U64(struct metric_callback, overflows),
 };
 
+static_assert(HOOK_RESULT_COUNT == 8, "hook_fields lists each");
+static const struct field hook_fields[] = {
+    TEXT(struct metric_hook, hook),      U64(struct metric_hook, results[0]), U64(struct metric_hook, results[1]),
+    U64(struct metric_hook, results[2]), U64(struct metric_hook, results[3]), U64(struct metric_hook, results[4]),
+    U64(struct metric_hook, results[5]), U64(struct metric_hook, results[6]), U64(struct metric_hook, results[7]),
+};
+
 const struct record_def metric_defs[METRIC_COUNT] = {
     [METRIC_KEEPER] = RECORD("keeper", struct metric_keeper, keeper_fields),
     [METRIC_COMMAND] = RECORD("command", struct metric_command, command_fields),
     [METRIC_TOKEN] = RECORD("token", struct metric_token, token_fields),
     [METRIC_CALLBACK] = RECORD("callback", struct metric_callback, callback_fields),
+    [METRIC_HOOK] = RECORD("hook", struct metric_hook, hook_fields),
 };
 
 #define MS   1000ull

@@ -2,6 +2,7 @@
 
 #include "sallyport/base/network.h"
 #include "sallyport/job/callback_event.h"
+#include "sallyport/proto/entries.h"
 #include "sallyport/schedule/timing.h"
 #define QUOTA(type)                                                                                                    \
     U32(type, quota.running, UINT32_MAX), U32(type, quota.waiting, UINT32_MAX),                                        \
@@ -155,6 +156,45 @@ static const struct field route_fields[] = {
     BYTES(struct setting_route, statuses, ROUTE_STATUS_BYTES),
 };
 
+#define SCHEME(type)                                                                                                   \
+    TEXT(type, scheme.preset), U8(type, scheme.proof, HOOK_PROOF_COUNT - 1), BOOL(type, scheme.is_sha512),             \
+        BOOL(type, scheme.is_base64), TEXT(type, scheme.signature), TEXT(type, scheme.prefix),                         \
+        TEXT(type, scheme.timestamp), TEXT(type, scheme.delivery), TEXT(type, scheme.before),                          \
+        BOOL(type, scheme.is_time_new), BOOL(type, scheme.wants_text), TEXT(type, scheme.event),                       \
+        TEXT(type, scheme.ping)
+
+static const struct field front_hook_fields[] = {
+    TEXT(struct setting_front_hook, name),
+    SCHEME(struct setting_front_hook),
+    U32(struct setting_front_hook, rate.count, RATE_COUNT_MAX),
+    U64(struct setting_front_hook, rate.period_ms),
+    U32(struct setting_front_hook, concurrency, HOOK_CONCURRENCY_MAX),
+};
+
+static const struct field hook_rule_fields[] = {
+    U8(struct setting_hook_rule, source, HOOK_SOURCE_COUNT - 1),
+    TEXT(struct setting_hook_rule, from),
+    U8(struct setting_hook_rule, test, HOOK_TEST_COUNT - 1),
+    BYTES(struct setting_hook_rule, value, HOOK_RULE_MAX_BYTES),
+};
+
+static const struct field hook_fields[] = {
+    TEXT(struct setting_hook, name),
+    TEXT(struct setting_hook, command),
+    SCHEME(struct setting_hook),
+    BYTES(struct setting_hook, secret, CALLBACK_SECRET_MAX_BYTES),
+    BYTES(struct setting_hook, old_secret, CALLBACK_SECRET_MAX_BYTES),
+    BYTES(struct setting_hook, constants, PARAMS_MAX_BYTES),
+};
+
+static const struct field hook_map_fields[] = {
+    TEXT(struct setting_hook_map, param),
+    U8(struct setting_hook_map, kind, ENTRY_ITEM - 1),
+    U8(struct setting_hook_map, item, ENTRY_ITEM - 1),
+    U8(struct setting_hook_map, source, HOOK_SOURCE_COUNT - 1),
+    TEXT(struct setting_hook_map, from),
+};
+
 const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_FRONT] = RECORD("front", struct setting_front, front_fields),
     [SETTING_HOST] = RECORD("host", struct setting_host, host_fields),
@@ -175,6 +215,10 @@ const struct record_def setting_defs[SETTING_COUNT] = {
     [SETTING_ROUTE] = RECORD("route", struct setting_route, route_fields),
     [SETTING_PREDECESSOR] = RECORD("predecessor", struct setting_predecessor, predecessor_fields),
     [SETTING_CALLED] = RECORD("called", struct setting_called, called_fields),
+    [SETTING_FRONT_HOOK] = RECORD("front-hook", struct setting_front_hook, front_hook_fields),
+    [SETTING_HOOK_RULE] = RECORD("hook-rule", struct setting_hook_rule, hook_rule_fields),
+    [SETTING_HOOK] = RECORD("hook", struct setting_hook, hook_fields),
+    [SETTING_HOOK_MAP] = RECORD("hook-map", struct setting_hook_map, hook_map_fields),
 };
 
 const char *identity_kind_text(unsigned kind)

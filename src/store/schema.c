@@ -159,6 +159,20 @@ static const struct migration {
     /* The cookie itself is nowhere: only its hash. */
     { "sessions", "CREATE TABLE sessions (secret BLOB PRIMARY KEY, user TEXT NOT NULL, password BLOB NOT NULL,"
                   "  began_unix_ms INTEGER NOT NULL, used_unix_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;" },
+    { "deliveries of webhooks",
+      "CREATE TABLE hook_deliveries (id BLOB PRIMARY KEY, hook TEXT NOT NULL, identity BLOB NOT NULL,"
+      "  delivery TEXT NOT NULL, fate INTEGER NOT NULL, event TEXT NOT NULL, address TEXT NOT NULL,"
+      "  detail TEXT NOT NULL, job_id BLOB NOT NULL, bytes INTEGER NOT NULL, created_unix_ms INTEGER NOT NULL,"
+      "  seen_unix_ms INTEGER NOT NULL, count INTEGER NOT NULL, UNIQUE (hook, identity)) STRICT, WITHOUT ROWID;"
+      "CREATE INDEX hook_deliveries_by_hook ON hook_deliveries (hook, id);"
+      "CREATE INDEX hook_deliveries_by_age ON hook_deliveries (seen_unix_ms);"
+      "CREATE TABLE hook_totals (hook TEXT PRIMARY KEY, deliveries INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+      "CREATE TRIGGER hook_delivery_is_noted AFTER INSERT ON hook_deliveries BEGIN"
+      "  INSERT INTO hook_totals VALUES (new.hook, 1) ON CONFLICT (hook) DO UPDATE SET deliveries = deliveries + 1;"
+      "  END;"
+      "CREATE TRIGGER hook_delivery_is_removed AFTER DELETE ON hook_deliveries BEGIN"
+      "  UPDATE hook_totals SET deliveries = deliveries - 1 WHERE hook = old.hook;"
+      "  DELETE FROM hook_totals WHERE hook = old.hook AND deliveries = 0; END;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -26,7 +26,7 @@ FAMILIES = {
     "sallyport_jobs_queued", "sallyport_queue_oldest_seconds", "sallyport_http_requests_total",
     "sallyport_http_request_duration_seconds", "sallyport_auth_failures_total", "sallyport_streams_open",
     "sallyport_output_bytes_total", "sallyport_schedule_missed_total", "sallyport_callback_backlog",
-    "sallyport_callback_attempts_total", "sallyport_callback_overflows_total", "sallyport_store_bytes", "sallyport_store_free_bytes",
+    "sallyport_callback_attempts_total", "sallyport_callback_overflows_total", "sallyport_webhook_deliveries_total", "sallyport_store_bytes", "sallyport_store_free_bytes",
     "sallyport_token_expiry_timestamp_seconds", "sallyport_config_last_reload_successful",
     "sallyport_config_last_reload_success_timestamp_seconds", "sallyport_launcher_up",
     "sallyport_build_info",

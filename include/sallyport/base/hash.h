@@ -27,6 +27,9 @@ struct hash_piece {
 };
 int hash_hmac_sha256(const uint8_t *key, size_t key_size, const struct hash_piece *pieces, unsigned count,
                      uint8_t ret_digest[HASH_BYTES]);
+int hash_hmac_sha512(const uint8_t *key, size_t key_size, const struct hash_piece *pieces, unsigned count,
+                     uint8_t ret_digest[2 * HASH_BYTES]);
 
 /* Takes the same time wherever the difference is. */
 bool hash_equal(const uint8_t left[HASH_BYTES], const uint8_t right[HASH_BYTES]);
+bool hash_equal_bytes(const uint8_t *left, const uint8_t *right, size_t size);

@@ -82,6 +82,17 @@ struct config_predecessor {
     uint32_t called_count;
 };
 
+struct config_hook {
+    struct setting_hook setting;                                       /* its spans point to what follows */
+    char secrets[CALLBACK_SECRETS_MAX][CALLBACK_SECRET_MAX_BYTES + 1]; /* the newest first; "": none */
+    uint8_t *constants;
+    struct setting_front_hook front;
+    struct setting_hook_rule *rules; /* each value is an allocation of its own */
+    uint32_t rule_count;
+    struct setting_hook_map *maps;
+    uint32_t map_count;
+};
+
 struct config_tls {
     struct setting_tls setting; /* its spans point to what follows */
     uint8_t *certificate, *key, *client_ca;
@@ -125,6 +136,8 @@ struct config {
     uint32_t notice_count, route_count;
     struct config_predecessor predecessors[PREDECESSOR_COUNT - 1];
     uint32_t predecessor_count;
+    struct config_hook *hooks;
+    uint32_t hook_count;
     struct policy *policy;  /* without filters' programs and programs' identities: the bootstrap adds them */
     char **public_commands; /* JSON object of each command for the API, in the policy's order */
     uint8_t *command_modes; /* 0 async, 1 sync */

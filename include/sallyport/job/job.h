@@ -58,6 +58,7 @@ enum job_source {
     JOB_SOURCE_CHAIN,    /* another job ended: `then`, `on_failure`, `always` */
     JOB_SOURCE_STEP,     /* it is a step of a sequence */
     JOB_SOURCE_ROUTE,    /* a caller asked for the path of a function */
+    JOB_SOURCE_HOOK,     /* a webhook was delivered */
     JOB_SOURCE_COUNT,
 };
 

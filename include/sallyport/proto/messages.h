@@ -20,6 +20,7 @@
 #include "sallyport/limits.h"
 #include "sallyport/proto/answers.h"
 #include "sallyport/proto/deliveries.h"
+#include "sallyport/proto/hooks.h"
 #include "sallyport/proto/orders.h"
 #include "sallyport/proto/requests.h"
 
@@ -116,6 +117,18 @@ enum msg_type {
 
     /* notifier -> keeper */
     MSG_DELIVERED,
+
+    /* front -> keeper, of inbound webhooks */
+    MSG_HOOK, /* + the body */
+    MSG_HOOK_RUN,
+    MSG_LIST_HOOKS,
+    MSG_LIST_HOOK_DELIVERIES,
+    MSG_HOOK_REDELIVER,
+
+    /* keeper -> front */
+    MSG_HOOK_ANSWER,
+    MSG_HOOK_INFO,
+    MSG_HOOK_DELIVERY,
 
     MSG_COUNT,
 };
@@ -231,6 +244,13 @@ union any_message {
     struct msg_exited exited;
     struct msg_deliver deliver;
     struct msg_delivered delivered;
+    struct msg_hook hook;
+    struct msg_hook_run hook_run;
+    struct msg_hook_answer hook_answer;
+    struct msg_hook_info hook_info;
+    struct msg_list_hook_deliveries list_hook_deliveries;
+    struct msg_hook_delivery hook_delivery;
+    struct msg_hook_redeliver hook_redeliver;
 };
 
 #define ACCOUNT_NONE UINT32_MAX

@@ -29,6 +29,7 @@ enum metric_type {
     METRIC_COMMAND,
     METRIC_TOKEN,
     METRIC_CALLBACK,
+    METRIC_HOOK,
     METRIC_COUNT,
 };
 
@@ -83,11 +84,30 @@ struct metric_callback {
     uint64_t overflows; /* what had no room among those that wait */
 };
 
+/* What came of a delivery of a webhook. */
+enum hook_result {
+    HOOK_RESULT_ACCEPTED,
+    HOOK_RESULT_IGNORED,
+    HOOK_RESULT_REFUSED,  /* genuine, and not what its command takes, or not now */
+    HOOK_RESULT_AGAIN,    /* it was here before */
+    HOOK_RESULT_REPLAYED, /* so was its body, under another name */
+    HOOK_RESULT_STALE,
+    HOOK_RESULT_FORGED, /* or without the form of a proof */
+    HOOK_RESULT_FAILED, /* it could not be looked at, or not be noted */
+    HOOK_RESULT_COUNT
+};
+
+struct metric_hook {
+    char hook[NAME_MAX_BYTES]; /* METRICS_OTHER: a name that is no hook's */
+    uint64_t results[HOOK_RESULT_COUNT];
+};
+
 union any_metric {
     struct metric_keeper keeper;
     struct metric_command command;
     struct metric_token token;
     struct metric_callback callback;
+    struct metric_hook hook;
 };
 
 extern const struct record_def metric_defs[METRIC_COUNT];

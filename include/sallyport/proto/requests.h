@@ -17,6 +17,7 @@ enum evidence_kind {
     EVIDENCE_BASIC,       /* a token and the name of its holder; in records it is EVIDENCE_BEARER */
     EVIDENCE_SESSION,     /* the cookie that a login gave to a user */
     EVIDENCE_LISTENER,    /* nothing was shown on the listener of a predecessor; its name, by the front's word */
+    EVIDENCE_HOOK,        /* in records alone: a delivery that proved itself. Nobody can show it. */
     EVIDENCE_COUNT
 };
 

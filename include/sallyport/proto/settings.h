@@ -8,6 +8,7 @@
 
 #include "sallyport/base/password.h"
 #include "sallyport/base/record.h"
+#include "sallyport/hook/scheme.h"
 #include "sallyport/job/quota.h"
 #include "sallyport/job/retention.h"
 #include "sallyport/limits.h"
@@ -34,6 +35,10 @@ enum setting_type {
     SETTING_ROUTE,          /* front and keeper, one for each command that is a function */
     SETTING_PREDECESSOR,    /* front, one for each whose clients are served */
     SETTING_CALLED,         /* front, behind the predecessor that it belongs to */
+    SETTING_FRONT_HOOK,     /* front, one for each; its rules and its maps stand behind it */
+    SETTING_HOOK_RULE,      /* front, behind the hook that it belongs to */
+    SETTING_HOOK,           /* keeper, one for each: a secret is in it; its maps stand behind it */
+    SETTING_HOOK_MAP,       /* front and keeper, behind the hook that it belongs to */
     SETTING_COUNT,
 };
 
@@ -109,6 +114,7 @@ enum identity_kind {
     IDENTITY_USER,
     IDENTITY_LISTENER, /* whoever calls there without a token */
     IDENTITY_SERVICE,  /* the keeper's own, for a schedule: in no file of settings */
+    IDENTITY_HOOK,     /* the same, for a delivery that proved itself */
 };
 
 /* What records call a user, and before the name: so users and tokens may have the same names. */
@@ -235,6 +241,43 @@ struct setting_called {
     char command[NAME_MAX_BYTES];
 };
 
+/* --- inbound webhooks */
+
+struct setting_front_hook {
+    char name[NAME_MAX_BYTES];
+    struct hook_scheme scheme;
+    struct rate rate;     /* deliveries from one address */
+    uint32_t concurrency; /* that are looked at at once */
+};
+
+/* Where a delivery has what a rule compares, or a parameter gets. */
+enum hook_source { HOOK_SOURCE_NONE, HOOK_HEADER, HOOK_JSON, HOOK_QUERY, HOOK_FORM, HOOK_SOURCE_COUNT };
+enum hook_test { HOOK_TEST_NONE, HOOK_EQUALS, HOOK_GLOB, HOOK_REGEX, HOOK_IN, HOOK_TEST_COUNT };
+
+/* All of a hook's rules must hold, or the delivery is ignored. */
+struct setting_hook_rule {
+    uint8_t source; /* enum hook_source */
+    char from[HOOK_SOURCE_MAX_BYTES];
+    uint8_t test;      /* enum hook_test */
+    struct span value; /* of HOOK_IN each with its NUL; else a text without one */
+};
+
+struct setting_hook_map {
+    char param[NAME_MAX_BYTES];
+    uint8_t kind, item; /* enum entry_kind that the parameter wants; item: of a list */
+    uint8_t source;     /* enum hook_source */
+    char from[HOOK_SOURCE_MAX_BYTES];
+};
+
+struct setting_hook {
+    char name[NAME_MAX_BYTES];
+    char command[NAME_MAX_BYTES]; /* of the policy of the same generation */
+    struct hook_scheme scheme;
+    struct span secret;     /* as it was given */
+    struct span old_secret; /* the one before it, which is taken, too; or empty */
+    struct span constants;  /* entries: parameters that no delivery says */
+};
+
 union any_setting {
     struct setting_predecessor predecessor;
     struct setting_called called;
@@ -255,6 +298,10 @@ union any_setting {
     struct setting_notifier notifier;
     struct setting_tls tls;
     struct setting_route route;
+    struct setting_front_hook front_hook;
+    struct setting_hook_rule hook_rule;
+    struct setting_hook hook;
+    struct setting_hook_map hook_map;
 };
 
 extern const struct record_def setting_defs[SETTING_COUNT];

@@ -123,7 +123,7 @@ Test(config, tells_wrong_keys_shapes_and_units)
           "c.yaml:4:14: commands.x.degrade: must be a list, not a text; write degrade: [cgroup-memory]\n" },
         { COMMAND("    approval: {count: 1}\n"),
           "c.yaml:4:5: commands.x.approval: is not in this release; the name is kept for a later one\n" },
-        { "hooks: {}\n", "c.yaml:1:1: hooks: is not in this release; the name is kept for a later one\n" },
+        { "nodes: {}\n", "c.yaml:1:1: nodes: is not in this release; the name is kept for a later one\n" },
         { "server: {tls: {cert: /x}}\n", "c.yaml:1:10: server.tls: 'key' is missing\n" },
         { "server: {tls: {cert: /x, key: \"file:/y\"}}\n",
           "c.yaml:1:22: server.tls.cert: files are not read from here\n"
