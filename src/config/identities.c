@@ -27,7 +27,8 @@ static const char *section(const struct config_identity *identity)
     static const char *const sections[] = { [IDENTITY_TOKEN] = "tokens",
                                             [IDENTITY_PEER] = "peers",
                                             [IDENTITY_CERTIFICATE] = "peers",
-                                            [IDENTITY_USER] = "users" };
+                                            [IDENTITY_USER] = "users",
+                                            [IDENTITY_LISTENER] = "peers" };
     return sections[identity->setting.kind];
 }
 

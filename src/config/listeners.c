@@ -164,8 +164,10 @@ void listeners_take(struct reading *reading)
     size_t length = enter_key(reading, "server");
     take_listed(reading);
     take_that_of_metrics(reading);
+    leave(reading, length);
+    take_those_of_predecessors(reading);
+    enter_key(reading, "server");
     if (reading->config->tls != NULL && !is_any_tls(reading->config))
         warning_below(reading, "tls", -1, "is of no use: all of 'server.listen' is unix sockets or 'plain:'");
     leave(reading, length);
-    take_those_of_predecessors(reading);
 }

@@ -92,6 +92,8 @@ void predecessor_close(struct reading *reading)
 {
     const struct predecessor_draft *draft = &reading->predecessor;
     struct config_predecessor *predecessor = latest(reading);
+    if (predecessor->setting.which == PREDECESSOR_GO_SERVERLESS)
+        fault_at_key(reading, "is not in this release; the name is kept for a later one");
     if (draft->prefix == NULL && draft->listen == NULL)
         fault_at_key(reading,
                      "needs 'prefix' (a path below which it is served), 'listen' (a listener of its own), or both");

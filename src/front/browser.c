@@ -100,6 +100,9 @@ bool browser_admits_deed(struct request *request)
     if (!origin_may_act(&request->front->settings, host, origin, fetch_site))
         return refuse(request, "cross-site",
                       "A page of another site may not do this: its origin is not in server.origins.");
+    if (request->evidence.kind == EVIDENCE_LISTENER && origin != NULL && !origin_is_own(origin, host))
+        return refuse(request, "cross-site",
+                      "Nobody shows a token here, so that a page of another origin, listed or not, may do nothing.");
     if (request->evidence.kind == EVIDENCE_SESSION && !session_may_act(host, origin, fetch_site))
         return refuse(request, "cross-site",
                       "What a session's cookie allows, a page of this very origin may do, whose browser says so in "
@@ -137,7 +140,7 @@ bool browser_admits(struct request *request)
         return refuse(request, "cross-site", "Nothing here is a script for a service worker.");
     if (acts(request) && !browser_admits_deed(request))
         return false;
-    if (origin == NULL || !origin_is_listed(settings, origin))
+    if (origin == NULL || !origin_is_listed(settings, origin) || request->evidence.kind == EVIDENCE_LISTENER)
         return true;
     add_leave_of_origin(request, origin);
     bool is_preflight = evhttp_request_get_command(request->http) == EVHTTP_REQ_OPTIONS &&

@@ -1,6 +1,6 @@
 /*
  * GET /v1/commands and /v1/commands/{name}. Which commands the caller may see is the keeper's answer, as bits by index; what
- * they look like is in our settings. Both must be of one generation: in the moment of a reload we ask again.
+ * they look like is in our settings (rights.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,26 +16,15 @@
 #include "problem.h"
 #include "request.h"
 
-#define RELOAD_ASK_AGAIN_MS 100
-#define RELOAD_TRIES        20
-
 struct command_query {
-    unsigned tries;
     uint64_t limit, from;
 };
-
-static void ask_commands(struct request *request);
-
-static bool bit_is_set(struct span bits, uint32_t index)
-{
-    return index / 8 < bits.size && (bits.data[index / 8] >> index % 8 & 1) != 0;
-}
 
 static json_t *command_json(const struct request *request, const struct msg_commands *commands, uint32_t index)
 {
     json_t *json = json_copy(request->front->settings.commands[index].json);
-    json_object_set_new(json, "rights", json_pack("{s:b}", "run", (int)bit_is_set(commands->runnable, index)));
-    json_object_set_new(json, "paused", json_boolean(bit_is_set(commands->paused, index)));
+    json_object_set_new(json, "rights", json_pack("{s:b}", "run", (int)rights_may_run(commands, (int)index)));
+    json_object_set_new(json, "paused", json_boolean(rights_is_paused(commands, (int)index)));
     return json;
 }
 
@@ -64,7 +53,7 @@ static void answer_list(struct request *request, const struct msg_commands *comm
     json_t *items = json_array();
     char next[24] = "", link[QUERY_MAX_BYTES];
     for (uint32_t i = (uint32_t)query->from; i < settings->command_count; i++) {
-        if (!bit_is_set(commands->visible, i) || !is_wanted(request, &settings->commands[i]))
+        if (!rights_may_see(commands, (int)i) || !is_wanted(request, &settings->commands[i]))
             continue;
         if (json_array_size(items) == query->limit) {
             snprintf(next, sizeof next, "%u", i);
@@ -83,13 +72,13 @@ static void answer_one(struct request *request, const struct msg_commands *comma
 {
     const struct public_settings *settings = &request->front->settings;
     int index = public_settings_find(settings, request->path.name);
-    if (index < 0 || !bit_is_set(commands->visible, (uint32_t)index)) {
+    if (!rights_may_see(commands, index)) {
         struct problem problem;
         problem_init(&problem, "not-found", "There is no such command, or it is not yours to see.");
         request_problem(request, &problem);
         return;
     }
-    bool is_runnable = bit_is_set(commands->runnable, (uint32_t)index);
+    bool is_runnable = rights_may_run(commands, index);
     char etag[64], paused[32] = "";
     if (commands->pause.is_paused)
         snprintf(paused, sizeof paused, "-%llu", (unsigned long long)commands->pause.since_unix_ms);
@@ -104,30 +93,12 @@ static void answer_one(struct request *request, const struct msg_commands *comma
     request_reply_json(request, 200, "application/json", json);
 }
 
-static void on_commands(struct request *request, struct message *message)
+static void answer(struct request *request, const struct msg_commands *commands)
 {
-    struct command_query *query = request->state;
-    const struct msg_commands *commands = &message->body.commands;
-    if (commands->generation == request->front->settings.generation) {
-        if (request->path.name[0] != '\0')
-            answer_one(request, commands);
-        else
-            answer_list(request, commands);
-        return;
-    }
-    if (++query->tries < RELOAD_TRIES) {
-        request_set_timer(request, RELOAD_ASK_AGAIN_MS, ask_commands);
-        return;
-    }
-    struct problem problem;
-    problem_init(&problem, "reloading", "A new configuration is being taken over. Try again.");
-    problem.retry_after_s = 1;
-    request_problem(request, &problem);
-}
-
-static void ask_commands(struct request *request)
-{
-    ask_list_commands(request, on_commands);
+    if (request->path.name[0] != '\0')
+        answer_one(request, commands);
+    else
+        answer_list(request, commands);
 }
 
 static void start(struct request *request, uint64_t limit, uint64_t from)
@@ -140,7 +111,7 @@ static void start(struct request *request, uint64_t limit, uint64_t from)
     *query = (struct command_query){ .limit = limit, .from = from };
     request->state = query;
     request->free_state = free;
-    ask_commands(request);
+    rights_ask(request, answer);
 }
 
 void route_command_list(struct request *request)

@@ -29,6 +29,11 @@ struct dialect {
     bool is_open;       /* who asks is not looked at, so that nobody is asked for evidence */
     bool ignores_query; /* what stands behind a '?' means nothing */
     bool has_no_head;   /* HEAD is a method like any other that does not fit */
+    /*
+     * Whether a request that a row fits is in this dialect, where others are mounted at the same path; it may look into the
+     * body. NULL: it is.
+     */
+    bool (*is_meant)(const struct request *request);
     bool (*admits)(
         struct request *request); /* asked before a row runs; false: it was refused. NULL: all are admitted */
     /*

@@ -104,6 +104,19 @@ size_t encode_json_lossy(const uint8_t *data, size_t size, char *to)
     return (size_t)(at - to);
 }
 
+size_t encode_open_end(const uint8_t *data, size_t size)
+{
+    for (size_t open = 1; open <= 3 && open <= size; open++) {
+        const uint8_t *lead = data + size - open;
+        size_t length = sequence_length(*lead);
+        if (length > 0)
+            return length > open && may_be_start(lead, open, length) ? open : 0;
+        if (*lead < 0x80)
+            return 0;
+    }
+    return 0;
+}
+
 size_t encode_base64(const uint8_t *data, size_t size, char *to)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -20,5 +20,8 @@ size_t encode_json_text(const uint8_t *data, size_t size, char *to);
  */
 size_t encode_json_lossy(const uint8_t *data, size_t size, char *to);
 
+/* How many bytes at the end, at most 3, are the start of a sequence that goes on behind them. */
+size_t encode_open_end(const uint8_t *data, size_t size);
+
 /* RFC 4648 section 4; needs room for (size + 2) / 3 * 4. */
 size_t encode_base64(const uint8_t *data, size_t size, char *to);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -101,6 +103,15 @@ static bool collect_cookie(struct request *request)
     return true;
 }
 
+/* What the configuration says of a listener is judged when it is read; the socket may be older. */
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+}
+
 void evidence_collect(struct request *request, const struct listener *listener)
 {
     int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(request->connection));
@@ -136,7 +147,7 @@ void evidence_collect(struct request *request, const struct listener *listener)
         request->peer_fd = fd;
     } else if (request->is_tls) {
         collect_certificate(request);
-    } else if (listener->is_own) {
+    } else if (listener->is_own && is_loopback(&address.any)) {
         evidence->kind = EVIDENCE_LISTENER;
         evidence->secret =
             (struct span){ (const uint8_t *)listener->dialect->name, (uint32_t)strlen(listener->dialect->name) };

@@ -190,7 +190,7 @@ void request_problem(struct request *request, struct problem *problem)
     add_rate(request, problem);
     struct problem said = *problem; /* it may lie in the request, which is gone with the answer */
     problem->errors = NULL;
-    if (request->dialect->refuse != NULL)
+    if (request->dialect->refuse != NULL && said.status != 401) /* who is nobody learns nothing of what is mounted */
         request->dialect->refuse(request, &said);
     else
         request_reply_json(request, said.status, "application/problem+json", problem_json(&said, request));

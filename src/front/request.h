@@ -17,6 +17,7 @@
 #include "keeper_ask.h"
 #include "path.h"
 #include "query.h"
+#include "rights.h"
 
 struct evbuffer;
 struct event;
@@ -40,15 +41,17 @@ struct request {
     struct event *timer; /* one wait at a time */
     void (*on_timer)(struct request *request);
     void (*on_head)(struct request *request, json_t *head); /* output_head.c */
-    const struct dialect *dialect;                          /* how it is spoken to */
-    const struct route *route;                              /* of that; NULL while none was found */
-    uint64_t began_us;                                      /* monotonic: when all of it was there */
-    bool is_head;                                           /* HEAD: all of the answer but its body */
-    bool is_known;                                          /* the keeper accepted the evidence */
-    bool has_started;                                       /* the head of a stream is out: no more problem documents */
-    bool hears_all; /* refusals and the keeper's end are for the handler to answer */
-    bool closes;    /* the connection ends with this answer */
-    bool lingers;   /* and it does so slowly (guard.c) */
+    rights_known on_rights;                                 /* rights.c */
+    unsigned rights_tries;
+    const struct dialect *dialect; /* how it is spoken to */
+    const struct route *route;     /* of that; NULL while none was found */
+    uint64_t began_us;             /* monotonic: when all of it was there */
+    bool is_head;                  /* HEAD: all of the answer but its body */
+    bool is_known;                 /* the keeper accepted the evidence */
+    bool has_started;              /* the head of a stream is out: no more problem documents */
+    bool hears_all;                /* refusals and the keeper's end are for the handler to answer */
+    bool closes;                   /* the connection ends with this answer */
+    bool lingers;                  /* and it does so slowly (guard.c) */
     bool is_tls;
     bool is_private; /* nobody on the way reads along: TLS, a unix socket, or a proxy of ours says so */
     bool is_unix;    /* a unix socket: it has no address, and no browser comes over it */

@@ -194,24 +194,32 @@ static const struct route *find_row(const struct dialect *dialect, const struct 
 }
 
 /*
- * What is mounted on the API's listeners, where the API itself has nothing: whoever has a row that fits, or else the one
- * whose path lies nearest above, to say in its words that nothing is there.
+ * What is mounted on the API's listeners, where the API itself has nothing: whoever has a row that fits and is meant, or else a
+ * row that fits, or else the one whose path lies nearest above, to say in its words that nothing is there.
  */
 static void find_mounted(struct request *request, struct path *path, unsigned method, unsigned *allowed)
 {
+    enum { NOTHING, PATH, ROW, MEANT } best = NOTHING;
     const struct public_settings *settings = &request->front->settings;
     size_t nearest = 0;
-    for (uint32_t i = 0; i < settings->predecessor_count && request->route == NULL; i++) {
+    for (uint32_t i = 0; i < settings->predecessor_count; i++) {
         const struct public_predecessor *predecessor = &settings->predecessors[i];
         const struct dialect *dialect = predecessor_dialect(predecessor->which);
+        struct path_match match = { 0 };
         unsigned fits = 0;
         if (!predecessor->has_prefix || dialect == NULL || !path_enter(path, predecessor->prefix))
             continue;
-        request->route = find_row(dialect, path, method, &request->path, &fits);
-        if (request->route == NULL && strlen(predecessor->prefix) <= nearest)
+        const struct route *row = find_row(dialect, path, method, &match, &fits);
+        bool is_meant = row != NULL && (dialect->is_meant == NULL || dialect->is_meant(request));
+        unsigned rank = is_meant ? MEANT : row != NULL ? ROW : PATH;
+        size_t length = strlen(predecessor->prefix);
+        if (rank < best || (rank == best && length <= nearest))
             continue;
-        nearest = strlen(predecessor->prefix);
+        best = rank;
+        nearest = length;
         request->dialect = dialect;
+        request->route = row;
+        request->path = match;
         *allowed = fits;
     }
 }

@@ -66,8 +66,12 @@ class SharedTests:
         for method, path in self.routes:
             with self.subTest(method=method, path=path):
                 body = b"{" if method == "POST" else None
-                self.assertEqual(self.instance.request(method, self.prefix + path, body, token=None).status, 401)
-                self.assertEqual(self.instance.request(method, self.prefix + path, body, token="x" * 40).status, 401)
+                for token in (None, "x" * 40):
+                    answer = self.instance.request(method, self.prefix + path, body, token=token)
+                    self.assertEqual(answer.status, 401)
+                    if method != "HEAD":    # nobody learns from it what is mounted where
+                        self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+                        self.assertEqual(answer.json()["code"], "unauthenticated")
 
     def test_a_wrong_token_is_nobody_on_its_own_listener_either(self):
         for method, path in self.routes:

@@ -1,9 +1,12 @@
 """Clients of http-runner (v0.0.5): what they sent and got, row by row, with who they are asked first."""
 
+import http.client
+import json
+import os
 import re
+import signal
 import unittest
 
-import harness
 from predecessors import PredecessorCase, SharedTests
 
 COMMANDS = {
@@ -13,6 +16,7 @@ COMMANDS = {
     "both": {"exec": ["/usr/bin/python3", "-c", "import sys; sys.stdout.write('out'); sys.stdout.flush(); sys.stderr.write('err'); sys.exit(7)"]},
     "bytes": {"exec": ["/usr/bin/python3", "-c",
                        "import sys; sys.stdout.buffer.write(b'\\xc3\\xa4' * 40000 + b'\\xff\\x00\\xc3\"\\\\end')"]},
+    "long": {"exec": ["/usr/bin/python3", "-c", "print('x' * 8000000, end='')"]},
     "slow": {"exec": ["/usr/bin/python3", "-u", "-c", "import time; print('so far'); time.sleep(60)"], "timeout": "90s"},
     "gone": {"exec": ["/usr/bin/true"], "user": "nobody", "workdir": "/nonexistent-directory"},
 }
@@ -21,12 +25,12 @@ ID = re.compile(r"^[0-9a-f]{40}$")
 
 class HttpRunner(SharedTests, PredecessorCase):
     name = "http-runner"
-    words = {"echo": "echo", "/bin/echo": "echo", "say": "say", "both": "both", "bytes": "bytes", "slow": "slow"}
-    commands = {name: COMMANDS[name] for name in ("echo", "say", "both", "bytes", "slow")}
+    words = {"echo": "echo", "/bin/echo": "echo", "say": "say", "both": "both", "bytes": "bytes", "slow": "slow", "long": "long"}
+    commands = {name: COMMANDS[name] for name in ("echo", "say", "both", "bytes", "slow", "long")}
     routes = [("POST", "/"), ("GET", "/" + "0" * 40), ("GET", "/"), ("DELETE", "/" + "0" * 40), ("HEAD", "/"), ("GET", "/a/b")]
 
     def post(self, body, **more):
-        return self.ask("POST", "/", body if isinstance(body, (str, bytes)) else harness.json.dumps(body), **more)
+        return self.ask("POST", "/", body if isinstance(body, (str, bytes)) else json.dumps(body), **more)
 
     def start(self, command, args=""):
         answer = self.post({"command": command, "args": args})
@@ -102,7 +106,7 @@ class HttpRunner(SharedTests, PredecessorCase):
         known = self.run_to_end("echo", "x")["id"]
         for method, path, status, message in (
                 ("GET", "/" + "0" * 40, 404, "Not Found"), ("GET", "/" + known[:-1] + "1", 404, "Not Found"),
-                ("GET", "/" + known + "/", 501, "Not Implemented"), ("GET", "/", 501, "Not Implemented"),
+                ("GET", "/" + known + "/", 404, "Not Found"), ("GET", "/x/", 501, "Not Implemented"), ("GET", "/", 501, "Not Implemented"),
                 ("GET", "/" + known.upper(), 501, "Not Implemented"), ("GET", "/" + known[:-1], 501, "Not Implemented"),
                 ("DELETE", "/" + known, 501, "Not Implemented"), ("PUT", "/", 501, "Not Implemented"),
                 ("GET", "/a/b", 501, "Not Implemented")):
@@ -126,13 +130,36 @@ class HttpRunner(SharedTests, PredecessorCase):
         self.assertEqual(self.ask("GET", "/" + ours).status, 404)
 
     def test_who_may_not_run_a_command_starts_none(self):
-        answer = self.instance.request("POST", "/old/", {"command": "echo", "args": ""}, token="poor" * 10)
-        self.assertIn(answer.status, (403, 404))
+        before = len(self.jobs())
+        for command in ("echo", "nothing"):
+            answer = self.instance.request("POST", "/old/", {"command": command, "args": ""}, token="poor" * 10)
+            self.assertEqual((answer.status, answer.json()["error"]), (400, "Specified command is not in whitelist."))
+        self.assertEqual(len(self.jobs()), before)
 
     def test_a_value_that_the_command_does_not_take_is_refused_with_its_reason(self):
         answer = self.post({"command": "say", "args": "x" * 2000})
-        self.assertEqual(answer.status, 422)
-        self.assertEqual(list(answer.json()), ["message", "error"])
+        self.assertEqual((answer.status, answer.json()["message"]), (400, "Bad Request"))
+        self.assertIn("/params/args/0 ", answer.json()["error"])
+
+    def test_arguments_that_a_command_does_not_take_are_not_left_out(self):
+        before = len(self.jobs())
+        answer = self.post({"command": "both", "args": "--dry-run"})
+        self.assertEqual((answer.status, answer.json()["message"]), (400, "Bad Request"))
+        self.assertEqual(len(self.jobs()), before)
+
+    def test_a_document_that_is_half_read_is_read_to_its_end_while_the_keeper_dies(self):
+        job_id = self.run_to_end("long")["id"]
+        front = self.instance.part("front").pid
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/" + job_id)
+        answer = connection.getresponse()
+        beginning = answer.read(10)
+        os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
+        self.ended(lambda: self.instance.is_ready())
+        job = json.loads(beginning + answer.read())
+        self.assertEqual((len(job["stdout"]), job["code"], job["err"]), (8_000_000, 0, None))
+        self.assertEqual(self.instance.part("front").pid, front)
 
     def test_records_say_who_came_without_a_token(self):
         job_id = self.run_to_end("echo", "who")["id"]

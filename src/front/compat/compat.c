@@ -30,13 +30,28 @@ const struct dialect *predecessor_dialect(unsigned which)
     return which < PREDECESSOR_COUNT ? dialects[which] : NULL;
 }
 
-const char *compat_command(const struct request *request, enum predecessor which, const char *called)
+const char *compat_command(const struct request *request, const struct msg_commands *commands, enum predecessor which,
+                           const char *called)
 {
-    const struct public_predecessor *predecessor = public_settings_predecessor(&request->front->settings, which);
+    const struct public_settings *settings = &request->front->settings;
+    const struct public_predecessor *predecessor = public_settings_predecessor(settings, which);
     for (uint32_t i = 0; predecessor != NULL && i < predecessor->called_count; i++)
-        if (strcmp(predecessor->called[i].called, called) == 0)
+        if (strcmp(predecessor->called[i].called, called) == 0 &&
+            rights_may_see(commands, public_settings_find(settings, predecessor->called[i].command)))
             return predecessor->called[i].command;
     return NULL;
+}
+
+const char *compat_detail(const struct problem *problem, char text[COMPAT_DETAIL_BYTES])
+{
+    json_t *error = json_array_get(problem->errors, 0);
+    if (error == NULL)
+        snprintf(text, COMPAT_DETAIL_BYTES, "%s", problem->detail);
+    else
+        snprintf(text, COMPAT_DETAIL_BYTES, "%s %s %s", problem->detail,
+                 json_string_value(json_object_get(error, "pointer")),
+                 json_string_value(json_object_get(error, "detail")));
+    return text;
 }
 
 json_t *compat_param(const struct request *request, const char *command, const char *param)
@@ -63,6 +78,14 @@ bool compat_body(struct request *request, const uint8_t **ret_data, size_t *ret_
     *ret_data = size > 0 ? evbuffer_pullup(body, -1) : (const uint8_t *)"";
     *ret_size = size;
     return *ret_data != NULL;
+}
+
+const uint8_t *compat_peek(const struct request *request, size_t *ret_size)
+{
+    struct evbuffer *body = evhttp_request_get_input_buffer(request->http);
+    size_t size = evbuffer_get_length(body);
+    *ret_size = size <= REQUEST_JSON_MAX_BYTES ? size : 0;
+    return *ret_size > 0 ? evbuffer_pullup(body, -1) : (const uint8_t *)"";
 }
 
 /* What is submitted: `values` are parameters, or steps. */

@@ -32,14 +32,25 @@ extern const struct dialect gort_dialect, jobrunner_dialect, http_runner_dialect
 /* NULL: none, or not in this release. */
 const struct dialect *predecessor_dialect(unsigned which);
 
-/* The name of the command that a client means, or NULL. Lasts until other settings are loaded. */
-const char *compat_command(const struct request *request, enum predecessor which, const char *called);
+/*
+ * The name of the command that a client means, if this caller may see it; or NULL. Lasts until other settings are loaded. What a
+ * client calls a command that is not its to see is as good as not listed.
+ */
+const char *compat_command(const struct request *request, const struct msg_commands *commands, enum predecessor which,
+                           const char *called);
+
+/* What a dialect says of a problem: its sentence, and the first of its errors, which names what was wrong. */
+#define COMPAT_DETAIL_BYTES 1024
+const char *compat_detail(const struct problem *problem, char text[COMPAT_DETAIL_BYTES]);
 
 /* What the public description says of a parameter: its member of params_schema.properties, borrowed; NULL for none. */
 json_t *compat_param(const struct request *request, const char *command, const char *param);
 
 /* The whole body, whatever it is said to be. False: it is too large, or compressed, and the request is gone. */
 bool compat_body(struct request *request, const uint8_t **ret_data, size_t *ret_size);
+
+/* What there is of the body, for who only wants to know whom it is meant for; nothing of one that is too long to be read. */
+const uint8_t *compat_peek(const struct request *request, size_t *ret_size);
 
 /* Submits a job. params is taken over, an object. False: refused, the request is gone or will be. */
 bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,

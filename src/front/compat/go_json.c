@@ -4,7 +4,7 @@
 
 json_t *go_json_read(const void *data, size_t size)
 {
-    json_t *json = json_loadb(data, size, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
+    json_t *json = json_loadb(data, size, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
     if (json_is_null(json))
         return json_object();
     if (!json_is_object(json)) {

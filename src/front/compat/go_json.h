@@ -1,6 +1,7 @@
 /*
  * JSON as Go's encoding/json reads it, for the clients of programs written in Go: one value, whatever stands behind it; names
  * of members in any case, of which the last one counts; members that nobody knows mean nothing, and null is as good as absent.
+ * But a NUL in a text, which no program can be given, makes a document none.
  */
 #pragma once
 

@@ -54,15 +54,16 @@ static json_t *config_of(json_t *command)
     return objects;
 }
 
-static void on_workers_known(struct request *request, struct message *message)
+static void list_workers(struct request *request, const struct msg_commands *commands)
 {
     const struct public_settings *settings = &request->front->settings;
     const struct public_predecessor *tasky = public_settings_predecessor(settings, PREDECESSOR_GO_TASKY);
     json_t *workers = json_array();
-    (void)message;
     for (uint32_t i = 0; tasky != NULL && i < tasky->called_count; i++) {
         int index = public_settings_find(settings, tasky->called[i].command);
-        json_t *command = index >= 0 ? settings->commands[index].json : NULL;
+        if (!rights_may_see(commands, index))
+            continue;
+        json_t *command = settings->commands[index].json;
         json_t *worker = json_pack("{s:s, s:O*}", "name", tasky->called[i].called, "description",
                                    json_object_get(command, "description"));
         json_t *config = config_of(command);
@@ -81,7 +82,7 @@ static void on_workers_known(struct request *request, struct message *message)
 
 static void go_tasky_workers(struct request *request)
 {
-    ask_whoami(request, on_workers_known);
+    rights_ask(request, list_workers);
 }
 
 static void on_created(struct request *request, struct message *message)
@@ -98,14 +99,14 @@ static bool takes_input(const struct request *request, const char *command)
     return kind != NULL && strcmp(kind, "none") != 0;
 }
 
-static void go_tasky_create(struct request *request)
+static void create(struct request *request, const struct msg_commands *commands)
 {
     const uint8_t *data;
     size_t size;
     if (!compat_body(request, &data, &size))
         return;
     const char *called = request->path.rest;
-    const char *command = compat_command(request, PREDECESSOR_GO_TASKY, called);
+    const char *command = compat_command(request, commands, PREDECESSOR_GO_TASKY, called);
     if (command == NULL) {
         compat_refuse(request, "not-found", NO_WORKER);
     } else if (takes_input(request, command)) {
@@ -119,6 +120,11 @@ static void go_tasky_create(struct request *request)
             compat_refuse(request, "bad-json", "The worker takes a JSON object, such as {\"source\": \"a\"}.");
         }
     }
+}
+
+static void go_tasky_create(struct request *request)
+{
+    rights_ask(request, create);
 }
 
 /* --- tasks --- */
@@ -260,6 +266,10 @@ static void on_output(struct request *request, struct message *message)
     struct output_log log;
     size_t size = 0;
     char id[COMPAT_ID_BYTES];
+    if (message->type != MSG_OUTPUT) { /* was not asked for: nothing is watched */
+        refuse_keeper_down(request, "The keeper said what it was not asked. Try again.");
+        return;
+    }
     output_log_init(&log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
     output_log_grow(&log, output->bytes, output->records, output->is_complete);
     char *text = read_stdout(&log, &size);
@@ -345,7 +355,8 @@ static void go_tasky_refuse(struct request *request, const struct problem *probl
     /* Its own words for the two things that may not be there. */
     bool is_task = problem->status == 404 && strcmp(problem->detail, NO_WORKER) != 0;
     bool was_create = request->route != NULL && request->route->run == go_tasky_create;
-    const char *text = is_task ? (was_create ? NO_WORKER : NO_TASK) : problem->detail;
+    char detail[COMPAT_DETAIL_BYTES];
+    const char *text = is_task ? (was_create ? NO_WORKER : NO_TASK) : compat_detail(problem, detail);
     reply(request, problem->status, json_pack("{s:s}", "Error", text));
 }
 

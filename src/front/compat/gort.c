@@ -48,13 +48,14 @@ static void add_scripts(json_t *scripts, json_t *values)
     json_array_foreach(values, i, value) json_object_set_new(scripts, json_string_value(value), json_true());
 }
 
-static void on_list_known(struct request *request, struct message *message)
+/* Of those executors that the caller may see. */
+static void list(struct request *request, const struct msg_commands *commands)
 {
     const struct public_predecessor *gort = public_settings_predecessor(&request->front->settings, PREDECESSOR_GORT);
     json_t *scripts = json_object();
-    (void)message;
     for (uint32_t i = 0; gort != NULL && i < gort->called_count; i++)
-        add_scripts(scripts, json_object_get(compat_param(request, gort->called[i].command, "script"), "enum"));
+        if (compat_command(request, commands, PREDECESSOR_GORT, gort->called[i].called) != NULL)
+            add_scripts(scripts, json_object_get(compat_param(request, gort->called[i].command, "script"), "enum"));
 
     size_t count = 0, bytes = 0, used = 0;
     const char **names = calloc(json_object_size(scripts) + 1, sizeof *names), *name;
@@ -82,7 +83,7 @@ static void on_list_known(struct request *request, struct message *message)
 
 static void gort_list(struct request *request)
 {
-    ask_whoami(request, on_list_known);
+    rights_ask(request, list);
 }
 
 static bool are_texts(json_t *list)
@@ -139,28 +140,33 @@ static void on_started(struct request *request, struct message *message)
     compat_say(request, 200, STARTED);
 }
 
-static void gort_start(struct request *request)
+static void start(struct request *request, const struct msg_commands *commands)
 {
     const uint8_t *data;
     size_t size;
-    struct start start;
+    struct start order;
     if (!compat_body(request, &data, &size))
         return;
     json_t *body = go_json_read(data, size);
     const char *command = NULL;
-    if (body == NULL || !read_start(body, &start)) {
+    if (body == NULL || !read_start(body, &order)) {
         compat_refuse(request, "gort-not-json", "Not able to parse data as valid JSON");
-    } else if (start.executor == NULL || start.script == NULL || start.executor[0] == '\0' || start.script[0] == '\0') {
+    } else if (order.executor == NULL || order.script == NULL || order.executor[0] == '\0' || order.script[0] == '\0') {
         compat_refuse(request, "bad-request",
                       "Required parameters 'executor' and 'script' were not found in the payload");
-    } else if ((command = compat_command(request, PREDECESSOR_GORT, start.executor)) == NULL) {
+    } else if ((command = compat_command(request, commands, PREDECESSOR_GORT, order.executor)) == NULL) {
         compat_refuse(request, "internal", "Requested executor is not installed");
-    } else if (!is_listed(json_object_get(compat_param(request, command, "script"), "enum"), start.script)) {
+    } else if (!is_listed(json_object_get(compat_param(request, command, "script"), "enum"), order.script)) {
         compat_refuse(request, "gort-no-script", "Requested script is not found in the scripts directory");
     } else {
-        compat_submit(request, command, start.executor, params_of(&start), on_started);
+        compat_submit(request, command, order.executor, params_of(&order), on_started);
     }
     json_decref(body);
+}
+
+static void gort_start(struct request *request)
+{
+    rights_ask(request, start);
 }
 
 /* One more than may be under way at once is refused, and none waits. */
@@ -169,7 +175,7 @@ static bool gort_admits(struct request *request)
     const struct public_predecessor *gort = public_settings_predecessor(&request->front->settings, PREDECESSOR_GORT);
     uint32_t count = 0;
     for (const struct request *other = request->front->requests; other != NULL; other = other->next)
-        count += other->dialect == &gort_dialect;
+        count += other->dialect == &gort_dialect && other->route != NULL;
     if (gort == NULL || gort->requests_max == 0 || count <= gort->requests_max)
         return true;
     compat_refuse(request, "gort-throttled", "Server capacity exceeded.");
@@ -196,7 +202,8 @@ static void gort_refuse(struct request *request, const struct problem *problem)
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
         if (strcmp(problem->code, statuses[i].code) == 0)
             status = statuses[i].status;
-    request_reply_text(request, status, problem->detail);
+    char text[COMPAT_DETAIL_BYTES];
+    request_reply_text(request, status, compat_detail(problem, text));
 }
 
 static const struct route routes[] = {

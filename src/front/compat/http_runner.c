@@ -21,6 +21,8 @@
 #define ID_TAIL   "00000000" /* its ids have 40 digits, ours 32 */
 #define ID_BYTES  (COMPAT_ID_BYTES + sizeof ID_TAIL - 1)
 
+#define NOT_LISTED "Specified command is not in whitelist."
+
 /* Errors of Node's system calls, which its clients know a program by that could not be started. */
 #define NODE_ENOENT (-2)
 
@@ -80,20 +82,20 @@ static void job_free(void *job)
     json_decref(job);
 }
 
-static void create(struct request *request, const char *called, const char *args)
+static void submit(struct request *request, const char *command, const char *called, const char *args)
 {
-    const char *command = compat_command(request, PREDECESSOR_HTTP_RUNNER, called);
     json_t *words = split(args), *params = json_object();
     request->state = json_pack("{s:s, s:s, s:s, s:n, s:s, s:O}", "stderr", "", "stdout", "", "id", "", "code",
                                "command", called, "arguments", words);
     request->free_state = job_free;
-    if (compat_param(request, command, "args") != NULL)
+    /* Without a parameter for them, arguments are refused by the command's rules and not left out. */
+    if (args[0] != '\0' || compat_param(request, command, "args") != NULL)
         json_object_set(params, "args", words);
     json_decref(words);
     compat_submit(request, command, called, params, on_created);
 }
 
-static void http_runner_create(struct request *request)
+static void create(struct request *request, const struct msg_commands *commands)
 {
     const uint8_t *data;
     size_t size;
@@ -103,19 +105,26 @@ static void http_runner_create(struct request *request)
     json_t *body = json_loadb((const char *)data, size, JSON_DECODE_ANY, &where);
     const char *called = json_string_value(json_object_get(body, "command"));
     const char *args = json_string_value(json_object_get(body, "args"));
+    const char *command = called != NULL ? compat_command(request, commands, PREDECESSOR_HTTP_RUNNER, called) : NULL;
+    json_t *callback = json_object_get(body, "callback");
     if (body == NULL)
         compat_refuse(request, "bad-json", "%s", where.text);
     else if (called == NULL || called[0] == '\0')
         compat_refuse(request, "bad-request", "'command' must be a text that is not empty.");
-    else if (compat_command(request, PREDECESSOR_HTTP_RUNNER, called) == NULL)
-        compat_refuse(request, "bad-request", "Specified command is not in whitelist.");
+    else if (command == NULL)
+        compat_refuse(request, "bad-request", NOT_LISTED);
     else if (args == NULL)
         compat_refuse(request, "bad-request", "'args' must be a text.");
-    else if (json_object_get(body, "callback") != NULL)
+    else if (callback != NULL && !json_is_null(callback))
         compat_refuse(request, "bad-request", "Callbacks of http-runner are not in this release.");
     else
-        create(request, called, args);
+        submit(request, command, called, args);
     json_decref(body);
+}
+
+static void http_runner_create(struct request *request)
+{
+    rights_ask(request, create);
 }
 
 static json_t *arguments_of(const struct msg_job *job)
@@ -160,6 +169,19 @@ static json_t *members(const struct request *request, const struct msg_job *job)
     return object;
 }
 
+static bool is_id(const char *text)
+{
+    return strlen(text) == ID_BYTES - 1 && strspn(text, "0123456789abcdef") == ID_BYTES - 1;
+}
+
+static void refuse_id(struct request *request)
+{
+    if (is_id(request->path.rest))
+        compat_refuse(request, "not-found", "There is no job of this id.");
+    else
+        compat_refuse(request, "method-not-implemented", "This is no id of a job.");
+}
+
 static void http_runner_read(struct request *request)
 {
     static const struct document_form form = {
@@ -172,34 +194,52 @@ static void http_runner_read(struct request *request)
     };
     if (id_parse(request->path.rest, &request->path.job_id))
         job_document_send(request, &form);
-    else if (strlen(request->path.rest) == ID_BYTES - 1 &&
-             strspn(request->path.rest, "0123456789abcdef") == ID_BYTES - 1)
-        compat_refuse(request, "not-found", "There is no job of this id.");
     else
-        compat_refuse(request, "method-not-implemented", "This is no id of a job.");
+        refuse_id(request);
+}
+
+/* What its clients know: 400 for all that is wrong with a request, a command that is not theirs to run among it. */
+static unsigned status_of(const struct request *request, const struct problem *problem)
+{
+    bool is_create = request->route != NULL && request->route->run == http_runner_create;
+    if (request->route == NULL && (problem->status == 404 || problem->status == 405))
+        return 501;
+    return problem->status == 422 || (is_create && problem->status == 404) ? 400 : problem->status;
 }
 
 static void http_runner_refuse(struct request *request, const struct problem *problem)
 {
-    bool is_unknown = request->route == NULL && (problem->status == 404 || problem->status == 405);
-    unsigned status = is_unknown ? 501 : problem->status;
+    unsigned status = status_of(request, problem), known;
+    const char *title = problem_title(problem->code, &known);
+    char detail[COMPAT_DETAIL_BYTES];
     json_t *json = json_object();
-    if (is_unknown)
+    if (status == 501)
         evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Allow");
     if (status == 501 || status == 404) {
         json_object_set_new(json, "message", json_string(status == 501 ? "Not Implemented" : "Not Found"));
     } else {
-        unsigned known;
-        const char *title = problem_title(problem->code, &known);
         json_object_set_new(json, "message", json_string(status == 400 || title == NULL ? "Bad Request" : title));
-        json_object_set_new(json, "error", json_string(problem->detail));
+        json_object_set_new(json, "error",
+                            json_string(problem->status == 404 ? NOT_LISTED : compat_detail(problem, detail)));
     }
     compat_reply_json(request, status, JSON_TYPE, json);
+}
+
+/* At the root jobrunner's clients post, too; theirs say `CommandLine` or `Commands`. */
+static bool http_runner_is_meant(const struct request *request)
+{
+    size_t size;
+    const uint8_t *data = compat_peek(request, &size);
+    json_t *body = json_loadb((const char *)data, size, 0, NULL);
+    bool is_meant = json_object_get(body, "command") != NULL;
+    json_decref(body);
+    return is_meant;
 }
 
 static const struct route routes[] = {
     { EVHTTP_REQ_POST, .path = "/", .run = http_runner_create },
     { EVHTTP_REQ_GET, .path = "/{word}", .run = http_runner_read },
+    { EVHTTP_REQ_GET, .path = "/{word}/", .run = refuse_id },
 };
 
 const struct dialect http_runner_dialect = {
@@ -208,5 +248,6 @@ const struct dialect http_runner_dialect = {
     .route_count = sizeof routes / sizeof routes[0],
     .ignores_query = true,
     .has_no_head = true,
+    .is_meant = http_runner_is_meant,
     .refuse = http_runner_refuse,
 };

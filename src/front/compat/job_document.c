@@ -17,6 +17,7 @@
 #include "../flow.h"
 #include "../output_log.h"
 #include "../output_piece.h"
+#include "../problem.h"
 #include "../request.h"
 #include "compat.h"
 
@@ -30,6 +31,8 @@ struct document {
     bool has_begun;  /* what stands before its text is out */
     bool is_finished;
     struct output_cursor cursor;
+    uint8_t carry[3]; /* the beginning of a character whose end is in the next piece */
+    size_t carry_size;
 };
 
 static int add(struct evbuffer *chunk, const char *text, size_t size)
@@ -40,15 +43,23 @@ static int add(struct evbuffer *chunk, const char *text, size_t size)
 /* 1: a piece was added, 0: there is no more of this stream, -errno. */
 static int add_piece(struct document *document, struct evbuffer *chunk)
 {
-    static char text[6 * OUTPUT_PIECE_MAX];
-    struct output_piece piece;
-    if (!document->has_log)
-        return 0;
-    int done = output_piece_next(&document->log, &document->cursor, document->log.bytes, false, &piece);
-    if (done <= 0)
-        return done;
-    done = add(chunk, text, encode_json_lossy(piece.data, piece.size, text));
-    return done < 0 ? done : 1;
+    static uint8_t bytes[sizeof document->carry + OUTPUT_PIECE_MAX];
+    static char text[6 * sizeof bytes];
+    struct output_piece piece = { 0 };
+    int more = document->has_log
+                   ? output_piece_next(&document->log, &document->cursor, document->log.bytes, false, &piece)
+                   : 0;
+    if (more < 0)
+        return more;
+    size_t size = document->carry_size + (more > 0 ? piece.size : 0);
+    memcpy(bytes, document->carry, document->carry_size);
+    if (more > 0)
+        memcpy(bytes + document->carry_size, piece.data, piece.size);
+    document->carry_size = more > 0 ? encode_open_end(bytes, size) : 0;
+    size -= document->carry_size;
+    memcpy(document->carry, bytes + size, document->carry_size);
+    int done = add(chunk, text, encode_json_lossy(bytes, size, text));
+    return done < 0 ? done : more;
 }
 
 static int add_members(struct document *document, struct evbuffer *chunk)
@@ -101,17 +112,33 @@ static void document_free(void *state)
     free(document);
 }
 
-/* Output that nobody keeps any more, or that this caller may not read, is told as none. */
+/* Output that nobody keeps any more, or that this caller may not read, is told as none; what cannot be told now is not. */
+static bool is_without(const struct message *message)
+{
+    unsigned status = message->type == MSG_REFUSED ? message->body.refused.status : 0;
+    return status == 403 || status == 404 || status == 410;
+}
+
 static void on_output(struct request *request, struct message *message)
 {
     struct document *document = request->state;
-    if (message != NULL && message->type == MSG_OUTPUT) {
+    struct problem problem;
+    request->hears_all = false;
+    if (message == NULL) {
+        refuse_keeper_down(request, "The keeper went away before it told of the output. Try again.");
+        return;
+    }
+    if (message->type == MSG_OUTPUT) {
         const struct msg_output *output = &message->body.output;
         output_log_init(&document->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
         document->has_log = true;
         output_log_grow(&document->log, output->bytes, output->records, output->is_complete);
+    } else if (!is_without(message)) {
+        problem_from_refusal(&problem, &message->body.refused);
+        request_problem(request, &problem);
+        return;
     }
-    request->hears_all = false;
+    ask_forget(&request->asks[ASK_OUTPUT]); /* all that will be shown is in our hands: the keeper may come and go */
     flow_start(request, 200, document->form->content_type);
     flow_pump(request);
 }
@@ -126,6 +153,7 @@ static void on_job(struct request *request, struct message *message)
         request_abort(request);
         return;
     }
+    ask_forget(&request->asks[ASK_MAIN]);
     request->hears_all = true;
     ask_read_output(request, false, on_output);
 }

@@ -98,11 +98,11 @@ static json_t *params_of(json_t *environment)
     const char *name;
     json_object_foreach(environment, name, value)
     {
-        if (!json_is_string(value)) {
+        if (!json_is_string(value) && !json_is_null(value)) {
             json_decref(params);
             return NULL;
         }
-        json_object_set(params, name, value);
+        json_object_set_new(params, name, json_is_null(value) ? json_string("") : json_incref(value));
     }
     return params;
 }
@@ -127,12 +127,12 @@ static void on_submitted(struct request *request, struct message *message)
     compat_reply_json(request, 200, COMPAT_TEXT, json);
 }
 
-static void submit_line(struct request *request, json_t *body)
+static void submit_line(struct request *request, const struct msg_commands *commands, json_t *body)
 {
     char room[160];
     const char *why = text_fault(body, "CommandLine", room);
     const char *line = text_of(body, "CommandLine");
-    const char *command = compat_command(request, PREDECESSOR_JOBRUNNER, "bash");
+    const char *command = compat_command(request, commands, PREDECESSOR_JOBRUNNER, "bash");
     json_t *environment = go_json_member(body, "Environment"), *params = params_of(environment);
     if (why != NULL) {
         compat_refuse(request, BAD, "%s", why);
@@ -155,12 +155,14 @@ static void submit_line(struct request *request, json_t *body)
 
 /* --- a list of commands --- */
 
-/* "[REGISTRY/]REPOSITORY[:TAG]" */
+/* "[REGISTRY/]REPOSITORY[:TAG]"; "" for one that is longer than any that can be listed. */
 static void image_of(json_t *entry, char image[CALLED_MAX_BYTES])
 {
     const char *registry = text_of(entry, "Registry"), *tag = text_of(entry, "Tag");
-    snprintf(image, CALLED_MAX_BYTES, "%s%s%s%s%s", registry, registry[0] != '\0' ? "/" : "",
-             text_of(entry, "Repository"), tag[0] != '\0' ? ":" : "", tag);
+    int size = snprintf(image, CALLED_MAX_BYTES, "%s%s%s%s%s", registry, registry[0] != '\0' ? "/" : "",
+                        text_of(entry, "Repository"), tag[0] != '\0' ? ":" : "", tag);
+    if (size < 0 || size >= CALLED_MAX_BYTES)
+        image[0] = '\0';
 }
 
 /* What is wrong with one, in the order in which it was looked at; NULL when nothing is. */
@@ -185,14 +187,15 @@ static const char *command_fault(json_t *entry, char room[160])
 }
 
 /* One step; NULL, with a sentence, when no command is listed for it. */
-static json_t *step_of(struct request *request, json_t *body, json_t *entry, char why[160])
+static json_t *step_of(struct request *request, const struct msg_commands *commands, json_t *body, json_t *entry,
+                       char why[160])
 {
     char called[CALLED_MAX_BYTES] = "bash";
     bool is_docker = strcmp(text_of(entry, "Kind"), "docker") == 0;
     const char *line = text_of(entry, "CommandLine"), *directory = text_of(entry, "WorkingDir");
     if (is_docker)
         image_of(entry, called);
-    const char *command = compat_command(request, PREDECESSOR_JOBRUNNER, called);
+    const char *command = compat_command(request, commands, PREDECESSOR_JOBRUNNER, called);
     json_t *params = params_of(go_json_member(entry, "Environment"));
     if (command == NULL || params == NULL) {
         snprintf(why, 160,
@@ -241,17 +244,17 @@ static void count_free(void *count)
     json_decref(count);
 }
 
-static void submit_list(struct request *request, json_t *body, json_t *commands)
+static void submit_list(struct request *request, const struct msg_commands *commands, json_t *body, json_t *list)
 {
     char room[160];
-    const char *why = json_is_array(commands) ? NULL : "Missing JSONCommands key.";
+    const char *why = json_is_array(list) ? NULL : "Missing JSONCommands key.";
     json_t *steps = json_array(), *entry;
     size_t i;
-    json_array_foreach(commands, i, entry)
+    json_array_foreach(list, i, entry)
     {
         json_t *step = NULL;
         why = command_fault(entry, room);
-        if (why == NULL && (step = step_of(request, body, entry, room)) == NULL)
+        if (why == NULL && (step = step_of(request, commands, body, entry, room)) == NULL)
             why = room;
         if (why != NULL)
             break;
@@ -269,21 +272,26 @@ static void submit_list(struct request *request, json_t *body, json_t *commands)
     compat_submit_steps(request, steps, on_sequence);
 }
 
-static void jobrunner_create(struct request *request)
+static void create(struct request *request, const struct msg_commands *commands)
 {
     const uint8_t *data;
     size_t size;
     if (!compat_body(request, &data, &size))
         return;
     json_t *body = go_json_read(data, size);
-    json_t *commands = body != NULL ? go_json_member(body, "Commands") : NULL;
+    json_t *list = body != NULL ? go_json_member(body, "Commands") : NULL;
     if (body == NULL)
         compat_refuse(request, BAD, size == 0 ? "EOF" : "invalid character in the JSON document");
-    else if (commands != NULL)
-        submit_list(request, body, commands);
+    else if (list != NULL)
+        submit_list(request, commands, body, list);
     else
-        submit_line(request, body);
+        submit_line(request, commands, body);
     json_decref(body);
+}
+
+static void jobrunner_create(struct request *request)
+{
+    rights_ask(request, create);
 }
 
 /* --- jobs --- */
@@ -361,8 +369,20 @@ static void jobrunner_refuse(struct request *request, const struct problem *prob
     } else if (status == 404 && route->run == jobrunner_clean) {
         refuse_job(request, "");
     } else {
-        request_reply_text(request, status, problem->detail);
+        char text[COMPAT_DETAIL_BYTES];
+        request_reply_text(request, status, compat_detail(problem, text));
     }
+}
+
+/* At the root http-runner's clients post, too; theirs say `command`. */
+static bool jobrunner_is_meant(const struct request *request)
+{
+    size_t size;
+    const uint8_t *data = compat_peek(request, &size);
+    json_t *body = go_json_read(data, size);
+    bool is_meant = body == NULL || json_object_get(body, "command") == NULL;
+    json_decref(body);
+    return is_meant;
 }
 
 static const char *const attach_keys[] = { "from", NULL };
@@ -381,5 +401,6 @@ const struct dialect jobrunner_dialect = {
     .route_count = sizeof routes / sizeof routes[0],
     .ignores_query = true,
     .has_no_head = true,
+    .is_meant = jobrunner_is_meant,
     .refuse = jobrunner_refuse,
 };

@@ -287,6 +287,8 @@ Test(config, tells_wrong_predecessors)
     static const struct mistake mistakes[] = {
         { "predecessors: {goort: {prefix: /a}}\n", "c.yaml:1:16: predecessors.goort: 'goort' is no name here: gort, "
                                                    "jobrunner, go-serverless, http-runner or go-tasky\n" },
+        { "predecessors: {go-serverless: {prefix: /a}}\n",
+          "c.yaml:1:16: predecessors.go-serverless: is not in this release; the name is kept for a later one\n" },
         { "predecessors: {gort: {commands: {}}}\n", "c.yaml:1:16: predecessors.gort: needs 'prefix' (a path below "
                                                     "which it is served), 'listen' (a listener of its "
                                                     "own), or both\n" },
