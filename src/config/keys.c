@@ -76,7 +76,9 @@ static const struct entry_life hook_life = { hook_is_name, HOOK_NAME_RULE, hook_
 static const struct entry_life hook_rule_life = { NULL, NULL, hook_rule_open, NULL };
 static const struct entry_life hook_param_life = { param_is_name, PARAM_NAME_RULE, NULL, NULL };
 
+#include "callback_keys.h"
 #include "hook_keys.h"
+#include "predecessor_keys.h"
 #include "shared_keys.h"
 
 #define OURS(text)      text
@@ -462,65 +464,8 @@ const struct key keys[] = {
     { "schedules.*.enabled", KEY_BOOL, BOOL_AT(struct schedule_draft, is_enabled), .fallback = "true",
       .help = "`false`: it is checked and does not run." },
 
-    { "callbacks", KEY_ENTRIES, .most = CALLBACK_COUNT_MAX, .entries = &callback_life,
-      .hint = "{chat: {url: \"https://chat.example/hooks/ops\", secret: \"file:/etc/sallyport/chat\"}}",
-      .help = "Where word may be sent of what became of jobs. Each attempt is a POST with a signature of Standard "
-              "Webhooks." },
-    { "callbacks.*", KEY_GROUP,
-      .hint = "{url: \"https://chat.example/hooks/ops\", secret: \"file:/etc/sallyport/chat\"}",
-      .help = "The name by which commands mean it." },
-    { "callbacks.*.url", KEY_TEXT, TEXT_AT(struct callback_draft, url), .least = 1, .most = URL_MAX_BYTES - 1,
-      .help = "Where to send: `https://HOST[:PORT][/PATH][?QUERY]`. Redirects are not followed. Either this or "
-              "`allow_url`." },
-    { "callbacks.*.allow_url", KEY_TEXT, TEXT_AT(struct callback_draft, allow_url), .least = 1,
-      .most = URL_MAX_BYTES - 1,
-      .help = "For URLs that come with a request: they must have this scheme, host and port, and this path or one that "
-              "goes on behind it." },
-    { "callbacks.*.secret", KEY_TEXT_OR_TEXTS, NODE_AT(struct callback_draft, secrets), .least = 1,
-      .most = CALLBACK_SECRETS_MAX, .is_required = true, .hint = "\"file:/etc/sallyport/chat\"",
-      .help =
-          "`file:PATH` of a file with the key of the signature, which its owner alone can read: `whsec_` and "
-          "base64, or the key itself; 24 to 256 bytes. While one replaces another a list of both, the newest first: "
-          "each request is then signed with both." },
-    { "callbacks.*.allow_net", KEY_TEXTS, NODE_AT(struct callback_draft, allow_net), .least = 1,
-      .most = CALLBACK_NETWORKS_MAX, .hint = "[10.0.0.0/8]",
-      .help = "The networks that its host's addresses must be in, and the only ones; each connection is checked. When "
-              "absent any public address will do, and no other: not this host, no private network." },
-    { "callbacks.*.timeout", KEY_DURATION, NUMBER_AT(struct callback_draft, timeout_ms), .least = SECOND_MS,
-      .most = CALLBACK_TIMEOUT_MAX_MS, .fallback = "10s",
-      .help = "How long one attempt may take, the look-up of the name included." },
-    { "callbacks.*.max_attempts", KEY_INT, NUMBER_AT(struct callback_draft, max_attempts), .least = 1,
-      .most = CALLBACK_ATTEMPTS_DEFAULT, .fallback = "8",
-      .help = "How often it is tried. The pauses between are 5 s, 30 s, 2 m, 10 m, 1 h, 6 h and 24 h." },
-    { "callbacks.*.headers", KEY_ENTRIES, NODE_AT(struct callback_draft, headers), .most = CALLBACK_OWN_FIELDS_MAX,
-      .entries = &field_life, .hint = "{X-Source: sallyport}",
-      .help = "Fields that each request has beside ours. No secrets: what would be one (`Authorization`, `Cookie`) is "
-              "refused." },
-    { "callbacks.*.headers.*", KEY_TEXT, .least = 1, .most = 1024, .help = "The value: printable ASCII." },
-    { "callbacks.*.allow_plain", KEY_BOOL, BOOL_AT(struct callback_draft, allows_plain), .fallback = "false",
-      .help = "The URL may begin with `http://`: what is sent can be read and changed on the way." },
-
-    { "predecessors", KEY_ENTRIES, .most = PREDECESSOR_COUNT - 1, .entries = &predecessor_life,
-      .hint = "{http-runner: {listen: \"127.0.0.1:9000\", commands: {ls: list-files}}}",
-      .help = "Programs whose clients are served as before: `gort`, `jobrunner`, `go-serverless`, `http-runner` and "
-              "`go-tasky`. Jobs go the same way as all others. [migrating.md](migrating.md) tells what they need." },
-    { "predecessors.*", KEY_GROUP, .hint = "{listen: \"127.0.0.1:9000\", commands: {ls: list-files}}",
-      .help = "Its name." },
-    { "predecessors.*.prefix", KEY_TEXT, TEXT_AT(struct predecessor_draft, prefix), .least = 1,
-      .most = PREFIX_MAX_BYTES - 1, .hint = "/runner",
-      .help = "A path of the API's listeners below which it is served; `/` is the root, where the API's own paths come "
-              "first. Either this, or:" },
-    { "predecessors.*.listen", KEY_TEXT, TEXT_AT(struct predecessor_draft, listen), .least = 1,
-      .most = PATH_MAX_BYTES - 1, .hint = "\"127.0.0.1:9000\"",
-      .help = "A listener of its own, as in `server.listen`, that serves nothing else." },
-    { "predecessors.*.requests", KEY_INT, NUMBER_AT(struct predecessor_draft, requests_max), .least = 1,
-      .most = 1000000, .help = "gort: so many requests at once; one more is refused with 503." },
-    { "predecessors.*.commands", KEY_ENTRIES, NODE_AT(struct predecessor_draft, commands), .most = COMMAND_COUNT_MAX,
-      .entries = &called_life, .hint = "{ls: list-files}",
-      .help = "What its clients may run, and nothing else: executors, command lines, images, programs or workers." },
-    { "predecessors.*.commands.*", KEY_TEXT, .least = 1, .most = NAME_MAX_BYTES - 1,
-      .help = "The command that is meant by what a client says." },
-
+    CALLBACK_KEYS,
+    PREDECESSOR_KEYS,
     HOOK_KEYS,
     LATER("groups"),
     LATER("nodes"),
