@@ -15,6 +15,12 @@
 
 #define BACKLOG 511
 
+/*
+ * What may lie in the kernel for a client and is not sent yet (tcp(7), TCP_NOTSENT_LOWAT). Without it the kernel takes megabytes
+ * for each client that reads slowly, and the front is kept busy with filling them.
+ */
+#define UNSENT_MAX_BYTES (64 * 1024)
+
 static int open_tcp(const struct config_listener *listener, int *ret_fd, struct error *err)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(listener->port) };
@@ -23,11 +29,12 @@ static int open_tcp(const struct config_listener *listener, int *ret_fd, struct 
     if (!is_v4 && inet_pton(AF_INET6, listener->host, &v6.sin6_addr) != 1)
         return fail_plain(err, EINVAL, "listen on '%s': not a numeric address", listener->address);
     auto_fd int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int on = 1;
+    const int on = 1, unsent_max = UNSENT_MAX_BYTES;
     if (fd < 0)
         return fail(err, errno, "listen on '%s'", listener->address);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max) < 0)
         return fail(err, errno, "listen on '%s': set options", listener->address);
     if (!is_v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return fail(err, errno, "listen on '%s': IPv6 only", listener->address);

@@ -17,7 +17,7 @@
 static void on_drained(struct evhttp_connection *connection, void *arg); /* the client has the last chunk */
 static void on_ping(struct request *request);                            /* and had nothing to read for a while */
 
-#define FLOW_ALL_BYTES   (8 * 1024 * 1024) /* under way in all answers together, beyond the least of each */
+#define FLOW_ALL_BYTES   (2 * 1024 * 1024) /* under way in all answers together, beyond the least of each */
 #define FLOW_LEAST_BYTES (4 * 1024)
 
 /* A part of what is left, so that the next ones have some too. */
