@@ -18,6 +18,7 @@ REFUSED = "audit trail: `refused`, with the cause"
 KILLED = "log of sallyportd: ended by signal 31"
 LAUNCHER = "log of the launcher"
 NOWHERE = "none: the kernel answers the caller, and nobody else hears of it"
+CROSSED = "none: a reload may cross any order"
 NOTHING = "none: there is nothing to send it to"
 RECORDED = "audit trail: the entry itself"
 
@@ -342,14 +343,15 @@ DEEDS = [
 
 @dataclass
 class KeeperBreach(Row):
-    """Messages for which the launcher drops the keeper. build(keeper): a list of (bytes, descriptors)."""
+    """Messages for which the launcher drops the keeper, and what its log says of that. build(keeper): a list of (bytes, descriptors)."""
 
     build: object = None
+    why: str = ""
 
 
 @dataclass
 class KeeperOrder(Row):
-    """An order that is refused, with words of the refusal."""
+    """An order that is refused, with words of the refusal. What happens to keepers that are not lost (a reload) is not logged."""
 
     build: object = None
     says: str = ""
@@ -361,39 +363,43 @@ def order(keeper, **more):
                                              "params": text("x"), "actor": "tester", "audit_head": bytes(32), **more})
 
 
-def keeper_breach(name, threats, tries, build):
-    return KeeperBreach(name, threats, (), tries, "the launcher drops it; its jobs go on", LAUNCHER, "", build)
+def keeper_breach(name, threats, tries, build, why):
+    return KeeperBreach(name, threats, (), tries, "the launcher drops it; its jobs go on", LAUNCHER, "", build, why)
 
 
-def keeper_order(name, tries, build, says, threats=("I14",), fds=lambda keeper: []):
-    return KeeperOrder(name, threats, (), tries, "the launcher refuses it by its own copy of the policy", LAUNCHER, "", build, says, fds)
+def keeper_order(name, tries, build, says, threats=("I14",), fds=lambda keeper: [], line=LAUNCHER):
+    return KeeperOrder(name, threats, (), tries, "the launcher refuses it by its own copy of the policy", line, "", build, says, fds)
 
 
 KEEPER_BREACHES = [
-    keeper_breach("keeper_unknown_type", ("I01", "I14"), "a message of unknown type", lambda k: [(frame(9999, b""), [])]),
+    keeper_breach("keeper_unknown_type", ("I01", "I14"), "a message of unknown type", lambda k: [(frame(9999, b""), [])],
+                  "a message of unknown type 9999"),
     keeper_breach("keeper_word_of_the_bootstrap", ("I01", "I14"), "roots, slots and policies, as the bootstrap hands them out",
-                  lambda k: [(message("MSG_POLICY", 0, generation=9), [k.fd("sealed")])]),
-    keeper_breach("keeper_wrong_length", ("I02", "I14"), "a length that lies", lambda k: [(frame("MSG_LAUNCH", b"", length=77), [])]),
+                  lambda k: [(message("MSG_POLICY", 0, generation=9), [k.fd("sealed")])], "it sent 'policy' against the rules"),
+    keeper_breach("keeper_wrong_length", ("I02", "I14"), "a length that lies", lambda k: [(frame("MSG_LAUNCH", b"", length=77), [])], "wrong length"),
     keeper_breach("keeper_index_beyond_all", ("I03", "I14"), "a command of a number beyond what any configuration has",
-                  lambda k: [(order(k, command=2**32 - 1), [])]),
-    keeper_breach("keeper_timeout_beyond_all", ("I11", "I14"), "a timeout beyond what any command may have", lambda k: [(order(k, timeout_ms=2**32 - 1), [])]),
-    keeper_breach("keeper_descriptor", ("I08", "I14"), "a descriptor of which the order does not speak", lambda k: [(order(k), [k.fd("sealed")])]),
+                  lambda k: [(order(k, command=2**32 - 1), [])], "read launch.command"),
+    keeper_breach("keeper_timeout_beyond_all", ("I11", "I14"), "a timeout beyond what any command may have", lambda k: [(order(k, timeout_ms=2**32 - 1), [])],
+                  "read launch.timeout_ms"),
+    keeper_breach("keeper_descriptor", ("I08", "I14"), "a descriptor of which the order does not speak", lambda k: [(order(k), [k.fd("sealed")])],
+                  "it sent 'launch' against the rules"),
     keeper_breach("keeper_ends_what_runs", ("I01", "I14"), "the acknowledgement of an end of a job that runs: its slot would be another's",
-                  lambda k: [(message("MSG_EXITED_SEEN", 0, job_id=k.job), [])]),
+                  lambda k: [(message("MSG_EXITED_SEEN", 0, job_id=k.job), [])], "it sent 'exited-seen' against the rules"),
     keeper_breach("keeper_stop_for_no_reason", ("I01", "I14"), "a stop for a reason that only the launcher may have",
-                  lambda k: [(message("MSG_STOP", 0, job_id=k.job, reason=4), [])]),
+                  lambda k: [(message("MSG_STOP", 0, job_id=k.job, reason=4), [])], "it sent 'stop' against the rules"),
 ]
 
 KEEPER_ORDERS = [
     keeper_order("keeper_unknown_command", "a command that is not in the table", lambda k: order(k, command=500), "there is no command 500", ("I03", "I14")),
-    keeper_order("keeper_other_generation", "an order of another configuration", lambda k: order(k, generation=77), "configuration 77", ("I03", "I14")),
+    keeper_order("keeper_other_generation", "an order of another configuration", lambda k: order(k, generation=77), "of configuration 77, and 1 is in force", ("I03", "I14"),
+                 line=CROSSED),
     keeper_order("keeper_value_too_long", "a value that is too long", lambda k: order(k, params=text("x" * 21)), "faults in its parameters", ("I05", "I14")),
     keeper_order("keeper_value_with_newline", "a value that its pattern does not allow", lambda k: order(k, params=text("a\nb")), "faults in its parameters", ("I05", "I14")),
     keeper_order("keeper_value_with_dash", "a value that begins with a dash", lambda k: order(k, params=text("-rf")), "faults in its parameters", ("I05", "I14")),
     keeper_order("keeper_unknown_parameter", "a parameter that the command does not have", lambda k: order(k, params=text("x") + text("/bin/sh", "exec")), "faults in its parameters",
                  ("I05", "I14")),
     keeper_order("keeper_no_params", "no value where one is required", lambda k: order(k, params=b""), "faults in its parameters", ("I05", "I14")),
-    keeper_order("keeper_junk", "parameters that are no list of entries", lambda k: order(k, params=b"junk"), "", ("I05", "I14")),
+    keeper_order("keeper_junk", "parameters that are no list of entries", lambda k: order(k, params=b"junk"), "parameters are cut short", ("I05", "I14")),
     keeper_order("keeper_longer_timeout", "a timeout that is longer than the command's", lambda k: order(k, timeout_ms=61000),
                  "the timeout is longer", ("I11", "I14")),
     keeper_order("keeper_no_head", "an order without a head of the trail", lambda k: order(k, audit_head=b""), "names no head"),
