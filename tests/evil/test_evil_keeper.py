@@ -4,8 +4,11 @@ Its word on what was done is no evidence any more; the launcher's log and its re
 """
 
 import os
+import shutil
 import signal
 import stat
+import struct
+import tempfile
 import unittest
 
 import rows
@@ -15,6 +18,7 @@ from rig import SECONDS, Died, Evil, Takeover, inet_address, trail, unix_address
 DROPS = "waiting for a new"
 DOUBTS = "it asks for what none of ours does"
 MEBIBYTE = 1024 * 1024
+UP = b"../" * 12
 INVALID = wire.enumerators("not_launched", "proto", "orders.h")["NOT_LAUNCHED_INVALID"]
 BUSY = wire.enumerators("not_launched", "proto", "orders.h")["NOT_LAUNCHED_BUSY"]
 
@@ -143,18 +147,6 @@ class EvilKeeper(KeeperRig):
         self.end(self.part)         # its successor has jobs ended of which it knows nothing
         self.untouched()
 
-    def test_rings_without_end(self):
-        with self.take("keeper") as keeper:
-            counters = [fd for fd in keeper.descriptors() if os.readlink(f"/proc/{keeper.pid}/fd/{fd}") == "anon_inode:[eventfd]"]
-            self.assertTrue(counters)
-            for fd in counters:
-                for _ in range(500):
-                    mark = keeper.at
-                    keeper.call("write", fd, b"\1" + bytes(7), 8)
-                    keeper.at = mark
-        self.untouched()
-        self.assertTrue(self.part.is_alive())
-
     def test_keeper_calls(self):
         with self.take("keeper") as keeper:
             attacker, pid = Keeper(self, keeper), self.parts["launcher"].pid
@@ -168,26 +160,50 @@ class EvilKeeper(KeeperRig):
                 self.assertEqual(keeper.call(call, *arguments), -38, (call, arguments))
             for path in (b"/etc/passwd\0", b"/../../../etc/passwd\0", b"/proc/self/mem\0", b"/../launcher/starts\0"):
                 self.assertEqual(keeper.call("openat", -100, path, 0), -2, path)
+            own = keeper.call("openat", -100, b"/output\0", 0o200000)       # the control: there it may
+            self.assertGreaterEqual(own, 0)
+            self.assertEqual(keeper.call("close", own), 0)
         self.assertTrue(self.part.is_alive())
         self.untouched()
 
     def test_keeper_looks_outside(self):
-        with self.take("keeper") as keeper:
-            for directory in (fd for fd in keeper.descriptors() if stat.S_ISDIR(keeper.mode(fd) or 0)):
-                self.outside(keeper, directory)
+        """One of its descriptors came before the root did, and leads out of it: what is there can be looked at, and not opened or changed."""
+        outside = tempfile.mkdtemp(prefix="sallyport-evil-", dir="/tmp")
+        try:
+            os.chmod(outside, 0o777)        # so that nothing but Landlock stands in the way
+            inner, file = os.path.join(outside, "inner"), os.path.join(outside, "file")
+            os.mkdir(inner)
+            with open(file, "w", encoding="ascii") as content:
+                content.write("hello")
+            for path in (inner, file):
+                os.chmod(path, 0o777)
+            with self.take("keeper") as keeper:
+                ways = [fd for fd in keeper.descriptors() if stat.S_ISDIR(keeper.mode(fd) or 0) and self.look(keeper, fd, file) == 5]
+                self.assertEqual(len(ways), 1, "there is nothing to try from, or more than is known")
+                keeper.forget()
+                self.reach_out(keeper, ways[0], outside)
+            self.assertEqual((sorted(os.listdir(outside)), os.path.getsize(file), os.stat(file).st_mode & 0o777), (["file", "inner"], 5, 0o777))
+        finally:
+            shutil.rmtree(outside)
         self.assertTrue(self.part.is_alive())
         self.untouched()
 
-    def outside(self, keeper, directory):
-        """One of these descriptors came before the root did, and leads out of it: what is there can be looked at, and not opened or changed."""
-        up = b"../" * 12
-        for call, arguments in (("openat", (b"etc/passwd\0", 0)), ("openat", (b"usr\0", 0)), ("openat", (b"tmp/sallyport-evil\0", 0o101, 0o600)),
-                                ("mkdirat", (b"tmp/sallyport-evil\0", 0o700)), ("unlinkat", (b"tmp/sallyport-evil\0", 0))):
+    def look(self, keeper, directory, path):
+        """The size of a file of the host, or None."""
+        room = keeper.room(144)
+        is_there = keeper.call("newfstatat", directory, UP + path.encode() + b"\0", room, 0) == 0
+        return struct.unpack_from("Q", keeper.read(room, 144), 48)[0] if is_there else None
+
+    def reach_out(self, keeper, directory, outside):
+        """All that is named is there, or could be made by anybody but for Landlock (EACCES)."""
+        def there(name):
+            return UP + os.path.join(outside, name).encode() + b"\0"
+        for call, arguments in (("openat", (there("file"), 0)), ("openat", (there("file"), 1)), ("openat", (there("file"), 0o1000)),
+                                ("openat", (there("inner"), 0o200000)), ("openat", (there("new"), 0o101, 0o600)), ("mkdirat", (there("new"), 0o700)),
+                                ("unlinkat", (there("file"), 0)), ("unlinkat", (there("inner"), 0x200)), ("openat", (UP + b"etc/passwd\0", 0)),
+                                ("openat", (b"../launcher/starts\0", 1)), ("openat", (b"../lock\0", 0)), ("unlinkat", (b"../launcher/starts\0", 0))):
             path, *more = arguments
-            self.assertIn(keeper.call(call, directory, up + path, *more), (-2, -13), (call, path))
-        for call, arguments in (("openat", (b"../launcher/starts\0", 1)), ("openat", (b"../lock\0", 0)), ("unlinkat", (b"../launcher/starts\0", 0))):
-            path, *more = arguments
-            self.assertIn(keeper.call(call, directory, path, *more), (-2, -13), (call, path))
+            self.assertEqual(keeper.call(call, directory, path, *more), -13, (call, arguments))
 
     def test_keeper_fatal_calls(self):
         for call, arguments in (("execve", (b"/bin/sh\0", 0, 0)), ("ptrace", (16, self.parts["launcher"].pid, 0, 0)), ("setns", (0, 0)),
@@ -221,6 +237,30 @@ class Floods(KeeperRig):
         self.assertLess(len(self.log_lines('"launcher"')) - lines, 200)
         self.end(self.part)
         self.untouched()
+
+    def test_rings_without_end(self):
+        """While the bootstrap cannot answer, so that it finds all of them at once."""
+        def reloads():
+            return len([entry for entry in trail(self.instance) if entry["what"] == "config"])
+        before = reloads()
+        self.instance.process.send_signal(signal.SIGSTOP)
+        try:
+            with self.take("keeper") as keeper:
+                counters = [fd for fd in keeper.descriptors() if os.readlink(f"/proc/{keeper.pid}/fd/{fd}") == "anon_inode:[eventfd]"]
+                self.assertTrue(counters)
+                for fd in counters:
+                    for _ in range(500):
+                        mark = keeper.at
+                        self.assertEqual(keeper.call("write", fd, b"\1" + bytes(7), 8), 8)
+                        keeper.at = mark
+        finally:
+            self.instance.process.send_signal(signal.SIGCONT)
+        self.assertTrue(wait_until(lambda: reloads() > before, SECONDS, 0.1), "nobody heard it ring")
+        self.instance.reload()      # comes behind whatever the rings still have to bring
+        self.assertTrue(wait_until(lambda: reloads() >= before + 2, SECONDS, 0.1))
+        self.assertEqual(reloads(), before + 2)
+        self.untouched()
+        self.assertTrue(self.part.is_alive())
 
 
 class ForgedOrder(KeeperRig):
