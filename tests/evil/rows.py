@@ -7,7 +7,7 @@ the way, and which line is left of it. A message row has what is sent; a call ro
 from dataclasses import dataclass, field
 
 import wire
-from wire import ENTRY_INTEGER, ENTRY_LIST, ENTRY_STRING, bearer, body, entry, frame, message
+from wire import ENTRY_INTEGER, ENTRY_LIST, ENTRY_STRING, EVIDENCE, bearer, body, entry, frame, message
 
 REQUEST = 0x70000000            # a number that no front of ours has reached
 
@@ -96,7 +96,7 @@ def one(data, *fds):
 
 
 def submit(attacker, **more):
-    return message("MSG_SUBMIT", REQUEST, **{"command": "echo", "params": text("x"), **bearer(attacker.ci), **more})
+    return message("MSG_SUBMIT", REQUEST, **{"command": "echo", "params": text("x"), **bearer(attacker.ci, attacker.address), **more})
 
 
 def text(value, name="text"):
@@ -108,7 +108,7 @@ def reads(of):
     return lambda attacker: [(submit(attacker, command="reads", params=b"", has_stdin=1), [attacker.fd(of)])]
 
 
-ALONE = body("MSG_WHOAMI", kind=1, secret="x", address="y")
+ALONE = body("MSG_WHOAMI", kind=EVIDENCE["BEARER"], secret="x", address="y")
 BREACHES = [
     breach("unknown_type", ("I01",), (), "a message of a type that does not exist", one(frame(9999, b"")), "a message of unknown type"),
     breach("type_zero", ("I01",), (), "a message of type 0", one(frame(0, b"")), "a message of unknown type 0"),
@@ -159,6 +159,12 @@ BREACHES = [
            "memory file can still be changed or executed"),
     breach("input_listener", ("I08",), (6,), "a listening socket as input", reads("listener"), "is not a memory file"),
     breach("input_channel", ("I08",), (6,), "its own end of the keeper's channel as input", reads("channel"), "is not a memory file"),
+    breach("login_with_evidence", ("I06",), (1,), "a login that shows a credential",
+           lambda a: [(message("MSG_LOGIN", REQUEST, user="alice", password="x", **bearer(a.ci)), [])], "a login with evidence"),
+    breach("delivery_unsealed", ("I08",), (6,), "a webhook's delivery in a memory file that can still be changed",
+           one(message("MSG_HOOK", REQUEST, hook="push", signature="sha256=" + "0" * 64), "unsealed"), "memory file can still be changed"),
+    breach("delivery_is_a_connection", ("I08",), (6,), "a listening socket as a webhook's delivery",
+           one(message("MSG_HOOK", REQUEST, hook="push", signature="sha256=" + "0" * 64), "listener"), "is not a memory file"),
     breach("input_device", ("I08",), (6,), "/dev/null as input", reads("null"), "is not a memory file"),
 ]
 
@@ -182,26 +188,38 @@ def peer(of):
     return lambda a: [a.fd(of)]
 
 
+def of_kind(kind, secret=None):
+    """An administrator's token, unless it says what: as evidence of a kind that it is not of."""
+    return lambda a: submit(a, kind=EVIDENCE[kind], secret=a.admin if secret is None else secret)
+
+
 def whoami(**evidence):
-    return lambda a: message("MSG_WHOAMI", REQUEST, **evidence)
+    return lambda a: message("MSG_WHOAMI", REQUEST, **{"address": a.address, **evidence})
 
 
 REFUSALS = [
     refusal("unknown_command", ("I03",), (1,), "a command that is not in the table", lambda a: submit(a, command="../echo"), NOT_FOUND),
     refusal("command_of_others", ("I03", "I06"), (1,), "a command beyond the token's scope", lambda a: submit(a, command="other", params=b""),
             NOT_FOUND + FORBIDDEN),
-    refusal("no_evidence", ("I06",), (1,), "a request without evidence", lambda a: submit(a, kind=0, secret=""), UNKNOWN),
+    refusal("no_evidence", ("I06",), (1,), "a request without evidence", lambda a: submit(a, kind=EVIDENCE["NONE"], secret=""), UNKNOWN),
     refusal("wrong_token", ("I06",), (1,), "a token that nobody has", lambda a: submit(a, secret="sp_nobody"), UNKNOWN),
     refusal("expired_token", ("I06",), (1,), "a token that has expired", lambda a: submit(a, secret=a.expired), UNKNOWN),
     refusal("hash_as_token", ("I06",), (1, 4), "the hash of a token in its place", lambda a: submit(a, secret=a.hash_of_admin), UNKNOWN),
-    refusal("evidence_of_the_service", ("I06",), (1,), "the evidence by which the keeper knows itself", lambda a: submit(a, kind=3, secret=""), UNKNOWN),
-    refusal("certificate_of_nobody", ("I06",), (1,), "a certificate that names nobody", lambda a: submit(a, kind=4, secret="cn:admin"), UNKNOWN),
-    refusal("channel_as_connection", ("I06", "I08"), (1, 6), "its own channel, shown as a caller's connection", whoami(kind=2), UNKNOWN, peer("channel")),
-    refusal("control_as_connection", ("I06", "I08"), (1, 6), "the bootstrap's channel, shown as a caller's connection", whoami(kind=2), UNKNOWN,
+    refusal("evidence_of_the_service", ("I06",), (1,), "the evidence by which the keeper knows itself", of_kind("SERVICE", ""), UNKNOWN),
+    refusal("token_as_the_services", ("I06",), (1,), "the same, with an administrator's token in it", of_kind("SERVICE"), UNKNOWN),
+    refusal("evidence_of_a_hook", ("I06",), (1,), "the evidence of a webhook's delivery, which records have", of_kind("HOOK", "hook:push"), UNKNOWN),
+    refusal("token_as_a_hooks", ("I06",), (1,), "the same, with an administrator's token in it", of_kind("HOOK"), UNKNOWN),
+    refusal("made_up_session", ("I06",), (1,), "a session's cookie that nobody was given", of_kind("SESSION", "c" * 43), UNKNOWN),
+    refusal("token_as_a_session", ("I06",), (1,), "an administrator's token as a session's cookie", of_kind("SESSION"), UNKNOWN),
+    refusal("listener_of_nobody", ("I06",), (1,), "a call on the listener of a predecessor, for whom no peer stands", of_kind("LISTENER", "gort"), UNKNOWN),
+    refusal("token_as_a_listener", ("I06",), (1,), "an administrator's token as the name of a listener", of_kind("LISTENER"), UNKNOWN),
+    refusal("certificate_of_nobody", ("I06",), (1,), "a certificate that names nobody", lambda a: submit(a, kind=EVIDENCE["CERTIFICATE"], secret="cn:admin"), UNKNOWN),
+    refusal("channel_as_connection", ("I06", "I08"), (1, 6), "its own channel, shown as a caller's connection", whoami(kind=EVIDENCE["PEER"]), UNKNOWN, peer("channel")),
+    refusal("control_as_connection", ("I06", "I08"), (1, 6), "the bootstrap's channel, shown as a caller's connection", whoami(kind=EVIDENCE["PEER"]), UNKNOWN,
             peer("control")),
-    refusal("listener_as_connection", ("I06", "I08"), (1, 6), "a listening unix socket, shown as a connection: its maker is root", whoami(kind=2),
+    refusal("listener_as_connection", ("I06", "I08"), (1, 6), "a listening unix socket, shown as a connection: its maker is root", whoami(kind=EVIDENCE["PEER"]),
             UNKNOWN, peer("unix")),
-    refusal("memory_as_connection", ("I06", "I08"), (1, 6), "a memory file, shown as a connection", whoami(kind=2), UNKNOWN, peer("sealed")),
+    refusal("memory_as_connection", ("I06", "I08"), (1, 6), "a memory file, shown as a connection", whoami(kind=EVIDENCE["PEER"]), UNKNOWN, peer("sealed")),
     refusal("value_too_long", ("I05",), (3,), "a value that is too long", lambda a: submit(a, params=text("x" * 21)), INVALID),
     refusal("value_with_newline", ("I05",), (3,), "a value that its pattern does not allow", lambda a: submit(a, params=text("a\nb")), INVALID),
     refusal("value_with_zero_byte", ("I05",), (3,), "a value with a zero byte", lambda a: submit(a, params=text(b"a\0b")), INVALID),
@@ -238,7 +256,7 @@ REFUSALS = [
     refusal("list_callers", ("I06",), (4,), "the list of callers with a token that may not",
             lambda a: message("MSG_LIST_CALLERS", REQUEST, **bearer(a.ops)), FORBIDDEN),
     refusal("read_numbers", ("I06",), (4,), "the service's numbers as a listener for everybody gives them, where there is none",
-            lambda a: message("MSG_READ_METRICS", REQUEST, is_open=1), UNKNOWN),
+            lambda a: message("MSG_READ_METRICS", REQUEST, is_open=1, address=a.address), UNKNOWN),
 ]
 
 # --- system calls of the front ----------------------------------------------------------------------------------------------------
