@@ -466,6 +466,9 @@ KEEPER_DEEDS = [
 ELSEWHERE = [
     Row("lying_supervisor", ("I15",), (), "a supervisor that was taken over by its job tells the launcher what cannot be",
         "its messages have a state to fit; its slot is set aside", LAUNCHER, "launcher/test_launcher_distrust.closes_a_slot_whose_supervisor_lies"),
+    Row("evil_launcher_calls", ("I12", "I15"), (5, 7, 12), "sockets, processes, signals, code, other files by a launcher that was taken over",
+        "its filter, which has other calls than the front's and the keeper's; some end it", "log of sallyportd: ended by signal 31; or none",
+        "evil/test_filters.has_its_calls"),
     Row("lying_text", ("I15",), (10,), "text of a cell that is none", "the launcher cleans it", LAUNCHER,
         "launcher/test_launcher_distrust.writes_no_text_that_is_none_into_a_report"),
     Row("reborn_launcher", ("I16",), (9,), "jobs that run on when their launcher has died", "the kernel ends their namespace; the keeper calls them lost",
