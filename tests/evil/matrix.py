@@ -40,8 +40,6 @@ RESIDUAL = """
   trail is. Where the log is a file, it can change earlier lines.
 - **The keeper** has listed commands run, with values that their rules allow, reads and changes its records, and ends jobs. The
   launcher's log and its record of starts are not its: `sallyport audit verify` finds a start that the trail does not tell of, and a trail that was rebuilt.
-  It sees which files there are outside of its directory, where their directories let its user look, by the descriptor of the directory that it was
-  handed; it opens none of them.
 
 Where a line is *none*, what was tried reaches nobody who could write one: the kernel refuses the call and tells the caller alone.
 """

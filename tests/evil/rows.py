@@ -455,8 +455,8 @@ KEEPER_DEEDS = [
     Row("rings_without_end", ("I09", "I14"), (8,), "the doorbell of reloads, as often as it can", "rings are counted, and one reload answers many", RECORDED),
     Row("keeper_calls", ("I12", "I14"), (5, 7, 12), "sockets, connections, processes, signals, code, files outside of its directory",
         "its filter of system calls, Landlock and its root", NOWHERE),
-    Row("keeper_looks_outside", ("I12", "I14"), (4, 5), "files outside of its directory, by the descriptor of that directory which it got before its root",
-        "Landlock, to open or change them; that they are there, and how large, it can see", NOWHERE),
+    Row("keeper_looks_outside", ("I12", "I14"), (4, 5), "files outside of its directory, by the way up from each directory that it has open",
+        "its root; the descriptor that it was handed, by which a way led out of it, it gives up before it reads", NOWHERE),
     Row("keeper_fatal_calls", ("I12", "I14"), (2, 7), "another program, to trace the launcher", "its filter, which ends it",
         "log of sallyportd: ended by signal 31"),
 ]
