@@ -57,6 +57,18 @@ static int lock_shared_file(int fd, const char *name, struct error *err)
     return 0;
 }
 
+/*
+ * The keeper has a lock of its own beside ours (src/keeper/lockdown.c), so ours must be one that is shared. Between the two kinds the
+ * kernel may let go of it; 'lock' keeps everybody else away meanwhile.
+ */
+static int share_lock(int fd, struct error *err)
+{
+    while (flock(fd, LOCK_SH | LOCK_NB) < 0)
+        if (errno != EINTR)
+            return fail(err, errno, "share the lock of the keeper's files");
+    return 0;
+}
+
 /* Its directory stays ours: nobody else can remove the file, or put another in its place. */
 static int open_start_record(int state_fd, int *ret_fd, struct error *err)
 {
@@ -107,6 +119,8 @@ int state_open(struct bootstrap *bootstrap, const char *path, struct error *err)
         done = lock_shared_file(bootstrap->starts_fd, "launcher", err);
     if (done == 0)
         done = lock_shared_file(keeper, "keeper", err);
+    if (done == 0)
+        done = share_lock(keeper, err);
     if (done < 0)
         return fail_in(err, "state directory '%s'", path);
     bootstrap->state_fd = fd_take(&fd);

@@ -144,7 +144,7 @@ void keeper_free(struct keeper *keeper)
     store_close(keeper->store);
     rules_free(&keeper->rules);
     rules_free(&keeper->draft);
-    fd_close(&keeper->state_fd);
+    fd_close(&keeper->state_fd); /* behind all that works with files: it is locked by our having it open */
     fd_close(&keeper->null_fd);
     fd_close(&keeper->doorbell_fd);
     free(keeper);

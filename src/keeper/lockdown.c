@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include "workers.h"
@@ -59,21 +60,36 @@ static int confine_verifier(const void *arg, struct error *err)
     return confine_thread(verifier_groups, sizeof verifier_groups / sizeof verifier_groups[0], arg, err);
 }
 
-int keeper_lockdown(const struct msg_become *become, int state_fd, int *ret_root_fd, struct workers *ret_workers,
+/*
+ * The directory that we were handed has the bootstrap's lock as long as it is open, and knows the way out of our root. The one
+ * that is opened here does not, and has a lock of its own before the other goes: no next sallyportd finds a moment without.
+ */
+static int root_open(int *state_fd, int *ret_root_fd, struct error *err)
+{
+    auto_fd int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        return fail(err, errno, "open the state directory as '/'");
+    while (flock(root_fd, LOCK_SH | LOCK_NB) < 0)
+        if (errno != EINTR)
+            return fail(err, errno, "lock the state directory");
+    fd_close(state_fd);
+    *ret_root_fd = fd_take(&root_fd);
+    return 0;
+}
+
+int keeper_lockdown(const struct msg_become *become, int *state_fd, int *ret_root_fd, struct workers *ret_workers,
                     struct error *err)
 {
     uint32_t landlock_abi = 0;
     raise_open_files();
-    int done = confine_root(state_fd, err); /* the state directory is all there is */
+    int done = confine_root(*state_fd, err); /* the state directory is all there is */
     if (done == 0)
         done = confine_become(become->uid, become->gid, become->keeps_ids, err);
-    if (done < 0)
-        return done;
-    auto_fd int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root_fd < 0)
-        return fail(err, errno, "open the state directory as '/'");
-    done =
-        confine_landlock(root_fd, &landlock_abi, err); /* files there, and nothing else: no network, no other process */
+    auto_fd int root_fd = -1;
+    if (done == 0)
+        done = root_open(state_fd, &root_fd, err);
+    if (done == 0) /* files there, and nothing else: no network, no other process */
+        done = confine_landlock(root_fd, &landlock_abi, err);
     struct workers workers = { 0 };
     if (done == 0)
         done = unlinker_start(root_fd, confine_unlinker, become, &workers.unlinker, err);

@@ -49,7 +49,7 @@ static int prepare(struct handover *handover, struct keeper **ret_keeper, struct
         return fail(err, ENOMEM, "make the event loop");
     auto_fd int root_fd = -1;
     struct workers workers = { 0 };
-    done = keeper_lockdown(&handover->become, handover->state_fd, &root_fd, &workers, err);
+    done = keeper_lockdown(&handover->become, &handover->state_fd, &root_fd, &workers, err);
     if (done < 0)
         return done;
     return keeper_new(base, fd_take(&root_fd), fd_take(&null_fd), fd_take(&handover->doorbell_fd), &workers, "/jobs.db",
@@ -94,6 +94,6 @@ int main(void)
         code = records_are_hopeless(err.code) ? EXIT_RECORDS : EXIT_FAILURE;
     }
     keeper_free(keeper);
-    handover_done(&handover); /* last: the state directory as we got it is locked by our having it open */
+    handover_done(&handover);
     return code;
 }

@@ -12,6 +12,7 @@ class Attacker:
         self.ci, self.ops, self.expired, self.admin = test.ci, test.ops, test.expired, test.instance.token
         self.hash_of_admin = test.instance.config["tokens"]["tester"]["hash"]
         self.job = test.job_bytes
+        self.address = "127.0.0.1:9"        # where it says that its callers are
         self.channel = test.keeper_fd(front)
 
     def memory(self, content, seals, mode=0o400):

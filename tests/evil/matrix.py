@@ -33,13 +33,13 @@ RESIDUAL = """
 
 - **The front** uses what is sent through it meanwhile: tokens, and the unix connections of callers, within their scope, expiry, rates and
   `from`. It sees what these callers see, answers them as it likes, and can serve nobody at all. It is believed when it says which client
-  certificate it verified, and from where a request came (or a proxy said so): the first lets it be any `cert` of `peers`, the second
-  can only take a right away. It writes into the log of the service, as each process does: a log line is no evidence, an entry of the audit
+  certificate it verified, that a call without a token came on the listener of a predecessor, and from where a request came (or a proxy said
+  so): the first lets it be any `cert` of `peers`, the second any `predecessor` of `peers`, none of whom can be an administrator, the third
+  can only take a right away. When a webhook delivers, it has that webhook's command run with values of its own for what deliveries say, and
+  with the owner's for the rest. It writes into the log of the service, as each process does: a log line is no evidence, an entry of the audit
   trail is. Where the log is a file, it can change earlier lines.
 - **The keeper** has listed commands run, with values that their rules allow, reads and changes its records, and ends jobs. The
   launcher's log and its record of starts are not its: `sallyport audit verify` finds a start that the trail does not tell of, and a trail that was rebuilt.
-  It sees which files there are outside of its directory, where their directories let its user look, by the descriptor of the directory that it was
-  handed; it opens none of them.
 
 Where a line is *none*, what was tried reaches nobody who could write one: the kernel refuses the call and tells the caller alone.
 """

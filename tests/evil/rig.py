@@ -82,8 +82,9 @@ class Evil(unittest.TestCase):
         cls.instance = Instance(cls.commands, tokens=tokens,
                                 bin_directory=cls.bin_directory)
         cls.instance.config["server"]["listen"].append(f"unix:{cls.instance.socket_path}")
-        cls.instance.start()
         try:
+            cls.configure(cls.instance)
+            cls.instance.start()
             cls.job = cls.instance.submit("long")["id"]
             wait_until(lambda: cls.instance.job(cls.job)["state"] == "running", SECONDS)
             cls.job_bytes = job_bytes(cls.job)
@@ -91,6 +92,10 @@ class Evil(unittest.TestCase):
         except BaseException:
             cls.instance.kill()
             raise
+
+    @classmethod
+    def configure(cls, instance):
+        """What a class has in its configuration beside all this."""
 
     @classmethod
     def tearDownClass(cls):

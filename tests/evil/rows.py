@@ -7,7 +7,7 @@ the way, and which line is left of it. A message row has what is sent; a call ro
 from dataclasses import dataclass, field
 
 import wire
-from wire import ENTRY_INTEGER, ENTRY_LIST, ENTRY_STRING, bearer, body, entry, frame, message
+from wire import ENTRY_INTEGER, ENTRY_LIST, ENTRY_STRING, EVIDENCE, bearer, body, entry, frame, message
 
 REQUEST = 0x70000000            # a number that no front of ours has reached
 
@@ -18,6 +18,7 @@ REFUSED = "audit trail: `refused`, with the cause"
 KILLED = "log of sallyportd: ended by signal 31"
 LAUNCHER = "log of the launcher"
 NOWHERE = "none: the kernel answers the caller, and nobody else hears of it"
+CROSSED = "none: a reload may cross any order"
 NOTHING = "none: there is nothing to send it to"
 RECORDED = "audit trail: the entry itself"
 
@@ -95,7 +96,7 @@ def one(data, *fds):
 
 
 def submit(attacker, **more):
-    return message("MSG_SUBMIT", REQUEST, **{"command": "echo", "params": text("x"), **bearer(attacker.ci), **more})
+    return message("MSG_SUBMIT", REQUEST, **{"command": "echo", "params": text("x"), **bearer(attacker.ci, attacker.address), **more})
 
 
 def text(value, name="text"):
@@ -107,7 +108,7 @@ def reads(of):
     return lambda attacker: [(submit(attacker, command="reads", params=b"", has_stdin=1), [attacker.fd(of)])]
 
 
-ALONE = body("MSG_WHOAMI", kind=1, secret="x", address="y")
+ALONE = body("MSG_WHOAMI", kind=EVIDENCE["BEARER"], secret="x", address="y")
 BREACHES = [
     breach("unknown_type", ("I01",), (), "a message of a type that does not exist", one(frame(9999, b"")), "a message of unknown type"),
     breach("type_zero", ("I01",), (), "a message of type 0", one(frame(0, b"")), "a message of unknown type 0"),
@@ -158,6 +159,12 @@ BREACHES = [
            "memory file can still be changed or executed"),
     breach("input_listener", ("I08",), (6,), "a listening socket as input", reads("listener"), "is not a memory file"),
     breach("input_channel", ("I08",), (6,), "its own end of the keeper's channel as input", reads("channel"), "is not a memory file"),
+    breach("login_with_evidence", ("I06",), (1,), "a login that shows a credential",
+           lambda a: [(message("MSG_LOGIN", REQUEST, user="alice", password="x", **bearer(a.ci)), [])], "a login with evidence"),
+    breach("delivery_unsealed", ("I08",), (6,), "a webhook's delivery in a memory file that can still be changed",
+           one(message("MSG_HOOK", REQUEST, hook="push", signature="sha256=" + "0" * 64), "unsealed"), "memory file can still be changed"),
+    breach("delivery_is_a_connection", ("I08",), (6,), "a listening socket as a webhook's delivery",
+           one(message("MSG_HOOK", REQUEST, hook="push", signature="sha256=" + "0" * 64), "listener"), "is not a memory file"),
     breach("input_device", ("I08",), (6,), "/dev/null as input", reads("null"), "is not a memory file"),
 ]
 
@@ -181,26 +188,38 @@ def peer(of):
     return lambda a: [a.fd(of)]
 
 
+def of_kind(kind, secret=None):
+    """An administrator's token, unless it says what: as evidence of a kind that it is not of."""
+    return lambda a: submit(a, kind=EVIDENCE[kind], secret=a.admin if secret is None else secret)
+
+
 def whoami(**evidence):
-    return lambda a: message("MSG_WHOAMI", REQUEST, **evidence)
+    return lambda a: message("MSG_WHOAMI", REQUEST, **{"address": a.address, **evidence})
 
 
 REFUSALS = [
     refusal("unknown_command", ("I03",), (1,), "a command that is not in the table", lambda a: submit(a, command="../echo"), NOT_FOUND),
     refusal("command_of_others", ("I03", "I06"), (1,), "a command beyond the token's scope", lambda a: submit(a, command="other", params=b""),
             NOT_FOUND + FORBIDDEN),
-    refusal("no_evidence", ("I06",), (1,), "a request without evidence", lambda a: submit(a, kind=0, secret=""), UNKNOWN),
+    refusal("no_evidence", ("I06",), (1,), "a request without evidence", lambda a: submit(a, kind=EVIDENCE["NONE"], secret=""), UNKNOWN),
     refusal("wrong_token", ("I06",), (1,), "a token that nobody has", lambda a: submit(a, secret="sp_nobody"), UNKNOWN),
     refusal("expired_token", ("I06",), (1,), "a token that has expired", lambda a: submit(a, secret=a.expired), UNKNOWN),
     refusal("hash_as_token", ("I06",), (1, 4), "the hash of a token in its place", lambda a: submit(a, secret=a.hash_of_admin), UNKNOWN),
-    refusal("evidence_of_the_service", ("I06",), (1,), "the evidence by which the keeper knows itself", lambda a: submit(a, kind=3, secret=""), UNKNOWN),
-    refusal("certificate_of_nobody", ("I06",), (1,), "a certificate that names nobody", lambda a: submit(a, kind=4, secret="cn:admin"), UNKNOWN),
-    refusal("channel_as_connection", ("I06", "I08"), (1, 6), "its own channel, shown as a caller's connection", whoami(kind=2), UNKNOWN, peer("channel")),
-    refusal("control_as_connection", ("I06", "I08"), (1, 6), "the bootstrap's channel, shown as a caller's connection", whoami(kind=2), UNKNOWN,
+    refusal("evidence_of_the_service", ("I06",), (1,), "the evidence by which the keeper knows itself", of_kind("SERVICE", ""), UNKNOWN),
+    refusal("token_as_the_services", ("I06",), (1,), "the same, with an administrator's token in it", of_kind("SERVICE"), UNKNOWN),
+    refusal("evidence_of_a_hook", ("I06",), (1,), "the evidence of a webhook's delivery, which records have", of_kind("HOOK", "hook:push"), UNKNOWN),
+    refusal("token_as_a_hooks", ("I06",), (1,), "the same, with an administrator's token in it", of_kind("HOOK"), UNKNOWN),
+    refusal("made_up_session", ("I06",), (1,), "a session's cookie that nobody was given", of_kind("SESSION", "c" * 64), UNKNOWN),
+    refusal("token_as_a_session", ("I06",), (1,), "an administrator's token as a session's cookie", of_kind("SESSION"), UNKNOWN),
+    refusal("listener_of_nobody", ("I06",), (1,), "a call on the listener of a predecessor, for whom no peer stands", of_kind("LISTENER", "gort"), UNKNOWN),
+    refusal("token_as_a_listener", ("I06",), (1,), "an administrator's token as the name of a listener", of_kind("LISTENER"), UNKNOWN),
+    refusal("certificate_of_nobody", ("I06",), (1,), "a certificate that names nobody", lambda a: submit(a, kind=EVIDENCE["CERTIFICATE"], secret="cn:admin"), UNKNOWN),
+    refusal("channel_as_connection", ("I06", "I08"), (1, 6), "its own channel, shown as a caller's connection", whoami(kind=EVIDENCE["PEER"]), UNKNOWN, peer("channel")),
+    refusal("control_as_connection", ("I06", "I08"), (1, 6), "the bootstrap's channel, shown as a caller's connection", whoami(kind=EVIDENCE["PEER"]), UNKNOWN,
             peer("control")),
-    refusal("listener_as_connection", ("I06", "I08"), (1, 6), "a listening unix socket, shown as a connection: its maker is root", whoami(kind=2),
+    refusal("listener_as_connection", ("I06", "I08"), (1, 6), "a listening unix socket, shown as a connection: its maker is root", whoami(kind=EVIDENCE["PEER"]),
             UNKNOWN, peer("unix")),
-    refusal("memory_as_connection", ("I06", "I08"), (1, 6), "a memory file, shown as a connection", whoami(kind=2), UNKNOWN, peer("sealed")),
+    refusal("memory_as_connection", ("I06", "I08"), (1, 6), "a memory file, shown as a connection", whoami(kind=EVIDENCE["PEER"]), UNKNOWN, peer("sealed")),
     refusal("value_too_long", ("I05",), (3,), "a value that is too long", lambda a: submit(a, params=text("x" * 21)), INVALID),
     refusal("value_with_newline", ("I05",), (3,), "a value that its pattern does not allow", lambda a: submit(a, params=text("a\nb")), INVALID),
     refusal("value_with_zero_byte", ("I05",), (3,), "a value with a zero byte", lambda a: submit(a, params=text(b"a\0b")), INVALID),
@@ -237,7 +256,7 @@ REFUSALS = [
     refusal("list_callers", ("I06",), (4,), "the list of callers with a token that may not",
             lambda a: message("MSG_LIST_CALLERS", REQUEST, **bearer(a.ops)), FORBIDDEN),
     refusal("read_numbers", ("I06",), (4,), "the service's numbers as a listener for everybody gives them, where there is none",
-            lambda a: message("MSG_READ_METRICS", REQUEST, is_open=1), UNKNOWN),
+            lambda a: message("MSG_READ_METRICS", REQUEST, is_open=1, address=a.address), UNKNOWN),
 ]
 
 # --- system calls of the front ----------------------------------------------------------------------------------------------------
@@ -333,6 +352,16 @@ DEEDS = [
     Row("floods_with_descriptors", ("I08", "I09"), (8,), "thousands of messages with descriptors", "the keeper closes what it does not keep", REFUSED),
     Row("floods_the_bootstrap", ("I09",), (8,), "what fills the channel of the bootstrap, which reads none of it", "a bounded buffer of the kernel's", NOWHERE),
     Row("names_no_path", (), (2, 5), "a message with a place for a path, an id or a policy", "there is none in any message of the front", NOTHING),
+    Row("is_any_listeners_peer", ("I06",), (1, 2), "to be who calls on the listener of a predecessor without a token (allowed), and by that an administrator",
+        "it is that peer within what the owner allows it; the configuration makes none an administrator", REFUSED),
+    Row("makes_up_sessions", ("I06",), (1, 4), "a session near one that was given: another letter, its hash, its end undone",
+        "a session is what the keeper gave and has not ended; its cookie is compared by hash", REFUSED),
+    Row("floods_logins", ("I06", "I09"), (8, 10), "logins without end, of made-up names, from made-up addresses",
+        "one password is compared at a time and a few wait; the others are put off, and entries gathered", REFUSED),
+    Row("forges_tickets", ("I06", "I07"), (1, 10), "a webhook's command without a delivery: by a ticket that was never given, a second time, or of a front before it",
+        "a ticket is drawn at random, for one delivery that was proven, one time, and one front", REFUSED),
+    Row("mixes_hooks", ("I05",), (1, 2, 3), "a delivery of one webhook with the parameters of another, or with one that the owner has set",
+        "the ticket knows its webhook; the keeper lets it go", DROPPED),
     Row("leaves_nothing", ("I12",), (11,), "what its successor would find: sockets that do not listen, or wait", "what it may change of a listener is nothing that stays",
         NOWHERE),
 ]
@@ -342,14 +371,15 @@ DEEDS = [
 
 @dataclass
 class KeeperBreach(Row):
-    """Messages for which the launcher drops the keeper. build(keeper): a list of (bytes, descriptors)."""
+    """Messages for which the launcher drops the keeper, and what its log says of that. build(keeper): a list of (bytes, descriptors)."""
 
     build: object = None
+    why: str = ""
 
 
 @dataclass
 class KeeperOrder(Row):
-    """An order that is refused, with words of the refusal."""
+    """An order that is refused, with words of the refusal. What happens to keepers that are not lost (a reload) is not logged."""
 
     build: object = None
     says: str = ""
@@ -361,39 +391,43 @@ def order(keeper, **more):
                                              "params": text("x"), "actor": "tester", "audit_head": bytes(32), **more})
 
 
-def keeper_breach(name, threats, tries, build):
-    return KeeperBreach(name, threats, (), tries, "the launcher drops it; its jobs go on", LAUNCHER, "", build)
+def keeper_breach(name, threats, tries, build, why):
+    return KeeperBreach(name, threats, (), tries, "the launcher drops it; its jobs go on", LAUNCHER, "", build, why)
 
 
-def keeper_order(name, tries, build, says, threats=("I14",), fds=lambda keeper: []):
-    return KeeperOrder(name, threats, (), tries, "the launcher refuses it by its own copy of the policy", LAUNCHER, "", build, says, fds)
+def keeper_order(name, tries, build, says, threats=("I14",), fds=lambda keeper: [], line=LAUNCHER):
+    return KeeperOrder(name, threats, (), tries, "the launcher refuses it by its own copy of the policy", line, "", build, says, fds)
 
 
 KEEPER_BREACHES = [
-    keeper_breach("keeper_unknown_type", ("I01", "I14"), "a message of unknown type", lambda k: [(frame(9999, b""), [])]),
+    keeper_breach("keeper_unknown_type", ("I01", "I14"), "a message of unknown type", lambda k: [(frame(9999, b""), [])],
+                  "a message of unknown type 9999"),
     keeper_breach("keeper_word_of_the_bootstrap", ("I01", "I14"), "roots, slots and policies, as the bootstrap hands them out",
-                  lambda k: [(message("MSG_POLICY", 0, generation=9), [k.fd("sealed")])]),
-    keeper_breach("keeper_wrong_length", ("I02", "I14"), "a length that lies", lambda k: [(frame("MSG_LAUNCH", b"", length=77), [])]),
+                  lambda k: [(message("MSG_POLICY", 0, generation=9), [k.fd("sealed")])], "it sent 'policy' against the rules"),
+    keeper_breach("keeper_wrong_length", ("I02", "I14"), "a length that lies", lambda k: [(frame("MSG_LAUNCH", b"", length=77), [])], "wrong length"),
     keeper_breach("keeper_index_beyond_all", ("I03", "I14"), "a command of a number beyond what any configuration has",
-                  lambda k: [(order(k, command=2**32 - 1), [])]),
-    keeper_breach("keeper_timeout_beyond_all", ("I11", "I14"), "a timeout beyond what any command may have", lambda k: [(order(k, timeout_ms=2**32 - 1), [])]),
-    keeper_breach("keeper_descriptor", ("I08", "I14"), "a descriptor of which the order does not speak", lambda k: [(order(k), [k.fd("sealed")])]),
+                  lambda k: [(order(k, command=2**32 - 1), [])], "read launch.command"),
+    keeper_breach("keeper_timeout_beyond_all", ("I11", "I14"), "a timeout beyond what any command may have", lambda k: [(order(k, timeout_ms=2**32 - 1), [])],
+                  "read launch.timeout_ms"),
+    keeper_breach("keeper_descriptor", ("I08", "I14"), "a descriptor of which the order does not speak", lambda k: [(order(k), [k.fd("sealed")])],
+                  "it sent 'launch' against the rules"),
     keeper_breach("keeper_ends_what_runs", ("I01", "I14"), "the acknowledgement of an end of a job that runs: its slot would be another's",
-                  lambda k: [(message("MSG_EXITED_SEEN", 0, job_id=k.job), [])]),
+                  lambda k: [(message("MSG_EXITED_SEEN", 0, job_id=k.job), [])], "it sent 'exited-seen' against the rules"),
     keeper_breach("keeper_stop_for_no_reason", ("I01", "I14"), "a stop for a reason that only the launcher may have",
-                  lambda k: [(message("MSG_STOP", 0, job_id=k.job, reason=4), [])]),
+                  lambda k: [(message("MSG_STOP", 0, job_id=k.job, reason=4), [])], "it sent 'stop' against the rules"),
 ]
 
 KEEPER_ORDERS = [
     keeper_order("keeper_unknown_command", "a command that is not in the table", lambda k: order(k, command=500), "there is no command 500", ("I03", "I14")),
-    keeper_order("keeper_other_generation", "an order of another configuration", lambda k: order(k, generation=77), "configuration 77", ("I03", "I14")),
+    keeper_order("keeper_other_generation", "an order of another configuration", lambda k: order(k, generation=77), "of configuration 77, and 1 is in force", ("I03", "I14"),
+                 line=CROSSED),
     keeper_order("keeper_value_too_long", "a value that is too long", lambda k: order(k, params=text("x" * 21)), "faults in its parameters", ("I05", "I14")),
     keeper_order("keeper_value_with_newline", "a value that its pattern does not allow", lambda k: order(k, params=text("a\nb")), "faults in its parameters", ("I05", "I14")),
     keeper_order("keeper_value_with_dash", "a value that begins with a dash", lambda k: order(k, params=text("-rf")), "faults in its parameters", ("I05", "I14")),
     keeper_order("keeper_unknown_parameter", "a parameter that the command does not have", lambda k: order(k, params=text("x") + text("/bin/sh", "exec")), "faults in its parameters",
                  ("I05", "I14")),
     keeper_order("keeper_no_params", "no value where one is required", lambda k: order(k, params=b""), "faults in its parameters", ("I05", "I14")),
-    keeper_order("keeper_junk", "parameters that are no list of entries", lambda k: order(k, params=b"junk"), "", ("I05", "I14")),
+    keeper_order("keeper_junk", "parameters that are no list of entries", lambda k: order(k, params=b"junk"), "parameters are cut short", ("I05", "I14")),
     keeper_order("keeper_longer_timeout", "a timeout that is longer than the command's", lambda k: order(k, timeout_ms=61000),
                  "the timeout is longer", ("I11", "I14")),
     keeper_order("keeper_no_head", "an order without a head of the trail", lambda k: order(k, audit_head=b""), "names no head"),
@@ -421,8 +455,8 @@ KEEPER_DEEDS = [
     Row("rings_without_end", ("I09", "I14"), (8,), "the doorbell of reloads, as often as it can", "rings are counted, and one reload answers many", RECORDED),
     Row("keeper_calls", ("I12", "I14"), (5, 7, 12), "sockets, connections, processes, signals, code, files outside of its directory",
         "its filter of system calls, Landlock and its root", NOWHERE),
-    Row("keeper_looks_outside", ("I12", "I14"), (4, 5), "files outside of its directory, by the descriptor of that directory which it got before its root",
-        "Landlock, to open or change them; that they are there, and how large, it can see", NOWHERE),
+    Row("keeper_looks_outside", ("I12", "I14"), (4, 5), "files outside of its directory, by the way up from each directory that it has open",
+        "its root; the descriptor that it was handed, by which a way led out of it, it gives up before it reads", NOWHERE),
     Row("keeper_fatal_calls", ("I12", "I14"), (2, 7), "another program, to trace the launcher", "its filter, which ends it",
         "log of sallyportd: ended by signal 31"),
 ]
@@ -432,6 +466,9 @@ KEEPER_DEEDS = [
 ELSEWHERE = [
     Row("lying_supervisor", ("I15",), (), "a supervisor that was taken over by its job tells the launcher what cannot be",
         "its messages have a state to fit; its slot is set aside", LAUNCHER, "launcher/test_launcher_distrust.closes_a_slot_whose_supervisor_lies"),
+    Row("evil_launcher_calls", ("I12", "I15"), (5, 7, 12), "sockets, processes, signals, code, other files by a launcher that was taken over",
+        "its filter, which has other calls than the front's and the keeper's; some end it", "log of sallyportd: ended by signal 31; or none",
+        "evil/test_filters.has_its_calls"),
     Row("lying_text", ("I15",), (10,), "text of a cell that is none", "the launcher cleans it", LAUNCHER,
         "launcher/test_launcher_distrust.writes_no_text_that_is_none_into_a_report"),
     Row("reborn_launcher", ("I16",), (9,), "jobs that run on when their launcher has died", "the kernel ends their namespace; the keeper calls them lost",

@@ -58,17 +58,24 @@ class EvilFront(Evil):
         self.untouched()
         self.assertTrue(wait_until(lambda: len(self.parts["keeper"].descriptors()) <= len(descriptors), SECONDS), "descriptors are left")
 
+    def strangers(self, address):
+        """Refusals of callers whom nobody knows are gathered by their address and told with a count."""
+        return sum(entry["count"] for entry in trail(self.instance)
+                   if (entry["what"], entry["actor"], entry["address"]) == ("refused", "", address))
+
     def attack_with_refusal(self, row):
-        before = len(trail(self.instance))
+        address = f"192.0.2.1:{1 + rows.REFUSALS.index(row)}"      # of no other row
+        before, strangers = len(trail(self.instance)), self.strangers(address)
         with self.take("front") as front:
             attacker = Attacker(self, front)
+            attacker.address = address
             answer = self.ask(front, row.build(attacker), row.fds(attacker))
         self.assertIsNotNone(answer, self.log_lines(LET_GO)[-1:])
         kind, values = answer
         self.assertEqual(kind, "MSG_REFUSED", values)
         self.assertIn((values["status"], values["code"]), row.answers, values)
-        if values["status"] == 401:     # of strangers some are gathered
-            self.assertTrue([entry for entry in trail(self.instance) if entry["what"] == "refused" and entry["actor"] == ""], row.id)
+        if values["status"] == 401:
+            self.assertEqual((strangers, self.strangers(address)), (0, 1), trail(self.instance)[before:])
         else:
             told = [entry for entry in trail(self.instance)[before:] if entry["what"] != "dropped"]    # gathered, and told later
             self.assertEqual([(entry["what"], entry["actor"] in ("ci", "ops")) for entry in told], [("refused", True)], told)

@@ -13,6 +13,7 @@ from rig import RELEASE, REQUEST, SECONDS, SEQPACKET, Evil, inet_address, trail,
 
 MEBIBYTE = 1024 * 1024
 KEEPER_MAY_GROW = 32 * MEBIBYTE
+EAGAIN = -11
 
 
 class EvilFrontDeeds(Evil):
@@ -102,59 +103,94 @@ class EvilFrontDeeds(Evil):
         self.untouched()
 
     def test_never_reads(self):
+        """Nothing more goes in, and the front is not let go for that: it is listened to again when it takes its answers."""
         keeper = self.parts["keeper"]
-        before = keeper.resident_bytes()
+        before, drops = keeper.resident_bytes(), self.dropped()
         asked = wire.message("MSG_LIST_JOBS", REQUEST, limit=200, **wire.bearer(self.instance.token))
         with self.take("front") as front:
             fd = self.keeper_fd(front)
             part = front.put(struct.pack("QQ", front.put(asked), len(asked)))
             head = front.put(struct.pack("QIxxxxQQQQIxxxx", 0, 0, part, 1, 0, 0, 0))
+            mark = front.at
 
             def is_stopped():
-                """Nothing more goes in."""
                 for _ in range(200):
-                    if front.call("sendmsg", fd, head, 0x4040) < 0:
+                    sent = front.call("sendmsg", fd, head, 0x4040)
+                    if sent != len(asked):
+                        self.assertEqual(sent, EAGAIN, "it was let go")
                         return True
                 return False
             self.assertTrue(wait_until(lambda: is_stopped() and not wait_until(lambda: not is_stopped(), 1, 0.1), SECONDS * 3))
             self.assertLess(keeper.resident_bytes() - before, KEEPER_MAY_GROW)
+
+            def goes_in_again():
+                front.at = mark
+                while front.receive(fd, timeout_ms=0) is not None:
+                    front.at = mark
+                return front.call("sendmsg", fd, head, 0x4040) == len(asked)
+            self.assertTrue(wait_until(goes_in_again, SECONDS))
+        self.assertEqual(self.dropped(), drops)
         self.end(self.part)
         self.untouched()
 
     def test_floods_with_descriptors(self):
-        keeper = self.parts["keeper"]
-        before = len(keeper.descriptors())
+        """Each is answered, and the keeper has none of them afterwards."""
+        keeper, times = self.parts["keeper"], 1000
+        before, entries = len(keeper.descriptors()), len(self.refused_of_ci())
+        answers = []
         with self.take("front") as front:
             attacker = Attacker(self, front)
             memory = attacker.memory(b"x", 0xf)
             asked = wire.message("MSG_SUBMIT", REQUEST, command="other", has_stdin=1, **wire.bearer(self.ci))
-            for _ in range(1000):
-                mark = front.at
-                front.send(attacker.channel, asked, [memory])
+            mark = front.at
+
+            def take_answer(timeout_ms):
+                got = front.receive(attacker.channel, timeout_ms)
                 front.at = mark
+                if got is not None and wire.request_of(got[0]) == REQUEST:
+                    kind, _, values = wire.read(got[0])
+                    answers.append((kind, values.get("status"), values.get("code")))
+                return got is not None
+            for _ in range(times):
+                while (sent := front.send(attacker.channel, asked, [memory])) == EAGAIN:
+                    self.assertTrue(take_answer(int(SECONDS * 1000)), "it neither takes nor answers")
+                self.assertEqual(sent, len(asked))
+                front.at = mark
+            while len(answers) < times and take_answer(int(SECONDS * 1000)):
+                pass
+        self.assertEqual({answer: answers.count(answer) for answer in set(answers)}, {("MSG_REFUSED", 404, "not-found"): times})
         self.end(self.part)
         self.untouched()
         self.assertTrue(wait_until(lambda: len(keeper.descriptors()) <= before, SECONDS), (before, keeper.descriptors()))
-        self.assertTrue([entry for entry in trail(self.instance, "--verdict", "refused") if entry["actor"] == "ci"])
+        self.assertEqual(len(self.refused_of_ci()), entries + times)
+
+    def refused_of_ci(self):
+        return [entry for entry in trail(self.instance, "--verdict", "refused") if entry["actor"] == "ci"]
 
     def test_floods_the_bootstrap(self):
         with self.take("front") as front:
             sent = 0
-            while front.send(3, bytes(4000)) > 0:
+            while (answer := front.send(3, bytes(4000))) > 0:
                 front.forget()
                 sent += 1
                 self.assertLess(sent, 10000, "the bootstrap's buffer has no end")
+            self.assertEqual(answer, EAGAIN)
+            self.assertGreater(sent, 0)
         self.instance.reload()
         self.untouched()
         self.end(self.part)
         self.untouched()
 
     def test_names_no_path(self):
-        words = ("path", "uid", "gid", "policy", "root", "exec", "env", "argv", "cgroup", "profile", "filter", "user", "dir", "file")
-        for kind in ("MSG_WHOAMI", "MSG_SUBMIT", "MSG_READ_JOB", "MSG_LIST_JOBS", "MSG_CANCEL", "MSG_SIGNAL", "MSG_STDIN", "MSG_FOLLOW", "MSG_PAUSE",
-                     "MSG_DRAIN", "MSG_REDELIVER", "MSG_LIST_CALLBACKS", "MSG_LIST_COMMANDS", "MSG_LAUNCH", "MSG_STOP", "MSG_SIGNAL_JOB"):
-            for name in (name for _, name in wire.RECORDS[kind]):
-                self.assertFalse([word for word in words if word in name.split("_")], f"{kind}.{name}")
+        """Of all messages there are; what is left of them has somebody else for its speaker, or is the name of a caller."""
+        words = {"path", "uid", "gid", "policy", "root", "exec", "env", "argv", "cgroup", "profile", "filter", "user", "dir", "file", "program", "mount", "namespace",
+                 "caps", "capabilities", "umask"}
+        found = {kind: [name for _, name in fields if words & set(name.replace(".", "_").split("_"))] for kind, fields in wire.RECORDS.items()}
+        self.assertEqual({kind: names for kind, names in found.items() if names}, {
+            "MSG_BECOME": ["uid", "gid"], "MSG_SLOT": ["uid", "gid"], "MSG_SLOT_ROOT": ["root"],            # the bootstrap's
+            "MSG_VERDICT": ["has_argv", "argv"], "MSG_JOB": ["user_us"], "MSG_CALLER": ["uid"],             # what the keeper tells the front
+            "MSG_EXITED": ["user_us"],                                                                      # what the launcher tells the keeper
+            "MSG_LOGIN": ["user"]})                                                                         # of `users`, and none of the system's
 
     def test_leaves_nothing(self):
         """What it may do to a listener, and the next front has: none of it keeps that from its work."""

@@ -13,8 +13,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 MAGIC = 0x31307073
 ID_BYTES = 16
 NUMBERS = {"U8": "<B", "BOOL": "<B", "U32": "<I", "U64": "<Q", "I64": "<q"}
-EVIDENCE = [("U8", "kind"), ("BYTES", "secret"), ("TEXT", "address")]
-EVIDENCE_NONE, EVIDENCE_BEARER, EVIDENCE_PEER, EVIDENCE_SERVICE, EVIDENCE_CERTIFICATE = range(5)
+EVIDENCE_FIELDS = [("U8", "kind"), ("BYTES", "secret"), ("TEXT", "address")]
 ENTRY_STRING, ENTRY_INTEGER, ENTRY_BOOL, ENTRY_LIST, ENTRY_ITEM, ENTRY_FILE = 1, 2, 4, 5, 0x10, 0x80
 
 
@@ -23,9 +22,11 @@ def _read(*names):
         return re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
 
 
-def _types():
-    body = re.search(r"enum msg_type \{(.*?)\};", _read("include", "sallyport", "proto", "messages.h"), re.S).group(1)
-    return {name: number for number, name in enumerate(re.findall(r"\bMSG_[A-Z0-9_]+", body))}
+def enumerators(enum, *path):
+    """The numbers of an enum of a header of ours, by their names; none of it gives a number itself."""
+    body = re.search(rf"enum {enum} \{{(.*?)\}}", _read("include", "sallyport", *path), re.S).group(1)
+    assert "=" not in body, enum
+    return {name: number for number, name in enumerate(re.findall(r"\b[A-Z][A-Z0-9_]+", body))}
 
 
 def _records():
@@ -35,15 +36,17 @@ def _records():
     for name, body in re.findall(r"static const struct field (\w+)\[\] = \{(.*?)\n\};", text, re.S):
         fields, of = [], re.search(r"\((struct \w+)", body).group(1)
         for kind, field in re.findall(r"\b(U8|U32|U64|I64|BOOL|TEXT|BYTES|ID|EVIDENCE)\(struct \w+(?:, ([\w.]+))?", body):
-            fields += EVIDENCE if kind == "EVIDENCE" else [(kind, field)]
+            fields += EVIDENCE_FIELDS if kind == "EVIDENCE" else [(kind, field)]
         tables[name, of] = fields       # settings have tables of the same names
     return {kind: tables[table, of]
-            for kind, of, table in re.findall(r"\[(MSG_\w+)\] = RECORD\(\"[\w-]+\", (struct \w+), (\w+)\)", text)}
+            for kind, of, table in re.findall(r"\[(MSG_\w+)\] =[\s\\]+RECORD\(\"[\w-]+\", (struct \w+), (\w+)\)", text)}
 
 
-TYPES = _types()
+TYPES = enumerators("msg_type", "proto", "messages.h")
 NAMES = {number: name for name, number in TYPES.items()}
 RECORDS = _records()
+EVIDENCE = {name.removeprefix("EVIDENCE_"): number for name, number in enumerators("evidence_kind", "proto", "requests.h").items()}
+assert set(RECORDS) == set(TYPES) - {"MSG_NONE", "MSG_COUNT"}, set(TYPES) ^ set(RECORDS)
 
 
 def _field(kind, value):
@@ -100,4 +103,4 @@ def entry(kind, name, value=b"", extra=b""):
 
 
 def bearer(token, address="127.0.0.1:9"):
-    return {"kind": EVIDENCE_BEARER, "secret": token, "address": address}
+    return {"kind": EVIDENCE["BEARER"], "secret": token, "address": address}
