@@ -286,7 +286,7 @@ class BadConfiguration(unittest.TestCase):
             "a placeholder without a parameter": (good.replace('"/usr/bin/true"', '"/usr/bin/true", "{nobody}"'), "nobody"),
             "a pattern that does not compile": (good + '    params: {x: {type: string, pattern: "("}}\n',),
             "a word that is none": (good + "    sandbox: {profile: nonsense}\n",),
-            "a key for later": (good + "hooks: {}\n", "release"),
+            "a key for later": (good + "nodes: {}\n", "release"),
             "a broken line": ("server: [\n",),
             "a name that is none": (good.replace('"hello"', '"Hello World"'),),
             "write without user": (good + "    sandbox: {write: [/srv]}\n", "user"),
