@@ -19,7 +19,7 @@
  * What may lie in the kernel for a client and is not sent yet (tcp(7), TCP_NOTSENT_LOWAT). Without it the kernel takes megabytes
  * for each client that reads slowly, and the front is kept busy with filling them.
  */
-#define UNSENT_MAX_BYTES (64 * 1024)
+#define UNSENT_MAX_BYTES (32 * 1024)
 
 static int open_tcp(const struct config_listener *listener, int *ret_fd, struct error *err)
 {

@@ -25,8 +25,7 @@
 #include "keeper_link.h"
 #include "request.h"
 
-#define KEEPER_CHECK_MS       100
-#define STREAMS_BETWEEN_LOOKS 32
+#define KEEPER_CHECK_MS 100
 
 static int take_listener(struct front *front, struct message *message, struct error *err)
 {
@@ -163,28 +162,6 @@ static void on_keeper_check(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/*
- * What the keeper and the bootstrap say comes first, then requests, then streams: a thousand readers of output that all can be
- * given more would keep everybody else waiting until each of them was. While streams are served it is looked again and again
- * whether there is anything else to do.
- */
-static struct event_base *base_new(void)
-{
-    static const struct timeval before_looking_again = { 0, 1000 };
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-    if (config != NULL && event_config_set_max_dispatch_interval(config, &before_looking_again, STREAMS_BETWEEN_LOOKS,
-                                                                 PRIORITY_STREAMS) == 0)
-        base = event_base_new_with_config(config);
-    if (config != NULL)
-        event_config_free(config);
-    if (base != NULL && event_base_priority_init(base, PRIORITY_COUNT) < 0) {
-        event_base_free(base);
-        return NULL;
-    }
-    return base;
-}
-
 static int serve(struct front *front, int keeper_fd, struct error *err)
 {
     struct timeval check = { 0, KEEPER_CHECK_MS * 1000 };
@@ -194,9 +171,8 @@ static int serve(struct front *front, int keeper_fd, struct error *err)
     front->control_readable =
         event_new(front->base, front->control.fd, EV_READ | EV_PERSIST, on_control_readable, front);
     struct event *checks = event_new(front->base, -1, EV_PERSIST, on_keeper_check, front);
-    if (front->control_readable == NULL || checks == NULL ||
-        event_priority_set(front->control_readable, PRIORITY_ORDERS) < 0 ||
-        event_add(front->control_readable, NULL) < 0 || event_add(checks, &check) < 0)
+    if (front->control_readable == NULL || checks == NULL || event_add(front->control_readable, NULL) < 0 ||
+        event_add(checks, &check) < 0)
         return fail(err, ENOMEM, "make event loop");
     if (keeper_fd >= 0)
         keeper_attach(front, keeper_fd);
@@ -236,7 +212,7 @@ int front_run(int control_fd, front_lockdown lockdown, struct error *err)
     int done = channel_init(&front->control, NULL, control_fd, err);
     if (done == 0)
         done = read_orders(front, &become, &keeper_fd, err);
-    if (done == 0 && (front->base = base_new()) == NULL) /* makes a socket pair, which the filter refuses later */
+    if (done == 0 && (front->base = event_base_new()) == NULL) /* makes a socket pair, which the filter refuses later */
         done = fail(err, ENOMEM, "make event loop");
     if (done == 0)
         done = lockdown(&become, err);

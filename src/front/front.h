@@ -27,9 +27,6 @@ struct evhttp;
 struct evhttp_bound_socket;
 struct request;
 
-/* Of events; libevent gives the middle one to those that have none set. */
-enum { PRIORITY_ORDERS, PRIORITY_REQUESTS, PRIORITY_STREAMS, PRIORITY_COUNT };
-
 struct listener {
     struct front *front;
     int fd; /* handed over; -1 once evhttp has it */

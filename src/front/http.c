@@ -93,7 +93,6 @@ void http_connection_stream(struct evhttp_connection *connection)
 {
     struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
     struct timeval standstill = { STREAM_IDLE_READER_MS / 1000, 0 };
-    bufferevent_priority_set(bev, PRIORITY_STREAMS);
     bufferevent_set_max_single_write(bev, WRITE_ONCE_BYTES);
     bufferevent_set_timeouts(bev, NULL, &standstill);
 }
@@ -101,9 +100,7 @@ void http_connection_stream(struct evhttp_connection *connection)
 void http_connection_restore(struct evhttp_connection *connection)
 {
     struct timeval idle = { IDLE_MAX_S, 0 };
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
-    bufferevent_priority_set(bev, PRIORITY_REQUESTS);
-    bufferevent_set_timeouts(bev, &idle, &idle);
+    bufferevent_set_timeouts(evhttp_connection_get_bufferevent(connection), &idle, &idle);
 }
 
 /* The connection ends with the answer, for nobody can be sure where the next request would begin. */

@@ -88,8 +88,7 @@ void keeper_attach(struct front *front, int fd)
     struct error err = { 0 };
     if (channel_init(&front->keeper, front->base, fd, &err) == 0)
         front->keeper_readable = event_new(front->base, fd, EV_READ | EV_PERSIST, on_keeper_readable, front);
-    if (front->keeper_readable == NULL || event_priority_set(front->keeper_readable, PRIORITY_ORDERS) < 0 ||
-        event_add(front->keeper_readable, NULL) < 0) {
+    if (front->keeper_readable == NULL || event_add(front->keeper_readable, NULL) < 0) {
         keeper_lost(front, err.code != 0 ? err.text : "out of memory");
         return;
     }
