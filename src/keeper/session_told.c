@@ -22,6 +22,21 @@ struct session_deed {
     struct msg_session told; /* of a login */
 };
 
+/* NULL: the request was told. */
+static struct session_deed *deed_new(struct keeper *keeper, const struct request *request)
+{
+    struct error err = { 0 };
+    struct session_deed *deed = calloc(1, sizeof *deed);
+    if (deed == NULL) {
+        fail(&err, ENOMEM, "begin or end a session");
+        request_fail(keeper, request, &err);
+        return NULL;
+    }
+    deed->request_id = request->id;
+    deed->epoch = keeper->front.epoch;
+    return deed;
+}
+
 static void deed_free(struct session_deed *deed)
 {
     explicit_bzero(deed, sizeof *deed);
@@ -95,18 +110,16 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
 {
     struct error err = { 0 };
     const struct request request = { .id = request_id, .type = MSG_LOGIN };
-    struct session_deed *deed = calloc(1, sizeof *deed);
-    int done = deed != NULL ? make_secret(deed, &err) : fail(&err, ENOMEM, "begin a session");
-    if (done == 0) {
-        deed->request_id = request_id;
-        deed->epoch = keeper->front.epoch;
+    struct session_deed *deed = deed_new(keeper, &request);
+    if (deed == NULL)
+        return;
+    int done = make_secret(deed, &err);
+    if (done == 0)
         done = begin(keeper, who, address, deed, &err);
-        if (done < 0)
-            turn_spoil(keeper, &err);
-    }
     if (done < 0) {
+        turn_spoil(keeper, &err);
         request_fail(keeper, &request, &err);
-        free(deed);
+        deed_free(deed);
         return;
     }
     fill(keeper, sessions_find(keeper, deed->secret_sha256), who, &deed->told);
@@ -161,8 +174,10 @@ void answer_logout(struct keeper *keeper, const struct request *request, const s
     (void)message;
     if (session == NULL)
         return;
-    struct session_deed *deed = calloc(1, sizeof *deed);
-    int done = deed != NULL ? turn_write(keeper, &err) : fail(&err, ENOMEM, "end a session");
+    struct session_deed *deed = deed_new(keeper, request);
+    if (deed == NULL)
+        return;
+    int done = turn_write(keeper, &err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, &err);
     if (done == 0)
@@ -170,11 +185,9 @@ void answer_logout(struct keeper *keeper, const struct request *request, const s
     if (done < 0) {
         turn_spoil(keeper, &err);
         request_fail(keeper, request, &err);
-        free(deed);
+        deed_free(deed);
         return;
     }
-    deed->request_id = request->id;
-    deed->epoch = keeper->front.epoch;
     memcpy(deed->secret_sha256, session->row.secret_sha256, HASH_BYTES);
     turn_then(keeper, logout_stored, deed);
 }

@@ -296,7 +296,7 @@ class OwnProcesses(ServiceTest):
         self.check("launcher")
 
     def test_the_keeper_has_no_power(self):
-        self.check("keeper", threads=2)     # the second one unlinks, and that is all
+        self.check("keeper", threads=3)     # one unlinks and one compares passwords, and that is all
 
     def test_the_front_has_no_power(self):
         self.check("front")
