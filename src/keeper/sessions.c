@@ -182,7 +182,7 @@ static void write_use(struct keeper *keeper, struct session *session)
     struct error err = { 0 };
     int done = turn_write(keeper, &err);
     if (done == 0)
-        done = store_session_set(keeper->store, &session->row, &err);
+        done = store_session_use(keeper->store, &session->row, &err);
     session->written_unix_ms = session->row.used_unix_ms; /* also when it failed: the next one tries again */
     if (done < 0) {
         log_warn("the use of a session cannot be recorded: %s", err.text);

@@ -1,6 +1,7 @@
 /* Logins and sessions in the keeper: who waits, what is said, what is kept, and what ends it. */
 #include "rig.h"
 
+#include "keeper_answer.h"
 #include "login.h"
 #include "sallyport/base/password.h"
 #include "sallyport/store/sessions.h"
@@ -221,6 +222,22 @@ Test(login, ends_with_a_logout_also_in_the_database)
     rig_expect(ask(MSG_LOGOUT, secret), MSG_LOGGED_OUT);
     rig_expect_refusal(ask(MSG_WHOAMI, secret), 401, "unauthenticated");
     cr_expect_eq(stored(), 0);
+}
+
+/* The tick may come between the logout and its commit. */
+Test(login, that_was_ended_is_not_written_down_again_as_used)
+{
+    log_in();
+    struct evidence evidence = shown(secret).evidence;
+    const struct caller *alice = rules_find_caller(&keeper->rules, "user:alice", EVIDENCE_SESSION);
+    const struct request request = { .id = next_request, .type = MSG_LOGOUT, .evidence = &evidence, .who = alice };
+    keeper->sessions.list[0].row.used_unix_ms += 60000;
+    answer_logout(keeper, &request, &got);
+    sessions_tick(keeper);
+    rig_expect(next_request++, MSG_LOGGED_OUT);
+    cr_expect_eq(stored(), 0);
+    rig_restart();
+    rig_expect_refusal(ask(MSG_WHOAMI, secret), 401, "unauthenticated");
 }
 
 Test(login, goes_on_when_its_end_cannot_be_stored)
