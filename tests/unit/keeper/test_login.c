@@ -143,6 +143,24 @@ Test(login, waits_in_a_bounded_queue_with_few_places_for_each_address)
     cr_expect_eq(sessions, LOGINS_OF_AN_ADDRESS + 1);
 }
 
+/* A customer has that many addresses to choose from. */
+Test(login, of_another_address_of_the_same_ipv6_network_shares_its_places)
+{
+    unsigned put_off = 0;
+    uint32_t other;
+    for (unsigned i = 0; i < LOGINS_OF_AN_ADDRESS + 3; i++) {
+        char address[40];
+        snprintf(address, sizeof address, "2001:db8:0:1:%x::1", i);
+        say_login("alice", PASSWORD, address);
+    }
+    other = say_login("alice", PASSWORD, "2001:db8:0:2::1");
+    for (unsigned i = 0; i < LOGINS_OF_AN_ADDRESS + 4 && rig_next(&front, 20000); i++) {
+        put_off += got.type == MSG_REFUSED && got.body.refused.status == 429;
+        cr_expect(got.request_id != other || got.type == MSG_SESSION);
+    }
+    cr_expect_eq(put_off, 3);
+}
+
 Test(login, of_many_addresses_is_put_off_beyond_the_queue)
 {
     unsigned sessions = 0, put_off = 0;
