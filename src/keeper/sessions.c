@@ -194,14 +194,16 @@ void sessions_tick(struct keeper *keeper)
 {
     uint64_t now_unix_ms = clock_unix_ms();
     bool has_ended = false;
-    for (uint32_t i = keeper->sessions.count; i-- > 0 && !keeper->turn.is_behind;) {
+    for (uint32_t i = keeper->sessions.count; i-- > 0;) {
         struct session *session = &keeper->sessions.list[i];
-        if (is_over(keeper, session, now_unix_ms)) {
+        bool is_ending = is_over(keeper, session, now_unix_ms);
+        has_ended |= is_ending; /* its streams do not wait until that can be written down */
+        if (keeper->turn.is_behind)
+            continue;
+        if (is_ending)
             end(keeper, session);
-            has_ended = true;
-        } else if (is_use_due(keeper, session)) {
+        else if (is_use_due(keeper, session))
             write_use(keeper, session);
-        }
     }
     if (has_ended)
         sessions_end_streams(keeper);

@@ -302,6 +302,37 @@ Test(login, ends_when_nobody_uses_it)
     cr_expect_eq(stored(), 0);
 }
 
+static uint32_t watch_with_the_session(const struct job_id *job)
+{
+    struct msg_read_job asked = { .evidence = shown(secret).evidence, .job_id = *job, .watch = true };
+    uint32_t id = rig_say(&front, MSG_READ_JOB, &asked);
+    rig_expect(id, MSG_JOB);
+    return id;
+}
+
+static uint32_t watch_a_job_of_alice(void)
+{
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    submit.evidence = shown(secret).evidence;
+    struct job_id job = rig_accept(&submit);
+    return watch_with_the_session(&job);
+}
+
+Test(login, that_is_over_ends_its_streams_while_the_disk_is_full_too)
+{
+    log_in();
+    uint32_t stream = watch_a_job_of_alice();
+    rig_disk_is_full();
+    struct msg_submit refused = rig_submit(CI_TOKEN, "echo");
+    rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &refused), 503, "store-full");
+    cr_assert(keeper->turn.is_behind);
+    keeper->sessions.list[0].row.used_unix_ms -= 1000000;
+    sessions_tick(keeper);
+    cr_expect_eq(keeper->watches.count, 0, "at once, and not when the disk is tried again");
+    rig_expect_refusal(stream, 401, "unauthenticated");
+    rig_disk_has_room();
+}
+
 Test(login, ends_after_its_time_however_it_is_used)
 {
     log_in();
