@@ -196,7 +196,7 @@ void sessions_tick(struct keeper *keeper)
     bool has_ended = false;
     for (uint32_t i = keeper->sessions.count; i-- > 0;) {
         struct session *session = &keeper->sessions.list[i];
-        bool is_ending = is_over(keeper, session, now_unix_ms);
+        bool is_ending = is_over(keeper, session, now_unix_ms) || user_of(keeper, &session->row) == NULL;
         has_ended |= is_ending; /* its streams do not wait until that can be written down */
         if (keeper->turn.is_behind)
             continue;

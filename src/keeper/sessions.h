@@ -54,7 +54,7 @@ void sessions_drop(struct keeper *keeper, const uint8_t secret_sha256[HASH_BYTES
 /* The user's name was taken from the rules, or another password stands there: their sessions end. */
 void sessions_check(struct keeper *keeper);
 
-/* Once a second: ends what is over, with the streams that hang on it, and writes down uses. */
+/* Once a second: ends what is over or whose user is gone, with the streams that hang on it, and writes down uses. */
 void sessions_tick(struct keeper *keeper);
 
 /* When it ends if nobody uses it, and when at the latest. */

@@ -258,6 +258,17 @@ Test(login, that_was_ended_is_not_written_down_again_as_used)
     rig_expect_refusal(ask(MSG_WHOAMI, secret), 401, "unauthenticated");
 }
 
+Test(login, of_a_user_who_went_while_the_keeper_was_away_is_removed)
+{
+    log_in();
+    has_alice = false;
+    rig_restart();
+    sessions_tick(keeper);
+    rig_turn();
+    cr_expect_eq(keeper->sessions.count, 0);
+    cr_expect_eq(stored(), 0);
+}
+
 Test(login, goes_on_when_its_end_cannot_be_stored)
 {
     log_in();
