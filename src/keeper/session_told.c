@@ -59,6 +59,8 @@ static void login_stored(struct keeper *keeper, void *arg, bool is_stored)
     struct session_deed *deed = arg;
     if (!is_stored)
         sessions_drop(keeper, deed->secret_sha256);
+    if (sessions_settle(keeper, is_stored))
+        sessions_end_streams(keeper); /* of one that had to go for it */
     tell(keeper, deed, is_stored, MSG_SESSION, &deed->told);
     deed_free(deed);
 }
@@ -101,8 +103,10 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
         deed->request_id = request_id;
         deed->epoch = keeper->front.epoch;
         done = begin(keeper, who, address, deed, &err);
-        if (done < 0)
+        if (done < 0) {
             turn_spoil(keeper, &err);
+            sessions_settle(keeper, false);
+        }
     }
     if (done < 0) {
         request_fail(keeper, &request, &err);
@@ -112,7 +116,6 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
     fill(keeper, sessions_find(keeper, deed->secret_sha256), who, &deed->told);
     last_uses_note(keeper, who);
     turn_then(keeper, login_stored, deed);
-    sessions_end_streams(keeper); /* of one that had to go for it */
 }
 
 /* --- of a session that is there --------------------------------------------------------------------------------- */

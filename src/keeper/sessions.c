@@ -88,9 +88,10 @@ void sessions_drop(struct keeper *keeper, const uint8_t secret_sha256[HASH_BYTES
         forget(&keeper->sessions, session);
 }
 
+/* And will be after this turn. */
 static bool is_of(const struct session *session, const char *user)
 {
-    return user == NULL || strcmp(session->row.user, user) == 0;
+    return !session->is_leaving && (user == NULL || strcmp(session->row.user, user) == 0);
 }
 
 static uint32_t count_of(const struct sessions *sessions, const char *user)
@@ -110,8 +111,7 @@ static int remove_oldest(struct keeper *keeper, const char *user, struct error *
             oldest = session;
     }
     int done = store_session_remove(keeper->store, oldest->row.secret_sha256, err);
-    if (done == 0)
-        forget(&keeper->sessions, oldest);
+    oldest->is_leaving = done == 0;
     return done;
 }
 
@@ -121,13 +121,29 @@ int sessions_begin(struct keeper *keeper, const struct session_row *row, struct 
     int done = 0;
     if (count_of(sessions, row->user) >= SESSIONS_OF_A_USER)
         done = remove_oldest(keeper, row->user, err);
-    if (done == 0 && sessions->count == SESSIONS_MAX)
+    if (done == 0 && count_of(sessions, NULL) >= SESSIONS_MAX)
         done = remove_oldest(keeper, NULL, err);
+    if (done == 0 && sessions->count == SESSIONS_MAX + SESSIONS_LEAVING_MAX)
+        done = fail_plain(err, EAGAIN, "too many sessions begin at once");
     if (done == 0)
         done = store_session_set(keeper->store, row, err);
     if (done == 0)
-        sessions->list[sessions->count++] = (struct session){ *row, row->used_unix_ms };
+        sessions->list[sessions->count++] = (struct session){ .row = *row, .written_unix_ms = row->used_unix_ms };
     return done;
+}
+
+bool sessions_settle(struct keeper *keeper, bool is_stored)
+{
+    struct sessions *sessions = &keeper->sessions;
+    bool is_any_gone = false;
+    for (uint32_t i = sessions->count; i-- > 0;) {
+        bool is_gone = sessions->list[i].is_leaving && is_stored;
+        sessions->list[i].is_leaving = false;
+        if (is_gone)
+            forget(sessions, &sessions->list[i]);
+        is_any_gone |= is_gone;
+    }
+    return is_any_gone;
 }
 
 int sessions_load(struct keeper *keeper, struct error *err)
@@ -137,9 +153,11 @@ int sessions_load(struct keeper *keeper, struct error *err)
         return fail(err, ENOMEM, "read sessions");
     int count = store_sessions(keeper->store, rows, SESSIONS_MAX, err);
     for (int i = 0; i < count; i++)
-        keeper->sessions.list[keeper->sessions.count++] = (struct session){ rows[i], rows[i].used_unix_ms };
+        keeper->sessions.list[keeper->sessions.count++] =
+            (struct session){ .row = rows[i], .written_unix_ms = rows[i].used_unix_ms };
     free(rows);
-    return count < 0 ? count : 0; /* what has ended goes with the first tick, and is none until then */
+    return count < 0 ? count
+                     : 0; /* whose user or time is over goes with the first tick, and stands for nobody until then */
 }
 
 /* --- their ends ------------------------------------------------------------------------------------------------- */

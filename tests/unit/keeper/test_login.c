@@ -380,7 +380,9 @@ Test(login, has_bounds_for_a_user_and_for_all)
         memcpy(row.secret_sha256, &i, sizeof i);
         cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
     }
+    cr_expect(sessions_settle(keeper, true));
     cr_expect_eq(keeper->sessions.count, SESSIONS_MAX);
+    cr_expect_not(sessions_settle(keeper, true), "they left");
     uint32_t first = 0, fourth = 3;
     uint8_t digest[HASH_BYTES] = { 0 };
     memcpy(digest, &first, sizeof first);
@@ -393,7 +395,62 @@ Test(login, has_bounds_for_a_user_and_for_all)
         memcpy(row.secret_sha256, &i, sizeof i);
         cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
     }
+    cr_expect(sessions_settle(keeper, true));
     cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER);
+}
+
+/* All that alice may have; the one of `secret` was used longest ago. */
+static void log_in_often(void)
+{
+    log_in();
+    cr_assert_eq(turn_write(keeper, &err), 0);
+    for (uint8_t i = 1; i < SESSIONS_OF_A_USER; i++) {
+        struct session_row row = keeper->sessions.list[0].row;
+        row.used_unix_ms += i;
+        memset(row.secret_sha256, i, sizeof row.secret_sha256);
+        cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
+    }
+    rig_turn();
+    cr_assert_eq(stored(), SESSIONS_OF_A_USER);
+}
+
+Test(login, that_cannot_be_stored_ends_no_other)
+{
+    log_in_often();
+    rig_disk_is_full();
+    rig_expect_refusal(say_login("alice", PASSWORD, "10.2.3.4"), 503, "store-full");
+    rig_disk_has_room();
+    cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER);
+    rig_expect(ask(MSG_WHOAMI, secret), MSG_IDENTITY);
+    cr_expect_eq(stored(), SESSIONS_OF_A_USER);
+}
+
+Test(login, that_is_one_too_many_ends_the_oldest_with_its_streams)
+{
+    log_in_often();
+    uint32_t stream = watch_a_job_of_alice();
+    keeper->sessions.list[0].row.used_unix_ms -= 10000;
+    say_login("alice", PASSWORD, "10.2.3.4");
+    rig_expect_refusal(stream, 401, "unauthenticated");
+    rig_expect_refusal(ask(MSG_WHOAMI, secret), 401, "unauthenticated");
+    cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER);
+    cr_expect_eq(stored(), SESSIONS_OF_A_USER);
+}
+
+Test(login, makes_room_for_two_at_once_by_two_others)
+{
+    log_in_often();
+    cr_assert_eq(turn_write(keeper, &err), 0);
+    for (uint8_t i = 0; i < 2; i++) {
+        struct session_row row = keeper->sessions.list[0].row;
+        row.used_unix_ms += 1000;
+        memset(row.secret_sha256, 0x80 + i, sizeof row.secret_sha256);
+        cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
+    }
+    cr_expect_not(sessions_settle(keeper, false), "nothing is gone that may come back");
+    cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER + 2);
+    rig_turn();
+    cr_expect_eq(stored(), SESSIONS_OF_A_USER);
 }
 
 Test(login, shows_a_secret_of_the_right_size_or_nothing)
