@@ -24,6 +24,8 @@ struct session_deed {
 
 static void deed_free(struct session_deed *deed)
 {
+    if (deed == NULL)
+        return;
     explicit_bzero(deed, sizeof *deed);
     free(deed);
 }
@@ -110,7 +112,7 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
     }
     if (done < 0) {
         request_fail(keeper, &request, &err);
-        free(deed);
+        deed_free(deed);
         return;
     }
     fill(keeper, sessions_find(keeper, deed->secret_sha256), who, &deed->told);
@@ -165,7 +167,12 @@ void answer_logout(struct keeper *keeper, const struct request *request, const s
     if (session == NULL)
         return;
     struct session_deed *deed = calloc(1, sizeof *deed);
-    int done = deed != NULL ? turn_write(keeper, &err) : fail(&err, ENOMEM, "end a session");
+    if (deed == NULL) {
+        fail(&err, ENOMEM, "end a session");
+        request_fail(keeper, request, &err);
+        return;
+    }
+    int done = turn_write(keeper, &err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, &err);
     if (done == 0)
