@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import threading
@@ -12,6 +13,7 @@ import urllib.parse
 
 from function_cases import ALL_BYTES, BAD_HEADS, COMMANDS, MIB, OUTPUT_LARGE, Calling
 from harness import SOURCE, Instance, ServiceTest, new_token, token_hash, yaml_text
+from host import memory_of
 
 
 class TestFunctions(Calling, ServiceTest):
@@ -261,6 +263,21 @@ class TestFunctions(Calling, ServiceTest):
         self.assertEqual(post(values, "application/json").body, b"x|7|1.25|true|9;")
         self.assertEqual(post(b'{"text": "x"}', "application/json", "?whole=4").body, b"x|4|0.5|false|;")
         self.assertEqual(post(b"key=hidden", "application/x-www-form-urlencoded").status, 200)
+
+    @unittest.skipUnless(os.getuid() == 0, "reads another process's memory")
+    def test_parameters_are_forgotten_while_the_function_runs(self):
+        secret = "key " + secrets.token_hex(16)
+        form = urllib.parse.urlencode({"key": secret}).encode()
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(
+            self.call("keeps", form, **{"Content-Type": "application/x-www-form-urlencoded"})))
+        thread.start()
+        self.wait_for_job("keeps")
+        for text in (secret.encode(), form):
+            self.assertFalse(any(text in piece for piece in memory_of(self.instance.part("front").pid)), text)
+        self.cancel_all("keeps")
+        thread.join(30)
+        self.assert_problem(answers[0], 502, "function-failed")
 
     def test_mistakes_in_a_body_are_named(self):
         def post(body, kind="application/json", query=""):
