@@ -74,7 +74,9 @@ static void fail_internal(struct request *request, int error)
 static void fail_ended(struct request *request)
 {
     const struct call_end *end = &((const struct call *)request->state)->end;
-    const char *said = end->message[0] != '\0' ? end->message : job_reason_text(end->reason);
+    /* Who cancelled it, or which job took its place, is not for whoever may only call. */
+    bool is_told = end->message[0] != '\0' && end->state != JOB_CANCELLED;
+    const char *said = is_told ? end->message : job_reason_text(end->reason);
     if (end->state == JOB_TIMED_OUT)
         fail(request, "function-timeout", "The function took too long: %s.", said);
     else if (end->state == JOB_REJECTED)

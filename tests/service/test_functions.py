@@ -125,6 +125,20 @@ class TestFunctions(Calling, ServiceTest):
         self.assert_problem(answers[0], 502, "function-failed")
         self.assertEqual((answers[0].headers["Sallyport-State"], answers[0].headers["Sallyport-Job"]), ("cancelled", job_id))
 
+    def test_who_cancelled_it_is_not_for_whoever_may_only_call(self):
+        held = self.open("lane")
+        self.wait_for_job("lane")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.call("lane")))
+        thread.start()
+        job_id = self.wait_for_job("lane", "queued")
+        self.instance.request("POST", f"/v1/jobs/{job_id}/cancel", {})
+        thread.join(30)
+        self.assertRegex(self.instance.job(job_id)["end"]["message"], "^cancelled by .+ before it started$")
+        self.assertEqual(answers[0].json()["detail"], "The function did not end by itself: cancelled.")
+        held.close()
+        self.cancel_all("lane")
+
     def test_no_turn_is_said_with_the_status_that_jobs_have(self):
         held = self.open("single")
         self.wait_for_job("single")
