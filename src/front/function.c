@@ -42,6 +42,7 @@ static void call_free(void *state)
     submission_done(&call->submission);
     json_decref(call->schema);
     output_log_done(&call->log);
+    free(call->text);
     free(call);
 }
 

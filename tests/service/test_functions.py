@@ -334,9 +334,15 @@ class TestFunctions(Calling, ServiceTest):
             answer = self.call("json", text)
             self.assert_problem(answer, 502, "function-failed")
             self.assertEqual(answer.headers["Sallyport-Exit"], "0")
-        large = b'"' + b"x" * (MIB - 2) + b'"'
+        for text in (b"9223372036854775808", b'{"id": 123456789012345678901234567890}', b"-" + b"9" * 300):
+            self.assert_output(self.call("json", text), text)
+        large = b'"' + b"x" * (256 * 1024 - 2) + b'"'
         self.assert_output(self.call("json", large), large)
         self.assert_problem(self.call("json", large[:-1] + b'x"'), 502, "function-failed")
+
+    def test_json_may_be_written_in_any_number_of_pieces(self):
+        answer = self.call("json-pieces")
+        self.assert_output(answer, b"[" + b"1," * 6000 + b"1]")
 
     def test_a_program_may_print_a_head(self):
         answer = self.call("cgi-get", method="GET")
