@@ -25,8 +25,6 @@ struct session_deed {
 
 static void deed_free(struct session_deed *deed)
 {
-    if (deed == NULL)
-        return;
     explicit_bzero(deed, sizeof *deed);
     free(deed);
 }
@@ -92,6 +90,10 @@ static int begin(struct keeper *keeper, const struct caller *who, const char *ad
         done = audit_record(keeper->store, &entry, err);
     if (done == 0)
         done = sessions_begin(keeper, &row, err);
+    if (done < 0) {
+        turn_spoil(keeper, err);
+        sessions_settle(keeper, false);
+    }
     return done;
 }
 
@@ -100,16 +102,16 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
     struct error err = { 0 };
     const struct request request = { .id = request_id, .type = MSG_LOGIN };
     struct session_deed *deed = calloc(1, sizeof *deed);
-    int done = deed != NULL ? make_secret(deed, &err) : fail(&err, ENOMEM, "begin a session");
-    if (done == 0) {
-        deed->request_id = request_id;
-        deed->epoch = keeper->front.epoch;
-        done = begin(keeper, who, address, deed, &err);
-        if (done < 0) {
-            turn_spoil(keeper, &err);
-            sessions_settle(keeper, false);
-        }
+    if (deed == NULL) {
+        fail(&err, ENOMEM, "begin a session");
+        request_fail(keeper, &request, &err);
+        return;
     }
+    deed->request_id = request_id;
+    deed->epoch = keeper->front.epoch;
+    int done = make_secret(deed, &err);
+    if (done == 0)
+        done = begin(keeper, who, address, deed, &err);
     if (done < 0) {
         request_fail(keeper, &request, &err);
         deed_free(deed);

@@ -1,5 +1,6 @@
 #include "sessions.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,7 @@ static int remove_oldest(struct keeper *keeper, const char *user, struct error *
         if (is_of(session, user) && (oldest == NULL || session->row.used_unix_ms < oldest->row.used_unix_ms))
             oldest = session;
     }
+    assert(oldest != NULL); /* whoever counts too many has some */
     int done = store_session_remove(keeper->store, oldest->row.secret_sha256, err);
     oldest->is_leaving = done == 0;
     return done;
