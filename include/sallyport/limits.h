@@ -131,11 +131,11 @@
 #define QUEUE_TIME_MAX_MS        (7ull * 24 * 3600 * 1000) /* the longest max_wait, and window of a dedupe */
 
 /* --- functions ---------------------------------------------------------------------------------------------------- */
-#define ROUTE_PATH_BYTES        256           /* behind "/r", with the closing NUL */
-#define ROUTE_ACCEPT_MAX        16            /* media types that one takes */
-#define MEDIA_TYPE_BYTES        128           /* with the closing NUL */
-#define FUNCTION_JSON_MAX_BYTES (1024 * 1024) /* of an answer that is looked through before it is sent */
-#define CGI_HEAD_MAX_BYTES      (8 * 1024)    /* that a program prints before its answer */
+#define ROUTE_PATH_BYTES        256                    /* behind "/r", with the closing NUL */
+#define ROUTE_ACCEPT_MAX        16                     /* media types that one takes */
+#define MEDIA_TYPE_BYTES        128                    /* with the closing NUL */
+#define FUNCTION_JSON_MAX_BYTES REQUEST_JSON_MAX_BYTES /* of an answer that is looked through before it is sent */
+#define CGI_HEAD_MAX_BYTES      (8 * 1024)             /* that a program prints before its answer */
 
 /* --- callbacks ------------------------------------------------------------------------------------------------ */
 #define URL_MAX_BYTES                 2048 /* with the closing NUL */

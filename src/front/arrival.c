@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 
 #include "http.h"
+#include "wipe.h"
 
 int arrival_init(struct arrival *arrival)
 {
@@ -20,21 +21,18 @@ void arrival_done(struct arrival *arrival)
 {
     struct evbuffer *buffers[] = { arrival->pending, arrival->text, arrival->data };
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
-        if (buffers[i] != NULL)
+        if (buffers[i] != NULL) {
+            wipe_all(buffers[i]);
             evbuffer_free(buffers[i]);
+        }
     *arrival = (struct arrival){ 0 };
-}
-
-static void empty(struct evbuffer *buffer)
-{
-    evbuffer_drain(buffer, evbuffer_get_length(buffer));
 }
 
 void arrival_drop(struct arrival *arrival)
 {
-    empty(arrival->pending);
-    empty(arrival->text);
-    empty(arrival->data);
+    wipe_all(arrival->pending);
+    wipe_all(arrival->text);
+    wipe_all(arrival->data);
     arrival->scan = (struct wire_scan){ 0 };
 }
 
@@ -91,7 +89,7 @@ int arrival_read_head(struct arrival *arrival, enum wire_fault *ret_fault)
     return *ret_fault == WIRE_FINE ? 1 : -1;
 }
 
-/* The data of all chunks that are there. */
+/* The data of all chunks that are there. It is copied, and wiped where it was. */
 static enum wire_fault take_chunks(struct arrival *arrival, uint64_t body_max)
 {
     size_t size = evbuffer_get_length(arrival->pending), at = 0, data_size;
@@ -104,7 +102,7 @@ static enum wire_fault take_chunks(struct arrival *arrival, uint64_t body_max)
         if (evbuffer_add(arrival->data, bytes + at - data_size, data_size) < 0)
             return WIRE_NO_ROOM;
     }
-    evbuffer_drain(arrival->pending, at);
+    wipe_drain(arrival->pending, at);
     return is_fine ? WIRE_FINE : WIRE_CHUNK;
 }
 

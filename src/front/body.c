@@ -6,9 +6,17 @@
 #include "sallyport/limits.h"
 
 #include "fields.h"
+#include "guard.h"
 #include "json_in.h"
 #include "problem.h"
 #include "request.h"
+#include "wipe.h"
+
+void body_forget(struct request *request)
+{
+    wipe_all(evhttp_request_get_input_buffer(request->http));
+    guard_forget_body(request->guard);
+}
 
 bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_size)
 {
@@ -16,6 +24,7 @@ bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_si
     size_t size = evbuffer_get_length(body);
     struct problem problem;
     if (size > REQUEST_JSON_MAX_BYTES) {
+        body_forget(request);
         problem_init(&problem, "body-too-large", "A JSON body may have %d KiB, this one has more.",
                      REQUEST_JSON_MAX_BYTES / 1024);
         request_refuse(request, &problem);
@@ -23,6 +32,7 @@ bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_si
     }
     const char *coding = request_header(request, "Content-Encoding");
     if (size > 0 && (coding != NULL || !content_type_is(request_header(request, "Content-Type"), "application/json"))) {
+        body_forget(request);
         request_add_header(request, "Accept-Post", "application/json");
         problem_init(&problem, "unsupported-media-type",
                      "The body must be sent as Content-Type: application/json, in UTF-8 and not compressed.");

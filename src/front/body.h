@@ -7,9 +7,12 @@
 
 struct request;
 
+/* Nobody needs the body any more: wiped, and the room that it took is given back. Its bytes are gone. */
+void body_forget(struct request *request);
+
 /*
- * The bytes of a JSON body; they last as long as the request. False: it was refused (415, 413) and is gone. An empty body
- * needs no media type.
+ * The bytes of a JSON body; they last as long as the request. False: it was refused (415, 413) and is gone, and the
+ * body, which may hold what is secret all the same, is wiped. An empty body needs no media type.
  */
 bool body_json(struct request *request, const uint8_t **ret_data, size_t *ret_size);
 

@@ -142,13 +142,24 @@ bool media_type_is_same(const char *left, const char *right)
     return size == essence(right) && strncasecmp(left, right, size) == 0;
 }
 
+static bool contains(const char *type, size_t size, const char *word)
+{
+    size_t word_size = strlen(word);
+    for (size_t at = 0; at + word_size <= size; at++)
+        if (strncasecmp(type + at, word, word_size) == 0)
+            return true;
+    return false;
+}
+
+/* Scripts by any of their names (WHATWG MIME Sniffing, "JavaScript MIME type"); of several parts each has a type of its own. */
 bool media_type_is_active(const char *type)
 {
-    static const char *const active[] = { "text/html", "text/xml", "application/xml", "text/javascript",
-                                          "application/javascript" };
+    static const char *const active[] = { "text/html", "text/xml", "application/xml", "text/jscript",
+                                          "text/livescript" };
     size_t size = essence(type);
     for (size_t i = 0; i < sizeof active / sizeof active[0]; i++)
         if (media_type_is_same(type, active[i]))
             return true;
-    return size > 4 && strncasecmp(type + size - 4, "+xml", 4) == 0;
+    return contains(type, size, "javascript") || contains(type, size, "ecmascript") ||
+           strncasecmp(type, "multipart/", 10) == 0 || (size > 4 && strncasecmp(type + size - 4, "+xml", 4) == 0);
 }

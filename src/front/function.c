@@ -23,6 +23,7 @@
 #include "json_out.h"
 #include "problem.h"
 #include "request.h"
+#include "submit_headers.h"
 
 #define RELOAD_ASK_AGAIN_MS 100
 #define RELOAD_TRIES        20
@@ -42,6 +43,7 @@ static void call_free(void *state)
     submission_done(&call->submission);
     json_decref(call->schema);
     output_log_done(&call->log);
+    free(call->text);
     free(call);
 }
 
@@ -160,27 +162,15 @@ static bool take_query(struct request *request)
     return false;
 }
 
-static bool take_key(struct request *request)
-{
-    struct msg_submit *asked = &((struct call *)request->state)->submission.submit;
-    const char *key = request_header(request, "Idempotency-Key");
-    if (key == NULL || idempotency_key_parse(key, asked->idempotency_key, sizeof asked->idempotency_key))
-        return true;
-    struct problem problem;
-    problem_init(&problem, "bad-request", "Idempotency-Key must have 1 to %d printable characters without blanks.",
-                 IDEMPOTENCY_KEY_MAX_BYTES);
-    request_refuse(request, &problem);
-    return false;
-}
-
 static void begin(struct request *request)
 {
+    struct call *call = request->state;
     if (request->front->is_stopping) {
         struct problem problem;
         problem_init(&problem, "draining", "The service is stopping and takes no new jobs.");
         problem.retry_after_s = 5;
         request_refuse(request, &problem);
-    } else if (take_key(request) && take_query(request)) {
+    } else if (submit_take_key(request, &call->submission.submit) && take_query(request)) {
         function_take_body(request, submit);
     }
 }
@@ -200,16 +190,7 @@ static void submit(struct request *request)
 static void take_submitted(struct request *request, const struct msg_submitted *submitted)
 {
     struct call *call = request->state;
-    char id[JOB_ID_TEXT_BYTES];
-    request->hears_all = true; /* there is a job, whatever goes wrong from here on */
-    request->path.job_id = submitted->job_id;
-    request_add_header(request, "Sallyport-Job", job_id_text(&submitted->job_id, id));
-    if (submitted->was_replayed)
-        request_add_header(request, "Idempotency-Replayed", "true");
-    if (submitted->was_coalesced)
-        request_add_header(request, "Sallyport-Coalesced", "true");
-    if (submitted->was_deduplicated)
-        request_add_header(request, "Sallyport-Deduplicated", "true");
+    submit_tell_job(request, submitted);
     fd_close(&call->submission.stdin_fd);
     explicit_bzero(call->submission.params, sizeof call->submission.params);
 }

@@ -32,12 +32,15 @@ struct call {
     unsigned tries;                  /* to get an answer of our own generation */
     struct submission submission;
     struct writer params;                        /* what is left of the submission's room */
-    struct event *step;                          /* while a body is taken over; */
-    void (*body_taken)(struct request *request); /* and then */
+    struct event *step;                          /* while a body is taken over, or an answer looked through; */
+    void (*body_taken)(struct request *request); /* and then, of the body */
     struct call_end end;
     struct output_log log; /* both of -1 until it came */
     struct output_cursor cursor;
-    uint64_t left; /* of the body */
+    uint64_t left;   /* of the body */
+    unsigned status; /* of an answer that is looked through, */
+    uint8_t *text;   /* which is here meanwhile */
+    size_t text_bytes, text_used;
 };
 
 /* function_params.c. Adds what a query or a form says to call->params. 0, or -EINVAL with a problem. */

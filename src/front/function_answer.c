@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
 
 #include "sallyport/base/log.h"
@@ -22,7 +23,7 @@
 #include "problem.h"
 #include "request.h"
 
-#define STRETCHES_MAX     1024 /* in one chunk: each is a call of the kernel, and may be a single byte long */
+#define STRETCHES_MAX     1024 /* in one chunk or step: each is a call of the kernel, and may be a single byte long */
 #define REJECTED_RETRY_S  5
 #define SIGNAL_EXIT_FIRST 128
 
@@ -74,7 +75,9 @@ static void fail_internal(struct request *request, int error)
 static void fail_ended(struct request *request)
 {
     const struct call_end *end = &((const struct call *)request->state)->end;
-    const char *said = end->message[0] != '\0' ? end->message : job_reason_text(end->reason);
+    /* Who cancelled it, or which job took its place, is not for whoever may only call. */
+    bool is_told = end->message[0] != '\0' && end->state != JOB_CANCELLED;
+    const char *said = is_told ? end->message : job_reason_text(end->reason);
     if (end->state == JOB_TIMED_OUT)
         fail(request, "function-timeout", "The function took too long: %s.", said);
     else if (end->state == JOB_REJECTED)
@@ -92,15 +95,18 @@ static void rewind_output(struct call *call)
     call->cursor = (struct output_cursor){ .only = OUTPUT_STDOUT };
 }
 
-/* So much of standard output as there is, from where the cursor stands, straight to `to`. The number, or -errno. */
-static long read_output(struct call *call, uint8_t *to, size_t size)
+/*
+ * So much of standard output as there is, from where the cursor stands, straight to `to`, or nowhere if that is NULL; not more
+ * than so many stretches. The number of bytes, or -errno.
+ */
+static long read_output(struct call *call, uint8_t *to, size_t size, unsigned stretches)
 {
     size_t used = 0, stretch;
-    while (used < size) {
+    while (used < size && stretches-- > 0) {
         int got = output_stretch_next(&call->log, &call->cursor, call->log.bytes, size - used, &stretch);
         if (got == 0)
             break;
-        if (got > 0)
+        if (got > 0 && to != NULL)
             got = output_log_read(&call->log, call->cursor.at, to + used, stretch);
         if (got < 0)
             return got;
@@ -167,30 +173,65 @@ static void send_output(struct request *request, const struct answer *answer, ui
 
 /* --- what it is ------------------------------------------------------------------------------------------------- */
 
-/* All of these: false when the request was answered, and is gone. */
+static void on_json_step(evutil_socket_t fd, short what, void *arg);
 
-static bool check_json(struct request *request, uint64_t bytes)
+/* All of it was read. Its numbers may be of any size: nobody here counts with them. */
+static void judge_json(struct request *request)
+{
+    struct call *call = request->state;
+    struct answer answer = { .status = call->status };
+    json_error_t where;
+    json_t *json =
+        json_loadb((const char *)call->text, call->text_bytes,
+                   JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
+    bool is_json = json != NULL;
+    json_decref(json);
+    free(call->text);
+    call->text = NULL;
+    memcpy(answer.type, call->function.type, sizeof answer.type);
+    rewind_output(call);
+    if (is_json)
+        send_output(request, &answer, call->text_bytes);
+    else
+        fail(request, "function-failed", "The function wrote what is not one JSON document.");
+}
+
+static void on_json_step(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval at_once = { 0, 0 };
+    struct request *request = arg;
+    struct call *call = request->state;
+    (void)fd;
+    (void)what;
+    long size = read_output(call, call->text + call->text_used, call->text_bytes - call->text_used, STRETCHES_MAX);
+    if (size > 0)
+        call->text_used += (size_t)size;
+    if (call->text_used == call->text_bytes)
+        judge_json(request);
+    else if (size <= 0)
+        fail_internal(request, size < 0 ? (int)size : -EBADMSG); /* the index promised more */
+    else if (evtimer_add(call->step, &at_once) < 0)
+        request_abort(request);
+}
+
+/* Read in steps, one in each turn of the loop, and sent when it is found to be one document. */
+static void take_json(struct request *request, uint64_t bytes)
 {
     struct call *call = request->state;
     if (bytes > FUNCTION_JSON_MAX_BYTES) {
-        fail(request, "function-failed", "The function wrote more than the 1 MiB that a JSON document may have.");
-        return false;
+        fail(request, "function-failed", "The function wrote more than the %d KiB that a JSON document may have.",
+             FUNCTION_JSON_MAX_BYTES / 1024);
+        return;
     }
-    uint8_t *text = malloc((size_t)bytes + 1);
-    long size = text != NULL ? read_output(call, text, (size_t)bytes) : -ENOMEM;
-    json_error_t where;
-    json_t *json = size > 0 ? json_loadb((const char *)text, (size_t)size,
-                                         JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where)
-                            : NULL;
-    bool is_json = json != NULL;
-    json_decref(json);
-    free(text);
-    rewind_output(call);
-    if (size < 0)
-        fail_internal(request, (int)size);
-    else if (!is_json)
-        fail(request, "function-failed", "The function wrote what is not one JSON document.");
-    return is_json;
+    if (call->step != NULL)
+        event_free(call->step);
+    call->step = evtimer_new(request->front->base, on_json_step, request);
+    call->text = malloc((size_t)bytes + 1);
+    call->text_bytes = (size_t)bytes;
+    if (call->step == NULL || call->text == NULL)
+        fail_internal(request, -ENOMEM);
+    else
+        on_json_step(-1, 0, request);
 }
 
 static void add_cgi_fields(struct request *request, const struct cgi_head *head)
@@ -229,13 +270,14 @@ static const char *judge_cgi(const struct call *call, const struct cgi_head *hea
     return NULL;
 }
 
+/* False: the request was answered, and is gone. */
 static bool take_cgi_head(struct request *request, struct answer *answer)
 {
     static uint8_t text[CGI_HEAD_MAX_BYTES + 1]; /* large, and one at a time */
     struct call *call = request->state;
     struct cgi_head head;
     const char *why;
-    long size = read_output(call, text, sizeof text);
+    long size = read_output(call, text, sizeof text, sizeof text);
     if (size < 0) {
         fail_internal(request, (int)size);
         return false;
@@ -246,11 +288,12 @@ static bool take_cgi_head(struct request *request, struct answer *answer)
         fail(request, "function-failed", "The function printed a head that cannot be passed on: %s.", why);
         return false;
     }
-    add_cgi_fields(request, &head);
     rewind_output(call);
-    size = read_output(call, text, head.size); /* to where the body begins */
+    size = read_output(call, NULL, head.size, sizeof text); /* to where the body begins */
     if (size < 0)
-        fail_internal(request, (int)size);
+        fail_internal(request, (int)size); /* with nothing of what the program said */
+    else
+        add_cgi_fields(request, &head);
     return size >= 0;
 }
 
@@ -262,11 +305,12 @@ static void answer_exited(struct request *request, unsigned status)
     int done = output_log_stream_bytes(&call->log, OUTPUT_STDOUT, &bytes);
     memcpy(answer.type, call->function.type, sizeof answer.type);
     rewind_output(call);
+    call->status = status;
     if (done < 0)
         fail_internal(request, done);
-    else if (call->function.response == RESPONSE_JSON  ? check_json(request, bytes)
-             : call->function.response == RESPONSE_CGI ? take_cgi_head(request, &answer)
-                                                       : true)
+    else if (call->function.response == RESPONSE_JSON)
+        take_json(request, bytes);
+    else if (call->function.response != RESPONSE_CGI || take_cgi_head(request, &answer))
         send_output(request, &answer, bytes);
 }
 

@@ -15,6 +15,7 @@
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
 
+#include "body.h"
 #include "function.h"
 #include "front.h"
 #include "guard.h"
@@ -78,6 +79,7 @@ static void take_params(struct request *request, struct evbuffer *body, void (*d
     bool is_form = content_type_is(request_header(request, "Content-Type"), FORM_TYPE);
     int taken =
         is_form ? function_add_form(call, data, size, &problem) : json_in_params(data, size, &call->params, &problem);
+    body_forget(request); /* a call may wait for long, and parameters may be secrets */
     if (taken < 0)
         request_refuse(request, &problem);
     else

@@ -27,11 +27,14 @@ struct pairs {
     struct pair *list;
     size_t count;
     char *text; /* what they view */
+    size_t text_bytes;
 };
 
 static void pairs_done(struct pairs *pairs)
 {
     free(pairs->list);
+    if (pairs->text != NULL)
+        explicit_bzero(pairs->text, pairs->text_bytes); /* parameters may be secrets */
     free(pairs->text);
 }
 
@@ -169,7 +172,8 @@ static int add_pairs(struct call *call, struct pairs *pairs, bool is_query, stru
 
 static int add_text(struct call *call, const char *raw, size_t size, bool is_query, struct problem *problem)
 {
-    struct pairs pairs = { .list = calloc(PAIRS_MAX, sizeof *pairs.list), .text = malloc(size + 2 * PAIRS_MAX) };
+    struct pairs pairs = { .list = calloc(PAIRS_MAX, sizeof *pairs.list), .text_bytes = size + 2 * PAIRS_MAX };
+    pairs.text = malloc(pairs.text_bytes);
     int done = 0;
     if (pairs.list == NULL || pairs.text == NULL) {
         problem_init(problem, "internal", "Memory is short.");

@@ -21,6 +21,7 @@
 #include "problem.h"
 #include "request.h"
 #include "stream.h"
+#include "submit_headers.h"
 #include "upload.h"
 #include "wait.h"
 
@@ -29,37 +30,16 @@ enum { ANSWER_JSON, ANSWER_NDJSON, ANSWER_SSE };
 
 static void on_submitted(struct request *request, struct message *message)
 {
-    char id[JOB_ID_TEXT_BYTES], url[JOB_URL_BYTES];
-    request->hears_all = true; /* the job is accepted, whatever goes wrong from here on */
-    request->path.job_id = message->body.submitted.job_id;
-    request_add_header(request, "Sallyport-Job", job_id_text(&request->path.job_id, id));
+    char url[JOB_URL_BYTES];
+    submit_tell_job(request, &message->body.submitted);
     request_add_header(request, "Location", job_url(&request->path.job_id, url));
     request_add_header(request, "Vary", "Prefer, Accept");
-    if (message->body.submitted.was_replayed)
-        request_add_header(request, "Idempotency-Replayed", "true");
-    if (message->body.submitted.was_coalesced)
-        request_add_header(request, "Sallyport-Coalesced", "true");
-    if (message->body.submitted.was_deduplicated)
-        request_add_header(request, "Sallyport-Deduplicated", "true");
 
     int answer = accept_choose(request_header(request, "Accept"), answer_types, 3);
     if (answer == ANSWER_NDJSON || answer == ANSWER_SSE)
         stream_new_job(request, answer == ANSWER_SSE ? FORMAT_SSE : FORMAT_NDJSON);
     else
         wait_new_job(request);
-}
-
-/* False: refused, the request is gone. */
-static bool take_idempotency_key(struct request *request, struct msg_submit *submit)
-{
-    const char *key = request_header(request, "Idempotency-Key");
-    if (key == NULL || idempotency_key_parse(key, submit->idempotency_key, sizeof submit->idempotency_key))
-        return true;
-    struct problem problem;
-    problem_init(&problem, "bad-request", "Idempotency-Key must have 1 to %d printable characters without blanks.",
-                 IDEMPOTENCY_KEY_MAX_BYTES);
-    request_refuse(request, &problem);
-    return false;
 }
 
 /* Text of the JSON document becomes what a part is already. */
@@ -131,7 +111,7 @@ static bool may_create(struct request *request)
 
 static void submit(struct request *request, struct submission *submission)
 {
-    if (may_create(request) && take_idempotency_key(request, &submission->submit) && make_stdin(request, submission))
+    if (may_create(request) && submit_take_key(request, &submission->submit) && make_stdin(request, submission))
         ask_submit(request, &submission->submit, submission->stdin_fd, submission->files_fd, on_submitted);
 }
 
@@ -172,7 +152,7 @@ void route_sequence_create(struct request *request)
 static void rerun(struct request *request, struct submission *submission)
 {
     submission->submit.rerun_of = request->path.job_id;
-    if (may_create(request) && take_idempotency_key(request, &submission->submit))
+    if (may_create(request) && submit_take_key(request, &submission->submit))
         ask_submit(request, &submission->submit, -1, -1, on_submitted);
 }
 

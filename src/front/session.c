@@ -40,6 +40,7 @@ static bool is_private(struct request *request)
     struct problem problem;
     if (request->is_private)
         return true;
+    body_forget(request);
     problem_init(
         &problem, "tls-required",
         "A password is taken over TLS, over a unix socket, or from a proxy of server.trusted_proxies that says "
@@ -57,8 +58,7 @@ void route_login(struct request *request)
     if (!is_private(request) || !body_json(request, &body, &size))
         return;
     int done = json_in_login(body, size, &login, &problem);
-    if (size > 0) /* where it lies in the request's own buffer */
-        explicit_bzero((void *)(uintptr_t)body, size);
+    body_forget(request);
     if (done < 0)
         request_refuse(request, &problem);
     else

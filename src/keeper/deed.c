@@ -7,7 +7,7 @@
 #include "sallyport/base/error.h"
 #include "sallyport/base/text.h"
 
-void deed_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted,
+bool deed_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted,
                       const struct audit_entry *entry, turn_effect *effect)
 {
     struct error err = { 0 };
@@ -15,7 +15,7 @@ void deed_when_stored(struct keeper *keeper, const struct request *request, cons
     if (deed == NULL) {
         fail(&err, ENOMEM, "take a request");
         request_fail(keeper, request, &err);
-        return;
+        return false;
     }
     *deed = *wanted;
     deed->request_id = request->id;
@@ -27,11 +27,12 @@ void deed_when_stored(struct keeper *keeper, const struct request *request, cons
         done = audit_record(keeper->store, entry, &err);
     if (done == 0) {
         turn_then(keeper, effect, deed);
-        return;
+        return true;
     }
     turn_spoil(keeper, &err);
     request_fail(keeper, request, &err);
     free(deed);
+    return false;
 }
 
 void deed_answer(struct keeper *keeper, const struct deed *deed, enum msg_type type, const void *body)

@@ -16,14 +16,15 @@ struct deed {
     bool has_grace;
     uint32_t grace_ms;
     uint8_t signal;
-    bool is_on; /* drain */
+    bool is_on;                         /* drain */
+    uint8_t session_sha256[HASH_BYTES]; /* logout */
 };
 
 /*
  * Records `entry`, and has `effect` called with a copy of `wanted` when that is stored, or could not be; who asked is filled
- * in. The effect frees its deed.
+ * in. The effect frees its deed. False: refused at once; else more may be written that goes with it.
  */
-void deed_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted,
+bool deed_when_stored(struct keeper *keeper, const struct request *request, const struct deed *wanted,
                       const struct audit_entry *entry, turn_effect *effect);
 
 /* For an effect: the answer behind what it changed, or the refusal of what was not stored. */

@@ -130,7 +130,6 @@ void keeper_free(struct keeper *keeper)
     retention_done(keeper);
     logins_done(keeper);
     unlinker_stop(&keeper->unlinker);
-    verifier_stop(&keeper->verifier);
     intakes_done(keeper);
     stdin_chunks_done(keeper);
     copies_done(keeper);
@@ -142,6 +141,7 @@ void keeper_free(struct keeper *keeper)
     if (keeper->base != NULL)
         event_base_free(keeper->base);
     store_close(keeper->store);
+    verifier_stop(&keeper->verifier); /* waits for the passwords that are queued, and the records do not wait with it */
     rules_free(&keeper->rules);
     rules_free(&keeper->draft);
     fd_close(&keeper->state_fd); /* behind all that works with files: it is locked by our having it open */

@@ -74,6 +74,12 @@ static bool throttle_login(struct keeper *keeper, const struct request *request,
     return true;
 }
 
+static bool is_same_place(const struct ip *left, const struct ip *right)
+{
+    const struct ip networks[2] = { throttle_network(left), throttle_network(right) };
+    return memcmp(networks[0].bytes, networks[1].bytes, sizeof networks[0].bytes) == 0;
+}
+
 /* A free place, or NULL. */
 static struct login *find_place(struct logins *logins, const struct ip *ip)
 {
@@ -84,7 +90,7 @@ static struct login *find_place(struct logins *logins, const struct ip *ip)
         if (login->number == 0)
             place = login;
         else
-            same += memcmp(login->ip.bytes, ip->bytes, sizeof ip->bytes) == 0;
+            same += is_same_place(&login->ip, ip);
     }
     return same < LOGINS_OF_AN_ADDRESS ? place : NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * Logins that wait for the verifier: a bounded queue, in which no address has more than a few places. Whoever finds it full is
+ * Logins that wait for the verifier: a bounded queue, in which no address (of IPv6: no /64) has more than a few places. Whoever finds it full is
  * asked to come again. A user whom nobody knows waits as long as one who is there, for a comparison that costs the same and fails.
  */
 #pragma once

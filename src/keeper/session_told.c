@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "authorize.h"
+#include "deed.h"
 #include "keeper.h"
 #include "keeper_answer.h"
 #include "last_uses.h"
@@ -14,12 +15,12 @@
 #include "sallyport/base/text.h"
 #include "sallyport/store/store.h"
 
-/* A login or logout that waits for its commit. */
+/* A login that waits for its commit. */
 struct session_deed {
     uint32_t request_id;
     unsigned epoch;
     uint8_t secret_sha256[HASH_BYTES];
-    struct msg_session told; /* of a login */
+    struct msg_session told;
 };
 
 /* NULL: the request was told. */
@@ -28,7 +29,7 @@ static struct session_deed *deed_new(struct keeper *keeper, const struct request
     struct error err = { 0 };
     struct session_deed *deed = calloc(1, sizeof *deed);
     if (deed == NULL) {
-        fail(&err, ENOMEM, "begin or end a session");
+        fail(&err, ENOMEM, "begin a session");
         request_fail(keeper, request, &err);
         return NULL;
     }
@@ -43,20 +44,6 @@ static void deed_free(struct session_deed *deed)
     free(deed);
 }
 
-static void tell(struct keeper *keeper, const struct session_deed *deed, bool is_stored, enum msg_type type,
-                 const void *body)
-{
-    struct msg_refused refused;
-    if (deed->epoch != keeper->front.epoch)
-        return;
-    if (is_stored) {
-        peer_send(&keeper->front, type, deed->request_id, body, NULL, 0);
-        return;
-    }
-    request_refusal(&keeper->turn.failure, &refused);
-    peer_send(&keeper->front, MSG_REFUSED, deed->request_id, &refused, NULL, 0);
-}
-
 static void fill(const struct keeper *keeper, const struct session *session, const struct caller *who,
                  struct msg_session *told)
 {
@@ -69,12 +56,27 @@ static void fill(const struct keeper *keeper, const struct session *session, con
     told->until_unix_ms = session_until_ms(keeper, session);
 }
 
+static void tell(struct keeper *keeper, const struct session_deed *deed, bool is_stored)
+{
+    struct msg_refused refused;
+    if (deed->epoch != keeper->front.epoch)
+        return;
+    if (is_stored) {
+        peer_send(&keeper->front, MSG_SESSION, deed->request_id, &deed->told, NULL, 0);
+        return;
+    }
+    request_refusal(&keeper->turn.failure, &refused);
+    peer_send(&keeper->front, MSG_REFUSED, deed->request_id, &refused, NULL, 0);
+}
+
 static void login_stored(struct keeper *keeper, void *arg, bool is_stored)
 {
     struct session_deed *deed = arg;
     if (!is_stored)
         sessions_drop(keeper, deed->secret_sha256);
-    tell(keeper, deed, is_stored, MSG_SESSION, &deed->told);
+    if (sessions_settle(keeper, is_stored))
+        sessions_end_streams(keeper); /* of one that had to go for it */
+    tell(keeper, deed, is_stored);
     deed_free(deed);
 }
 
@@ -103,6 +105,10 @@ static int begin(struct keeper *keeper, const struct caller *who, const char *ad
         done = audit_record(keeper->store, &entry, err);
     if (done == 0)
         done = sessions_begin(keeper, &row, err);
+    if (done < 0) {
+        turn_spoil(keeper, err);
+        sessions_settle(keeper, false);
+    }
     return done;
 }
 
@@ -117,7 +123,6 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
     if (done == 0)
         done = begin(keeper, who, address, deed, &err);
     if (done < 0) {
-        turn_spoil(keeper, &err);
         request_fail(keeper, &request, &err);
         deed_free(deed);
         return;
@@ -125,7 +130,6 @@ void session_open(struct keeper *keeper, const struct caller *who, uint32_t requ
     fill(keeper, sessions_find(keeper, deed->secret_sha256), who, &deed->told);
     last_uses_note(keeper, who);
     turn_then(keeper, login_stored, deed);
-    sessions_end_streams(keeper); /* of one that had to go for it */
 }
 
 /* --- of a session that is there --------------------------------------------------------------------------------- */
@@ -155,18 +159,21 @@ void answer_read_session(struct keeper *keeper, const struct request *request, c
 
 static void logout_stored(struct keeper *keeper, void *arg, bool is_stored)
 {
-    struct session_deed *deed = arg;
+    struct deed *deed = arg;
     if (is_stored) {
-        sessions_drop(keeper, deed->secret_sha256);
+        sessions_drop(keeper, deed->session_sha256);
         sessions_end_streams(keeper);
+        deed_answer(keeper, deed, MSG_LOGGED_OUT, &(struct msg_empty){ 0 });
+    } else {
+        deed_refuse(keeper, deed);
     }
-    tell(keeper, deed, is_stored, MSG_LOGGED_OUT, &(struct msg_empty){ 0 });
-    deed_free(deed);
+    free(deed);
 }
 
 void answer_logout(struct keeper *keeper, const struct request *request, const struct message *message)
 {
     struct error err = { 0 };
+    struct deed deed = { 0 };
     const struct session *session = shown(keeper, request);
     const struct audit_entry entry = {
         .what = AUDIT_LOGOUT, .actor = request->who->name, .address = request->evidence->address, .count = 1
@@ -174,20 +181,8 @@ void answer_logout(struct keeper *keeper, const struct request *request, const s
     (void)message;
     if (session == NULL)
         return;
-    struct session_deed *deed = deed_new(keeper, request);
-    if (deed == NULL)
-        return;
-    int done = turn_write(keeper, &err);
-    if (done == 0)
-        done = audit_record(keeper->store, &entry, &err);
-    if (done == 0)
-        done = store_session_remove(keeper->store, session->row.secret_sha256, &err);
-    if (done < 0) {
+    memcpy(deed.session_sha256, session->row.secret_sha256, HASH_BYTES);
+    if (deed_when_stored(keeper, request, &deed, &entry, logout_stored) &&
+        store_session_remove(keeper->store, deed.session_sha256, &err) < 0)
         turn_spoil(keeper, &err);
-        request_fail(keeper, request, &err);
-        deed_free(deed);
-        return;
-    }
-    memcpy(deed->secret_sha256, session->row.secret_sha256, HASH_BYTES);
-    turn_then(keeper, logout_stored, deed);
 }

@@ -89,9 +89,10 @@ void sessions_drop(struct keeper *keeper, const uint8_t secret_sha256[HASH_BYTES
         forget(&keeper->sessions, session);
 }
 
+/* And will be after this turn. */
 static bool is_of(const struct session *session, const char *user)
 {
-    return user == NULL || strcmp(session->row.user, user) == 0;
+    return !session->is_leaving && (user == NULL || strcmp(session->row.user, user) == 0);
 }
 
 static uint32_t count_of(const struct sessions *sessions, const char *user)
@@ -110,10 +111,9 @@ static int remove_oldest(struct keeper *keeper, const char *user, struct error *
         if (is_of(session, user) && (oldest == NULL || session->row.used_unix_ms < oldest->row.used_unix_ms))
             oldest = session;
     }
-    assert(oldest != NULL); /* whoever has too many has one */
+    assert(oldest != NULL); /* whoever counts too many has some */
     int done = store_session_remove(keeper->store, oldest->row.secret_sha256, err);
-    if (done == 0)
-        forget(&keeper->sessions, oldest);
+    oldest->is_leaving = done == 0;
     return done;
 }
 
@@ -123,13 +123,29 @@ int sessions_begin(struct keeper *keeper, const struct session_row *row, struct 
     int done = 0;
     if (count_of(sessions, row->user) >= SESSIONS_OF_A_USER)
         done = remove_oldest(keeper, row->user, err);
-    if (done == 0 && sessions->count == SESSIONS_MAX)
+    if (done == 0 && count_of(sessions, NULL) >= SESSIONS_MAX)
         done = remove_oldest(keeper, NULL, err);
+    if (done == 0 && sessions->count == SESSIONS_MAX + SESSIONS_LEAVING_MAX)
+        done = fail_plain(err, EAGAIN, "too many sessions begin at once");
     if (done == 0)
         done = store_session_set(keeper->store, row, err);
     if (done == 0)
-        sessions->list[sessions->count++] = (struct session){ *row, row->used_unix_ms };
+        sessions->list[sessions->count++] = (struct session){ .row = *row, .written_unix_ms = row->used_unix_ms };
     return done;
+}
+
+bool sessions_settle(struct keeper *keeper, bool is_stored)
+{
+    struct sessions *sessions = &keeper->sessions;
+    bool is_any_gone = false;
+    for (uint32_t i = sessions->count; i-- > 0;) {
+        bool is_gone = sessions->list[i].is_leaving && is_stored;
+        sessions->list[i].is_leaving = false;
+        if (is_gone)
+            forget(sessions, &sessions->list[i]);
+        is_any_gone |= is_gone;
+    }
+    return is_any_gone;
 }
 
 int sessions_load(struct keeper *keeper, struct error *err)
@@ -139,9 +155,11 @@ int sessions_load(struct keeper *keeper, struct error *err)
         return fail(err, ENOMEM, "read sessions");
     int count = store_sessions(keeper->store, rows, SESSIONS_MAX, err);
     for (int i = 0; i < count; i++)
-        keeper->sessions.list[keeper->sessions.count++] = (struct session){ rows[i], rows[i].used_unix_ms };
+        keeper->sessions.list[keeper->sessions.count++] =
+            (struct session){ .row = rows[i], .written_unix_ms = rows[i].used_unix_ms };
     free(rows);
-    return count < 0 ? count : 0; /* what has ended goes with the first tick, and is none until then */
+    return count < 0 ? count
+                     : 0; /* whose user or time is over goes with the first tick, and stands for nobody until then */
 }
 
 /* --- their ends ------------------------------------------------------------------------------------------------- */
@@ -184,7 +202,7 @@ static void write_use(struct keeper *keeper, struct session *session)
     struct error err = { 0 };
     int done = turn_write(keeper, &err);
     if (done == 0)
-        done = store_session_set(keeper->store, &session->row, &err);
+        done = store_session_use(keeper->store, &session->row, &err);
     session->written_unix_ms = session->row.used_unix_ms; /* also when it failed: the next one tries again */
     if (done < 0) {
         log_warn("the use of a session cannot be recorded: %s", err.text);
@@ -196,14 +214,16 @@ void sessions_tick(struct keeper *keeper)
 {
     uint64_t now_unix_ms = clock_unix_ms();
     bool has_ended = false;
-    for (uint32_t i = keeper->sessions.count; i-- > 0 && !keeper->turn.is_behind;) {
+    for (uint32_t i = keeper->sessions.count; i-- > 0;) {
         struct session *session = &keeper->sessions.list[i];
-        if (is_over(keeper, session, now_unix_ms)) {
+        bool is_ending = is_over(keeper, session, now_unix_ms) || user_of(keeper, &session->row) == NULL;
+        has_ended |= is_ending; /* its streams do not wait until that can be written down */
+        if (keeper->turn.is_behind)
+            continue;
+        if (is_ending)
             end(keeper, session);
-            has_ended = true;
-        } else if (is_use_due(keeper, session)) {
+        else if (is_use_due(keeper, session))
             write_use(keeper, session);
-        }
     }
     if (has_ended)
         sessions_end_streams(keeper);

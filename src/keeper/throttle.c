@@ -30,7 +30,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t size)
     return hash;
 }
 
-static struct ip network_of(const struct ip *ip)
+struct ip throttle_network(const struct ip *ip)
 {
     struct ip network = *ip;
     if (!ip_is_v4(ip))
@@ -77,7 +77,7 @@ static uint64_t left_ms(const struct throttle *throttle, const struct ip *ip, ui
 
 uint64_t throttle_left_ms(const struct throttle *throttle, const struct ip *ip, struct span secret, uint64_t now_ms)
 {
-    struct ip network = network_of(ip);
+    struct ip network = throttle_network(ip);
     uint64_t of_address = left_ms(throttle, &network, 0, THROTTLE_ADDRESS_MOST, now_ms);
     uint64_t of_token = left_ms(throttle, &network, prefix_of(throttle, secret), THROTTLE_TOKEN_MOST, now_ms);
     return of_address > of_token ? of_address : of_token;
@@ -99,7 +99,7 @@ static struct throttle_row *row_for(struct throttle *throttle, const struct ip *
 
 void throttle_note(struct throttle *throttle, const struct ip *ip, struct span secret, uint64_t now_ms)
 {
-    struct ip network = network_of(ip);
+    struct ip network = throttle_network(ip);
     row_for(throttle, &network, 0, now_ms)->count++;
     row_for(throttle, &network, prefix_of(throttle, secret), now_ms)->count++;
 }

@@ -38,6 +38,9 @@ struct throttle {
 /* Everything else begins as zeros. -errno only if the kernel gives no random bytes. */
 int throttle_init(struct throttle *throttle, struct error *err);
 
+/* Whom an address is counted as: itself, or the first address of its /64. */
+struct ip throttle_network(const struct ip *ip);
+
 /* How long until this may be looked at; 0: now. Both take the token as it was presented. */
 uint64_t throttle_left_ms(const struct throttle *throttle, const struct ip *ip, struct span secret, uint64_t now_ms);
 

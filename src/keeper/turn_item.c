@@ -10,6 +10,7 @@ void turn_item_free(struct turn_item *item)
 {
     for (unsigned i = 0; i < item->fd_count; i++)
         fd_close(&item->fds[i]);
+    explicit_bzero(item->body, item->body_bytes);
     free(item);
 }
 
@@ -42,9 +43,11 @@ static void copy_body(struct turn_item *item, enum msg_type type, const void *bo
 
 struct turn_item *turn_item_new(enum msg_type type, const void *body, const int *fds, unsigned fd_count)
 {
-    struct turn_item *item = calloc(1, sizeof *item + message_defs[type].struct_bytes + spans_bytes(type, body));
+    size_t body_bytes = message_defs[type].struct_bytes + spans_bytes(type, body);
+    struct turn_item *item = calloc(1, sizeof *item + body_bytes);
     if (item == NULL)
         return NULL;
+    item->body_bytes = body_bytes;
     copy_body(item, type, body);
     item->type = type;
     for (unsigned i = 0; i < fd_count; i++) {

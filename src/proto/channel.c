@@ -124,8 +124,7 @@ int channel_send(struct channel *channel, enum msg_type type, uint32_t request_i
         done = channel_queue(channel, frame, size, fds, fd_count, err);
     else if (done < 0)
         done = fail(err, -done, "send %s", message_defs[type].name);
-    if (type == MSG_LOGIN || type == MSG_SESSION) /* a password or a cookie is in it */
-        explicit_bzero(frame, size);
+    explicit_bzero(frame, size); /* a password, a cookie, a token or a secret parameter may be in it */
     return done;
 }
 

@@ -19,6 +19,15 @@ int store_session_set(struct store *store, const struct session_row *row, struct
     return statement_run(store, statement, err, "keep a session");
 }
 
+int store_session_use(struct store *store, const struct session_row *row, struct error *err)
+{
+    assert(store->is_open);
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_SESSION_USE);
+    bind_bytes(statement, 1, row->secret_sha256, HASH_BYTES);
+    bind_u64(statement, 2, row->used_unix_ms);
+    return statement_run(store, statement, err, "note the use of a session");
+}
+
 int store_session_remove(struct store *store, const uint8_t secret_sha256[HASH_BYTES], struct error *err)
 {
     assert(store->is_open);

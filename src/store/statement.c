@@ -126,6 +126,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_TOLD_SET] = "INSERT OR REPLACE INTO told (command, event, callback, unix_ms) VALUES (?1, ?2, ?3, ?4)",
     [STATEMENT_SESSION_SET] = "INSERT OR REPLACE INTO sessions (secret, user, password, began_unix_ms, used_unix_ms) "
                               "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_SESSION_USE] = "UPDATE sessions SET used_unix_ms = ?2 WHERE secret = ?1",
     [STATEMENT_SESSION_REMOVE] = "DELETE FROM sessions WHERE secret = ?1",
     [STATEMENT_SESSIONS] = "SELECT secret, user, password, began_unix_ms, used_unix_ms FROM sessions",
     [STATEMENT_HOOK_DELIVERY_ADD] = "INSERT INTO hook_deliveries (" HOOK_DELIVERY_COLUMNS ") VALUES (?1, ?2, ?3, ?4, "

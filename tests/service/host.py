@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import pwd
+import re
 import socket
 import subprocess
 import tempfile
@@ -203,3 +204,14 @@ def cgroups_of(state):
     name = f"sallyport-{stat.st_dev:x}-{stat.st_ino:x}"
     return [path for directory, names, _ in os.walk("/sys/fs/cgroup") for path in (os.path.join(directory, entry) for entry in names)
             if name in path]
+
+
+def memory_of(pid):
+    """All that a process could write into a core, as root may read it, in pieces."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            first, last, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+            if rights.startswith("rw"):
+                with contextlib.suppress(OSError, ValueError, OverflowError):
+                    memory.seek(int(first, 16))
+                    yield memory.read(min(int(last, 16) - int(first, 16), 1 << 26))

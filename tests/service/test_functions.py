@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import threading
@@ -12,6 +13,7 @@ import urllib.parse
 
 from function_cases import ALL_BYTES, BAD_HEADS, COMMANDS, MIB, OUTPUT_LARGE, Calling
 from harness import SOURCE, Instance, ServiceTest, new_token, token_hash, yaml_text
+from host import memory_of
 
 
 class TestFunctions(Calling, ServiceTest):
@@ -122,6 +124,20 @@ class TestFunctions(Calling, ServiceTest):
         thread.join(30)
         self.assert_problem(answers[0], 502, "function-failed")
         self.assertEqual((answers[0].headers["Sallyport-State"], answers[0].headers["Sallyport-Job"]), ("cancelled", job_id))
+
+    def test_who_cancelled_it_is_not_for_whoever_may_only_call(self):
+        held = self.open("lane")
+        self.wait_for_job("lane")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.call("lane")))
+        thread.start()
+        job_id = self.wait_for_job("lane", "queued")
+        self.instance.request("POST", f"/v1/jobs/{job_id}/cancel", {})
+        thread.join(30)
+        self.assertRegex(self.instance.job(job_id)["end"]["message"], "^cancelled by .+ before it started$")
+        self.assertEqual(answers[0].json()["detail"], "The function did not end by itself: cancelled.")
+        held.close()
+        self.cancel_all("lane")
 
     def test_no_turn_is_said_with_the_status_that_jobs_have(self):
         held = self.open("single")
@@ -262,6 +278,21 @@ class TestFunctions(Calling, ServiceTest):
         self.assertEqual(post(b'{"text": "x"}', "application/json", "?whole=4").body, b"x|4|0.5|false|;")
         self.assertEqual(post(b"key=hidden", "application/x-www-form-urlencoded").status, 200)
 
+    @unittest.skipUnless(os.getuid() == 0, "reads another process's memory")
+    def test_parameters_are_forgotten_while_the_function_runs(self):
+        secret = "key " + secrets.token_hex(16)
+        form = urllib.parse.urlencode({"key": secret}).encode()
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(
+            self.call("keeps", form, **{"Content-Type": "application/x-www-form-urlencoded"})))
+        thread.start()
+        self.wait_for_job("keeps")
+        for text in (secret.encode(), form):
+            self.assertFalse(any(text in piece for piece in memory_of(self.instance.part("front").pid)), text)
+        self.cancel_all("keeps")
+        thread.join(30)
+        self.assert_problem(answers[0], 502, "function-failed")
+
     def test_mistakes_in_a_body_are_named(self):
         def post(body, kind="application/json", query=""):
             return self.call("show" + query, body, **{"Content-Type": kind})
@@ -303,9 +334,15 @@ class TestFunctions(Calling, ServiceTest):
             answer = self.call("json", text)
             self.assert_problem(answer, 502, "function-failed")
             self.assertEqual(answer.headers["Sallyport-Exit"], "0")
-        large = b'"' + b"x" * (MIB - 2) + b'"'
+        for text in (b"9223372036854775808", b'{"id": 123456789012345678901234567890}', b"-" + b"9" * 300):
+            self.assert_output(self.call("json", text), text)
+        large = b'"' + b"x" * (256 * 1024 - 2) + b'"'
         self.assert_output(self.call("json", large), large)
         self.assert_problem(self.call("json", large[:-1] + b'x"'), 502, "function-failed")
+
+    def test_json_may_be_written_in_any_number_of_pieces(self):
+        answer = self.call("json-pieces")
+        self.assert_output(answer, b"[" + b"1," * 6000 + b"1]")
 
     def test_a_program_may_print_a_head(self):
         answer = self.call("cgi-get", method="GET")

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import secrets
 import signal
 import socket
@@ -15,6 +14,7 @@ import unittest
 
 import harness
 from harness import Refused, wait_until
+from host import memory_of
 from receivers import Certificates
 from test_tls import TlsInstance
 
@@ -565,21 +565,10 @@ class Secrets(SessionTest):
                 for text in wanted:
                     self.assertNotIn(text, data, path)
 
-    def memory(self, part):
-        """All that the process could write into a core, as root may read it."""
-        pid = self.instance.part(part).pid
-        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
-            for line in maps:
-                first, last, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
-                if rights.startswith("rw"):
-                    with contextlib.suppress(OSError, ValueError, OverflowError):
-                        memory.seek(int(first, 16))
-                        yield memory.read(min(int(last, 16) - int(first, 16), 1 << 26))
-
     def assert_forgotten(self, part, texts, there):
         wanted = {text.encode() for text in texts}
         has_any, found = False, set()
-        for piece in self.memory(part):
+        for piece in memory_of(self.instance.part(part).pid):
             has_any |= there.encode() in piece
             found |= {text for text in wanted if text in piece}
         self.assertTrue(has_any, f"{there} was not found, so nothing would have been")
@@ -594,6 +583,27 @@ class Secrets(SessionTest):
             with self.subTest(where):
                 self.assert_forgotten("keeper", [PASSWORD, wrong], "user:alice")
                 self.assert_forgotten("front", [PASSWORD, wrong], "/v1/session")
+
+    @unittest.skipUnless(os.getuid() == 0, "reads another process's memory")
+    def test_a_login_in_chunks_is_forgotten_too(self):
+        wrong = "wrong " + secrets.token_hex(16)
+        text = json.dumps({"user": "alice", "password": wrong})
+        with contextlib.closing(self.instance.open()) as connection:
+            connection.request("POST", "/v1/session", body=iter([text[:20].encode(), text[20:].encode()]), encode_chunked=True,
+                               headers={"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+            self.assertEqual(connection.getresponse().status, 401)
+            self.assert_forgotten("front", [wrong], "/v1/session")
+
+    @unittest.skipUnless(os.getuid() == 0, "reads another process's memory")
+    def test_a_login_that_is_not_looked_at_is_forgotten_too(self):
+        for status, where, kind, more in ((403, "plain", "application/json", ""), (415, "tls", "text/plain", ""),
+                                          (413, "tls", "application/json", "x" * 300_000)):
+            wrong = "wrong " + secrets.token_hex(16)
+            body = json.dumps({"user": "alice", "password": wrong, "more": more}).encode()
+            with self.subTest(status), contextlib.closing(self.instance.open(where)) as connection:
+                connection.request("POST", "/v1/session", body, {"Content-Type": kind})
+                self.assertEqual(connection.getresponse().status, status)
+                self.assert_forgotten("front", [wrong], "/v1/session")
 
 
 class Proxies(SessionTest):

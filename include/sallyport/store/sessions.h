@@ -16,8 +16,11 @@ struct session_row {
     uint64_t began_unix_ms, used_unix_ms;
 };
 
-/* A new one, or what has changed of it. Part of the open transaction, as is the next. */
+/* A new one. Part of the open transaction, as are the next two. */
 int store_session_set(struct store *store, const struct session_row *row, struct error *err);
+
+/* When it was used; of one that is not there any more, nothing: what has ended does not come back by having been used. */
+int store_session_use(struct store *store, const struct session_row *row, struct error *err);
 int store_session_remove(struct store *store, const uint8_t secret_sha256[HASH_BYTES], struct error *err);
 
 /* All, in no order. How many, at most so many; -EBADMSG when one is damaged. */

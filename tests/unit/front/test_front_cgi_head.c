@@ -165,12 +165,34 @@ Test(front_cgi_head, is_bounded)
 
 Test(front_cgi_head, tells_types_that_browsers_run)
 {
-    static const char *const active[] = { "text/html",       "TEXT/HTML; charset=x",
-                                          "image/svg+xml",   "application/xhtml+xml",
-                                          "text/xml;x",      "application/xml",
-                                          "text/javascript", "application/atom+xml ;a" };
-    static const char *const others[] = { "text/plain", "text/htmlx",       "text/htm", "image/png",
-                                          "",           "application/json", "+xm",      "text/plain; charset=+xml" };
+    static const char *const active[] = { "text/html",
+                                          "TEXT/HTML; charset=x",
+                                          "image/svg+xml",
+                                          "application/xhtml+xml",
+                                          "text/xml;x",
+                                          "application/xml",
+                                          "text/javascript",
+                                          "application/atom+xml ;a",
+                                          "text/javascript1.5",
+                                          "application/x-javascript",
+                                          "Application/JavaScript;v=1",
+                                          "text/ecmascript",
+                                          "application/x-ecmascript",
+                                          "text/JScript",
+                                          "text/livescript",
+                                          "multipart/x-mixed-replace; boundary=x",
+                                          "multipart/related" };
+    static const char *const others[] = { "text/plain",
+                                          "text/htmlx",
+                                          "text/htm",
+                                          "image/png",
+                                          "",
+                                          "application/json",
+                                          "+xm",
+                                          "text/plain; charset=+xml",
+                                          "text/plain; a=javascript",
+                                          "text/javascrip",
+                                          "multipart" };
     for (size_t i = 0; i < sizeof active / sizeof active[0]; i++)
         cr_expect(media_type_is_active(active[i]), "%s", active[i]);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)

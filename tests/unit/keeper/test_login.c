@@ -1,6 +1,7 @@
 /* Logins and sessions in the keeper: who waits, what is said, what is kept, and what ends it. */
 #include "rig.h"
 
+#include "keeper_answer.h"
 #include "login.h"
 #include "sallyport/base/password.h"
 #include "sallyport/store/sessions.h"
@@ -142,6 +143,24 @@ Test(login, waits_in_a_bounded_queue_with_few_places_for_each_address)
     cr_expect_eq(sessions, LOGINS_OF_AN_ADDRESS + 1);
 }
 
+/* A customer has that many addresses to choose from. */
+Test(login, of_another_address_of_the_same_ipv6_network_shares_its_places)
+{
+    unsigned put_off = 0;
+    uint32_t other;
+    for (unsigned i = 0; i < LOGINS_OF_AN_ADDRESS + 3; i++) {
+        char address[40];
+        snprintf(address, sizeof address, "2001:db8:0:1:%x::1", i);
+        say_login("alice", PASSWORD, address);
+    }
+    other = say_login("alice", PASSWORD, "2001:db8:0:2::1");
+    for (unsigned i = 0; i < LOGINS_OF_AN_ADDRESS + 4 && rig_next(&front, 20000); i++) {
+        put_off += got.type == MSG_REFUSED && got.body.refused.status == 429;
+        cr_expect(got.request_id != other || got.type == MSG_SESSION);
+    }
+    cr_expect_eq(put_off, 3);
+}
+
 Test(login, of_many_addresses_is_put_off_beyond_the_queue)
 {
     unsigned sessions = 0, put_off = 0;
@@ -223,6 +242,33 @@ Test(login, ends_with_a_logout_also_in_the_database)
     cr_expect_eq(stored(), 0);
 }
 
+/* The tick may come between the logout and its commit. */
+Test(login, that_was_ended_is_not_written_down_again_as_used)
+{
+    log_in();
+    struct evidence evidence = shown(secret).evidence;
+    const struct caller *alice = rules_find_caller(&keeper->rules, "user:alice", EVIDENCE_SESSION);
+    const struct request request = { .id = next_request, .type = MSG_LOGOUT, .evidence = &evidence, .who = alice };
+    keeper->sessions.list[0].row.used_unix_ms += 60000;
+    answer_logout(keeper, &request, &got);
+    sessions_tick(keeper);
+    rig_expect(next_request++, MSG_LOGGED_OUT);
+    cr_expect_eq(stored(), 0);
+    rig_restart();
+    rig_expect_refusal(ask(MSG_WHOAMI, secret), 401, "unauthenticated");
+}
+
+Test(login, of_a_user_who_went_while_the_keeper_was_away_is_removed)
+{
+    log_in();
+    has_alice = false;
+    rig_restart();
+    sessions_tick(keeper);
+    rig_turn();
+    cr_expect_eq(keeper->sessions.count, 0);
+    cr_expect_eq(stored(), 0);
+}
+
 Test(login, goes_on_when_its_end_cannot_be_stored)
 {
     log_in();
@@ -267,6 +313,37 @@ Test(login, ends_when_nobody_uses_it)
     cr_expect_eq(stored(), 0);
 }
 
+static uint32_t watch_with_the_session(const struct job_id *job)
+{
+    struct msg_read_job asked = { .evidence = shown(secret).evidence, .job_id = *job, .watch = true };
+    uint32_t id = rig_say(&front, MSG_READ_JOB, &asked);
+    rig_expect(id, MSG_JOB);
+    return id;
+}
+
+static uint32_t watch_a_job_of_alice(void)
+{
+    struct msg_submit submit = rig_submit(CI_TOKEN, "echo");
+    submit.evidence = shown(secret).evidence;
+    struct job_id job = rig_accept(&submit);
+    return watch_with_the_session(&job);
+}
+
+Test(login, that_is_over_ends_its_streams_while_the_disk_is_full_too)
+{
+    log_in();
+    uint32_t stream = watch_a_job_of_alice();
+    rig_disk_is_full();
+    struct msg_submit refused = rig_submit(CI_TOKEN, "echo");
+    rig_expect_refusal(rig_say(&front, MSG_SUBMIT, &refused), 503, "store-full");
+    cr_assert(keeper->turn.is_behind);
+    keeper->sessions.list[0].row.used_unix_ms -= 1000000;
+    sessions_tick(keeper);
+    cr_expect_eq(keeper->watches.count, 0, "at once, and not when the disk is tried again");
+    rig_expect_refusal(stream, 401, "unauthenticated");
+    rig_disk_has_room();
+}
+
 Test(login, ends_after_its_time_however_it_is_used)
 {
     log_in();
@@ -303,7 +380,9 @@ Test(login, has_bounds_for_a_user_and_for_all)
         memcpy(row.secret_sha256, &i, sizeof i);
         cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
     }
+    cr_expect(sessions_settle(keeper, true));
     cr_expect_eq(keeper->sessions.count, SESSIONS_MAX);
+    cr_expect_not(sessions_settle(keeper, true), "they left");
     uint32_t first = 0, fourth = 3;
     uint8_t digest[HASH_BYTES] = { 0 };
     memcpy(digest, &first, sizeof first);
@@ -316,7 +395,62 @@ Test(login, has_bounds_for_a_user_and_for_all)
         memcpy(row.secret_sha256, &i, sizeof i);
         cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
     }
+    cr_expect(sessions_settle(keeper, true));
     cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER);
+}
+
+/* All that alice may have; the one of `secret` was used longest ago. */
+static void log_in_often(void)
+{
+    log_in();
+    cr_assert_eq(turn_write(keeper, &err), 0);
+    for (uint8_t i = 1; i < SESSIONS_OF_A_USER; i++) {
+        struct session_row row = keeper->sessions.list[0].row;
+        row.used_unix_ms += i;
+        memset(row.secret_sha256, i, sizeof row.secret_sha256);
+        cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
+    }
+    rig_turn();
+    cr_assert_eq(stored(), SESSIONS_OF_A_USER);
+}
+
+Test(login, that_cannot_be_stored_ends_no_other)
+{
+    log_in_often();
+    rig_disk_is_full();
+    rig_expect_refusal(say_login("alice", PASSWORD, "10.2.3.4"), 503, "store-full");
+    rig_disk_has_room();
+    cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER);
+    rig_expect(ask(MSG_WHOAMI, secret), MSG_IDENTITY);
+    cr_expect_eq(stored(), SESSIONS_OF_A_USER);
+}
+
+Test(login, that_is_one_too_many_ends_the_oldest_with_its_streams)
+{
+    log_in_often();
+    uint32_t stream = watch_a_job_of_alice();
+    keeper->sessions.list[0].row.used_unix_ms -= 10000;
+    say_login("alice", PASSWORD, "10.2.3.4");
+    rig_expect_refusal(stream, 401, "unauthenticated");
+    rig_expect_refusal(ask(MSG_WHOAMI, secret), 401, "unauthenticated");
+    cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER);
+    cr_expect_eq(stored(), SESSIONS_OF_A_USER);
+}
+
+Test(login, makes_room_for_two_at_once_by_two_others)
+{
+    log_in_often();
+    cr_assert_eq(turn_write(keeper, &err), 0);
+    for (uint8_t i = 0; i < 2; i++) {
+        struct session_row row = keeper->sessions.list[0].row;
+        row.used_unix_ms += 1000;
+        memset(row.secret_sha256, 0x80 + i, sizeof row.secret_sha256);
+        cr_assert_eq(sessions_begin(keeper, &row, &err), 0, "%s", err.text);
+    }
+    cr_expect_not(sessions_settle(keeper, false), "nothing is gone that may come back");
+    cr_expect_eq(keeper->sessions.count, SESSIONS_OF_A_USER + 2);
+    rig_turn();
+    cr_expect_eq(stored(), SESSIONS_OF_A_USER);
 }
 
 Test(login, shows_a_secret_of_the_right_size_or_nothing)

@@ -43,14 +43,31 @@ Test(sessions, survive_the_process)
     cr_expect_eq(rows[0].used_unix_ms, 2001);
 }
 
+static void use(const struct session_row *row)
+{
+    begin();
+    cr_assert_eq(store_session_use(store, row, &err), 0, "%s", err.text);
+    commit();
+}
+
 Test(sessions, have_one_row_each_whose_use_changes)
 {
-    struct session_row row = row_of(1), rows[4];
+    struct session_row row = row_of(1), other = row_of(2), rows[4];
     keep(&row);
+    keep(&row);
+    keep(&other);
     row.used_unix_ms = 5000;
-    keep(&row);
-    cr_assert_eq(store_sessions(store, rows, 4, &err), 1);
-    cr_expect_eq(rows[0].used_unix_ms, 5000);
+    use(&row);
+    cr_assert_eq(store_sessions(store, rows, 4, &err), 2);
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(rows[i].used_unix_ms, rows[i].secret_sha256[0] == 1 ? 5000 : 2002);
+}
+
+Test(sessions, that_are_gone_do_not_come_back_by_a_use)
+{
+    struct session_row row = row_of(1), rows[4];
+    use(&row);
+    cr_expect_eq(store_sessions(store, rows, 4, &err), 0);
 }
 
 Test(sessions, go_one_by_one)
