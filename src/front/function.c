@@ -25,11 +25,7 @@
 #include "request.h"
 #include "submit_headers.h"
 
-#define RELOAD_ASK_AGAIN_MS 100
-#define RELOAD_TRIES        20
-
-static void ask_commands(struct request *request);                         /* what may be run here, */
-static void on_commands(struct request *request, struct message *message); /* and is this one of it */
+static void on_rights(struct request *request, const struct msg_commands *commands); /* what may be run here */
 static void begin(struct request *request);
 static void submit(struct request *request);
 static void on_call(struct request *request, struct message *message);
@@ -68,19 +64,7 @@ void route_function(struct request *request)
     output_log_init(&call->log, -1, -1);
     request->state = call;
     request->free_state = call_free;
-    ask_commands(request);
-}
-
-static void ask_commands(struct request *request)
-{
-    ask_list_commands(request, on_commands);
-}
-
-static bool may_run(const struct request *request, const struct msg_commands *commands, const char *command)
-{
-    int index = public_settings_find(&request->front->settings, command);
-    return index >= 0 && (uint32_t)index / 8 < commands->runnable.size &&
-           (commands->runnable.data[index / 8] >> index % 8 & 1) != 0;
+    rights_ask(request, on_rights);
 }
 
 /* The one that is asked for, of those that the caller may run; and the methods of all of these. */
@@ -93,7 +77,8 @@ static const struct public_function *find(const struct request *request, const s
     *ret_methods = 0;
     for (uint32_t i = 0; i < settings->function_count; i++) {
         const struct public_function *function = &settings->functions[i];
-        if (strcmp(function->path, request->path.rest) != 0 || !may_run(request, commands, function->command))
+        if (strcmp(function->path, request->path.rest) != 0 ||
+            !rights_may_run(commands, public_settings_find(settings, function->command)))
             continue;
         *ret_methods |= function->methods;
         if ((function->methods & method) != 0)
@@ -116,26 +101,10 @@ static void refuse_method(struct request *request, uint32_t methods)
     request_refuse(request, &problem);
 }
 
-static void refuse_reloading(struct request *request)
-{
-    struct problem problem;
-    problem_init(&problem, "reloading", "A new configuration is being taken over. Try again.");
-    problem.retry_after_s = 1;
-    request_problem(request, &problem);
-}
-
-static void on_commands(struct request *request, struct message *message)
+static void on_rights(struct request *request, const struct msg_commands *commands)
 {
     struct call *call = request->state;
-    const struct msg_commands *commands = &message->body.commands;
     const struct public_settings *settings = &request->front->settings;
-    if (commands->generation != settings->generation) {
-        if (++call->tries < RELOAD_TRIES)
-            request_set_timer(request, RELOAD_ASK_AGAIN_MS, ask_commands);
-        else
-            refuse_reloading(request);
-        return;
-    }
     uint32_t methods;
     const struct public_function *function = find(request, commands, &methods);
     if (function == NULL && methods == 0) {

@@ -29,7 +29,6 @@ struct call {
     struct flow flow;                /* first: of the answer */
     struct public_function function; /* a copy */
     json_t *schema;                  /* of its parameters */
-    unsigned tries;                  /* to get an answer of our own generation */
     struct submission submission;
     struct writer params;                        /* what is left of the submission's room */
     struct event *step;                          /* while a body is taken over, or an answer looked through; */
