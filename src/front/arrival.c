@@ -10,7 +10,7 @@
 
 int arrival_init(struct arrival *arrival)
 {
-    *arrival = (struct arrival){ evbuffer_new(), evbuffer_new(), evbuffer_new(), { 0 }, { 0 }, { 0 } };
+    *arrival = (struct arrival){ .pending = evbuffer_new(), .text = evbuffer_new(), .data = evbuffer_new() };
     if (arrival->pending != NULL && arrival->text != NULL && arrival->data != NULL)
         return 0;
     arrival_done(arrival);
@@ -56,11 +56,15 @@ static bool move(struct arrival *arrival, struct evbuffer *to, size_t size)
     return size == 0 || evbuffer_remove_buffer(arrival->pending, to, size) == (int)size;
 }
 
-/* Without the empty line that ends it. */
+/* Without the empty line that ends it, for a length may have to stand before that. One that stays as it is is not copied. */
 static bool keep_head(struct arrival *arrival, size_t size)
 {
     const struct wire_head *head = &arrival->head;
     size_t at = 0;
+    arrival->is_whole =
+        head->body_line_count == 0 && !head->may_have_body && size == evbuffer_get_length(arrival->pending);
+    if (arrival->is_whole)
+        return evbuffer_add_buffer(arrival->text, arrival->pending) == 0;
     for (unsigned i = 0; i < head->body_line_count; i++) {
         const struct wire_line *line = &head->body_lines[i];
         if (!move(arrival, arrival->text, line->at - at) || evbuffer_drain(arrival->pending, line->size) < 0)
@@ -130,7 +134,8 @@ int arrival_hand_over(struct arrival *arrival, struct evbuffer *to)
     bool is_done = evbuffer_add_buffer(to, arrival->text) == 0;
     if (arrival->head.may_have_body)
         is_done = is_done && evbuffer_add_printf(to, "Content-Length: %llu\r\n", (unsigned long long)size) > 0;
-    is_done = is_done && evbuffer_add(to, "\r\n", 2) == 0;
+    if (!arrival->is_whole)
+        is_done = is_done && evbuffer_add(to, "\r\n", 2) == 0;
     if (arrival->head.body == WIRE_BODY_CHUNKS)
         is_done = is_done && evbuffer_add_buffer(to, arrival->data) == 0;
     else

@@ -15,6 +15,7 @@ struct arrival {
     struct wire_scan scan;
     struct wire_head head;
     struct wire_chunks chunks;
+    bool is_whole; /* the text has the empty line at its end */
 };
 
 /* -ENOMEM: nothing is held. */

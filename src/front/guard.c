@@ -173,11 +173,10 @@ static void refuse(struct guard *guard, enum wire_fault fault)
     say_instead(guard, text);
 }
 
-/* evhttp gets the request, of which it saw nothing before. */
+/* evhttp gets the request, of which it saw nothing before. The deadline that runs means nothing until there is another. */
 static void let_through(struct guard *guard)
 {
     struct evbuffer *input = bufferevent_get_input(guard->bev);
-    set_deadline(guard, 0);
     guard->state = GUARD_BUSY;
     input_open(guard, input);
     int done = arrival_hand_over(&guard->arrival, input);
@@ -252,11 +251,11 @@ static enum wire_fault judge_size(struct guard *guard)
 static bool feed_head(struct guard *guard)
 {
     enum wire_fault fault = WIRE_FINE;
-    if (guard->state == GUARD_IDLE) {
+    int done = arrival_read_head(&guard->arrival, &fault);
+    if (done == 0 && guard->state == GUARD_IDLE) { /* most heads are there at once */
         guard->state = GUARD_HEAD;
         set_deadline(guard, HEAD_MAX_S);
     }
-    int done = arrival_read_head(&guard->arrival, &fault);
     if (done > 0)
         fault = judge_size(guard);
     if (fault != WIRE_FINE) {
@@ -402,6 +401,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (guard->connection == NULL) {
         adopt(guard);
+    } else if (guard->state == GUARD_BUSY && !guard->is_broken) {
+        return; /* that of the time before the request */
     } else if (guard->is_broken || (guard->state != GUARD_HEAD && guard->state != GUARD_BODY)) {
         evhttp_connection_free(guard->connection);
     } else if (guard->state == GUARD_BODY && body_moves(guard)) {
