@@ -6,6 +6,7 @@
 
 #include "sallyport/base/error.h"
 #include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
 
 #include "tls.h"
 
@@ -86,23 +87,22 @@ static int take_predecessor(struct public_settings *settings, const struct setti
     *predecessor = (struct public_predecessor){ .which = setting->which,
                                                 .has_prefix = setting->has_prefix,
                                                 .requests_max = setting->requests_max };
-    memcpy(predecessor->prefix, setting->prefix, sizeof predecessor->prefix);
+    text_copy(predecessor->prefix, sizeof predecessor->prefix, setting->prefix);
     return 0;
 }
 
 static int take_called(struct public_settings *settings, const struct setting_called *setting, struct error *err)
 {
-    if (settings->predecessor_count == 0)
-        return fail_plain(err, EBADMSG, "what a client says, and no predecessor");
-    struct public_predecessor *predecessor = &settings->predecessors[settings->predecessor_count - 1];
-    if (predecessor->called_count >= COMMAND_COUNT_MAX)
-        return fail_plain(err, EBADMSG, "more than %d commands", COMMAND_COUNT_MAX);
-    struct setting_called *called =
-        realloc(predecessor->called, (predecessor->called_count + 1) * sizeof *predecessor->called);
-    if (called == NULL)
+    if (settings->predecessor_count == 0 || settings->called_count >= PREDECESSOR_COUNT * COMMAND_COUNT_MAX)
+        return fail_plain(err, EBADMSG, "what a client says, and no predecessor, or too much of it");
+    struct public_called *all = realloc(settings->called, (settings->called_count + 1) * sizeof *all);
+    if (all == NULL)
         return fail(err, ENOMEM, "read settings");
-    predecessor->called = called;
-    called[predecessor->called_count++] = *setting;
+    settings->called = all;
+    struct public_called *called = &all[settings->called_count++];
+    called->which = settings->predecessors[settings->predecessor_count - 1].which;
+    memcpy(called->called, setting->called, sizeof called->called);
+    memcpy(called->command, setting->command, sizeof called->command);
     return 0;
 }
 
@@ -166,8 +166,7 @@ void public_settings_done(struct public_settings *settings)
         json_decref(settings->commands[i].json);
     free(settings->commands);
     free(settings->functions);
-    for (uint32_t i = 0; i < settings->predecessor_count; i++)
-        free(settings->predecessors[i].called);
+    free(settings->called);
     public_hooks_free(settings->hooks, settings->hook_count);
     tls_free(settings->tls);
     *settings = (struct public_settings){ 0 };

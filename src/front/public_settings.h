@@ -23,14 +23,19 @@ struct public_command {
     bool is_sync; /* without a Prefer header a submit waits for the end */
 };
 
-/* What clients of one that came before say, and the commands that they mean (compat/). */
+/* One that came before, whose clients are served (compat/). */
 struct public_predecessor {
     uint8_t which; /* enum predecessor */
     bool has_prefix;
     char prefix[PREFIX_MAX_BYTES];
     uint32_t requests_max; /* 0: as many as there are */
-    struct setting_called *called;
-    uint32_t called_count;
+};
+
+/* What clients of one say, and the command that they mean. */
+struct public_called {
+    uint8_t which; /* enum predecessor */
+    char called[CALLED_MAX_BYTES];
+    char command[NAME_MAX_BYTES];
 };
 
 struct public_settings {
@@ -49,6 +54,8 @@ struct public_settings {
     uint32_t function_count;
     struct public_predecessor predecessors[PREDECESSOR_COUNT - 1];
     uint32_t predecessor_count;
+    struct public_called *called; /* of all of them */
+    uint32_t called_count;
     struct public_hook *hooks;
     uint32_t hook_count;
 };

@@ -34,11 +34,10 @@ const char *compat_command(const struct request *request, const struct msg_comma
                            const char *called)
 {
     const struct public_settings *settings = &request->front->settings;
-    const struct public_predecessor *predecessor = public_settings_predecessor(settings, which);
-    for (uint32_t i = 0; predecessor != NULL && i < predecessor->called_count; i++)
-        if (strcmp(predecessor->called[i].called, called) == 0 &&
-            rights_may_see(commands, public_settings_find(settings, predecessor->called[i].command)))
-            return predecessor->called[i].command;
+    for (uint32_t i = 0; i < settings->called_count; i++)
+        if (settings->called[i].which == which && strcmp(settings->called[i].called, called) == 0 &&
+            rights_may_see(commands, public_settings_find(settings, settings->called[i].command)))
+            return settings->called[i].command;
     return NULL;
 }
 
@@ -179,16 +178,23 @@ const char *compat_id_text(const struct job_id *id, char text[COMPAT_ID_BYTES])
     return text;
 }
 
+/* -1: none. */
+static int digit_of(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
 bool compat_id_parse(const char *text, size_t size, struct job_id *ret_id)
 {
-    static const char digits[] = "0123456789abcdef";
     if (size != COMPAT_ID_BYTES - 1)
         return false;
     for (size_t i = 0; i < sizeof ret_id->bytes; i++) {
-        const char *high = memchr(digits, text[2 * i], 16), *low = memchr(digits, text[2 * i + 1], 16);
-        if (high == NULL || low == NULL)
+        int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+        if (high < 0 || low < 0)
             return false;
-        ret_id->bytes[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+        ret_id->bytes[i] = (uint8_t)(high << 4 | low);
     }
     return true;
 }

@@ -54,23 +54,25 @@ static json_t *config_of(json_t *command)
     return objects;
 }
 
+static json_t *worker_of(const char *name, json_t *command)
+{
+    json_t *config = config_of(command);
+    json_t *worker = json_pack("{s:s, s:O*}", "name", name, "description", json_object_get(command, "description"));
+    if (json_object_size(config) > 0)
+        json_object_set(worker, "config_objects", config);
+    json_decref(config);
+    return worker;
+}
+
 static void list_workers(struct request *request, const struct msg_commands *commands)
 {
     const struct public_settings *settings = &request->front->settings;
-    const struct public_predecessor *tasky = public_settings_predecessor(settings, PREDECESSOR_GO_TASKY);
     json_t *workers = json_array();
-    for (uint32_t i = 0; tasky != NULL && i < tasky->called_count; i++) {
-        int index = public_settings_find(settings, tasky->called[i].command);
-        if (!rights_may_see(commands, index))
-            continue;
-        json_t *command = settings->commands[index].json;
-        json_t *worker = json_pack("{s:s, s:O*}", "name", tasky->called[i].called, "description",
-                                   json_object_get(command, "description"));
-        json_t *config = config_of(command);
-        if (json_object_size(config) > 0)
-            json_object_set(worker, "config_objects", config);
-        json_decref(config);
-        json_array_append_new(workers, worker);
+    for (uint32_t i = 0; i < settings->called_count; i++) {
+        const struct public_called *called = &settings->called[i];
+        int index = public_settings_find(settings, called->command);
+        if (called->which == PREDECESSOR_GO_TASKY && rights_may_see(commands, index))
+            json_array_append_new(workers, worker_of(called->called, settings->commands[index].json));
     }
     if (json_array_size(workers) > 0) {
         request_reply_json(request, 200, "application/json", workers);

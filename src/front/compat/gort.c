@@ -51,11 +51,14 @@ static void add_scripts(json_t *scripts, json_t *values)
 /* Of those executors that the caller may see. */
 static void list(struct request *request, const struct msg_commands *commands)
 {
-    const struct public_predecessor *gort = public_settings_predecessor(&request->front->settings, PREDECESSOR_GORT);
+    const struct public_settings *settings = &request->front->settings;
     json_t *scripts = json_object();
-    for (uint32_t i = 0; gort != NULL && i < gort->called_count; i++)
-        if (compat_command(request, commands, PREDECESSOR_GORT, gort->called[i].called) != NULL)
-            add_scripts(scripts, json_object_get(compat_param(request, gort->called[i].command, "script"), "enum"));
+    for (uint32_t i = 0; i < settings->called_count; i++) {
+        const struct public_called *executor = &settings->called[i];
+        if (executor->which == PREDECESSOR_GORT &&
+            rights_may_see(commands, public_settings_find(settings, executor->command)))
+            add_scripts(scripts, json_object_get(compat_param(request, executor->command, "script"), "enum"));
+    }
 
     size_t count = 0, bytes = 0, used = 0;
     const char **names = calloc(json_object_size(scripts) + 1, sizeof *names), *name;
