@@ -212,6 +212,7 @@ static const bool tells_of_jobs[MSG_COUNT] = {
     [MSG_JOB] = true,
     [MSG_JOBS_END] = true,
     [MSG_CALLBACK] = true,
+    [MSG_HOOK_ANSWER] = true,
 };
 
 static void send_answer(struct keeper *keeper, struct turn_item *item, bool is_stored)

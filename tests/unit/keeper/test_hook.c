@@ -138,6 +138,17 @@ Test(hook, twins_that_were_proven_at_once_become_one_job)
     cr_expect(job_id_equal(&job, &twin));
 }
 
+Test(hook, twins_whose_commit_fails_both_hear_so)
+{
+    new_body();
+    struct job_id first = ticket_for("push", "one"), second = ticket_for("push", "one");
+    rig_disk_is_full();
+    uint32_t one = run(&first, "hello"), two = run(&second, "hello");
+    rig_expect_refusal(one, 503, "store-full");
+    rig_expect_refusal(two, 503, "store-full");
+    rig_disk_has_room();
+}
+
 Test(hook, says_no_parameter_but_those_that_deliveries_say)
 {
     new_body();
