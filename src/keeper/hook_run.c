@@ -245,7 +245,7 @@ static struct hook_submit *submit_new(struct keeper *keeper, const struct messag
     return submit;
 }
 
-static void refuse_late(struct keeper *keeper, const struct message *message)
+static void refuse_late(struct keeper *keeper, const struct message *message, const char *remark)
 {
     const struct request request = { .id = message->request_id,
                                      .type = MSG_HOOK_RUN,
@@ -254,10 +254,7 @@ static void refuse_late(struct keeper *keeper, const struct message *message)
                                      .files_fd = -1 };
     request_refuse(
         keeper, &request,
-        &(struct refusal){ .status = 503,
-                           .code = "reloading",
-                           .retry_after_s = LATE_RETRY_AFTER_S,
-                           .remark = "webhook: a delivery that was proven by other settings, too long ago, or never" },
+        &(struct refusal){ .status = 503, .code = "reloading", .retry_after_s = LATE_RETRY_AFTER_S, .remark = remark },
         "the delivery has to be looked at again");
 }
 
@@ -270,17 +267,22 @@ static bool is_current(const struct keeper *keeper, const struct hook_ticket *ti
 void hook_run(struct keeper *keeper, const struct message *message)
 {
     const struct msg_hook_run *said = &message->body.hook_run;
+    static const char never[] = "webhook: a delivery that was proven too long ago, or never";
     struct hook_ticket ticket;
-    bool is_held = hook_ticket_take(keeper, &said->ticket, &ticket) && is_current(keeper, &ticket, said);
+    bool is_held = hook_ticket_take(keeper, &said->ticket, &ticket);
     const struct rule_hook *hook = is_held ? rule_hook_find(&keeper->rules.hooks, ticket.delivery.hook) : NULL;
     if (hook == NULL || keeper->shutdown.is_on || !text_is_utf8(said->reason, strlen(said->reason)) ||
         !text_is_utf8(said->event, strlen(said->event))) {
-        refuse_late(keeper, message);
+        refuse_late(keeper, message, never);
+        return;
+    }
+    if (!is_current(keeper, &ticket, said)) {
+        refuse_late(keeper, message, "webhook: a delivery that was proven or read by other settings");
         return;
     }
     struct hook_submit *submit = submit_new(keeper, message, &ticket);
     if (submit == NULL) {
-        refuse_late(keeper, message);
+        refuse_late(keeper, message, never);
         return;
     }
     if (!find_twin(keeper, submit))
