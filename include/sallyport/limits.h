@@ -172,6 +172,7 @@
 
 /* --- inbound webhooks ------------------------------------------------------------------------------------------- */
 #define HOOK_COUNT_MAX           256
+#define HOOK_UNSIGNED_MAX_BYTES  (48 * 1024)          /* a request's head, and the names that a hook looks for in it */
 #define HOOK_NAME_MAX_BYTES      (NAME_MAX_BYTES - 5) /* "hook:" stands before it where actors are named */
 #define HOOK_BODY_MAX_BYTES      (2 * 1024 * 1024)
 #define HOOK_RULE_COUNT_MAX      32   /* of `when` of one hook */
@@ -179,6 +180,7 @@
 #define HOOK_RULE_MAX_BYTES      4096 /* what one rule compares with */
 #define HOOK_CONCURRENCY_DEFAULT 4
 #define HOOK_CONCURRENCY_MAX     64
+#define HOOK_VISITS_MAX          128    /* at once, of all names, whether they are hooks or not */
 #define HOOK_TICKETS_MAX         256    /* deliveries that were proven and not yet submitted, of all hooks */
 #define HOOK_TICKET_MS           10000  /* from the proof to the submit; the front needs some milliseconds */
 #define HOOK_LOG_ROWS            100000 /* of one hook: what could come again is known, or nothing is taken */

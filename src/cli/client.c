@@ -67,6 +67,11 @@ const char *client_address(const struct client *client)
     return client->address.shown;
 }
 
+bool client_is_local(const struct client *client)
+{
+    return client->address.is_loopback;
+}
+
 void response_done(struct response *response)
 {
     free(response->body);

@@ -64,6 +64,9 @@ void client_free(struct client *client);
 /* The server as people know it. */
 const char *client_address(const struct client *client);
 
+/* Whether it is on this host: over loopback, or a unix socket. */
+bool client_is_local(const struct client *client);
+
 /*
  * One exchange. -errno with a sentence when no answer came; any status is an answer. The caller gives ret_response to
  * response_done() in any case.

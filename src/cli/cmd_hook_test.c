@@ -126,11 +126,24 @@ static int send_sample(struct cli *cli, const char *name, const struct test_opti
     return is_taken ? 0 : CODE_TROUBLE;
 }
 
+/* That proof is the secret itself: it goes to no host that only calls itself the service. */
+static bool may_prove(const struct cli *cli, const struct config_hook *hook)
+{
+    if (hook->setting.scheme.proof != HOOK_PROOF_TOKEN || client_is_local(cli->client))
+        return true;
+    say("preset %s sends the secret itself; test it on the service's own host, over its socket or a loopback address, "
+        "and not at %s",
+        hook->setting.scheme.preset, client_address(cli->client));
+    return false;
+}
+
 static int test_hook(struct cli *cli, const struct config_hook *hook, const struct test_options *options)
 {
     static struct sample sample;
     struct error err = { 0 };
     int code = CODE_TROUBLE;
+    if (!may_prove(cli, hook))
+        return CODE_TROUBLE;
     if (read_body(options, &sample, &err) < 0 || sign(hook, options, &sample, &err) < 0) {
         say("%s", err.text);
     } else {

@@ -55,7 +55,7 @@
     { "hooks.*.when.*.glob", KEY_TEXT, TEXT_AT(struct hook_rule_draft, glob), .least = 1, .most = 1000,                \
       .help = "It is like this; `*` stands for any characters." },                                                     \
     { "hooks.*.when.*.regex", KEY_TEXT, TEXT_AT(struct hook_rule_draft, regex), .least = 1, .most = 1000,              \
-      .help = "All of it matches this pattern (PCRE2)." },                                                             \
+      .help = "All of it, and it has 4 KiB at most, matches this pattern (PCRE2)." },                                                             \
     { "hooks.*.when.*.in", KEY_TEXTS, NODE_AT(struct hook_rule_draft, in), .least = 1, .most = 64,                     \
       .hint = "[opened, reopened]", .help = "It is one of these." },                                                   \
     { "hooks.*.run", KEY_GROUP, .is_required = true, .hint = "{command: deploy, params: {ref: {json: /ref}}}",         \

@@ -1,6 +1,7 @@
 /* Where a delivery has what a hook asks it for: rules of `when`, and parameters. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "hooks.h"
 #include "reading.h"
@@ -9,6 +10,8 @@
 #include "sallyport/base/http_field.h"
 #include "sallyport/base/text.h"
 #include "sallyport/policy/pattern.h"
+
+#define PROOF_FAULT "is the header that has the proof, which nothing else reads"
 
 static const char *const source_names[HOOK_SOURCE_COUNT] = {
     [HOOK_HEADER] = "header",
@@ -26,6 +29,12 @@ static bool is_pointer(const char *text)
         if (at[1] != '0' && at[1] != '1')
             return false;
     return true;
+}
+
+/* Of preset gitlab-token the secret itself, which would stand in a job's record. */
+static bool is_proof(const struct config_hook *hook, enum hook_source source, const char *from)
+{
+    return source == HOOK_HEADER && strcasecmp(from, hook->setting.scheme.signature) == 0;
 }
 
 /* NULL, or what is wrong. */
@@ -85,7 +94,8 @@ void *hook_rule_open(struct reading *reading, const char *name)
     return draft;
 }
 
-static bool take_source(struct reading *reading, const struct hook_rule_draft *draft, struct setting_hook_rule *rule)
+static bool take_source(struct reading *reading, const struct config_hook *hook, const struct hook_rule_draft *draft,
+                        struct setting_hook_rule *rule)
 {
     const char *const from[HOOK_SOURCE_COUNT] = {
         [HOOK_HEADER] = draft->header, [HOOK_JSON] = draft->json, [HOOK_QUERY] = draft->query, [HOOK_FORM] = draft->form
@@ -96,7 +106,7 @@ static bool take_source(struct reading *reading, const struct hook_rule_draft *d
             continue;
         count++;
         rule->source = (uint8_t)source;
-        const char *why = source_fault(source, from[source]);
+        const char *why = is_proof(hook, source, from[source]) ? PROOF_FAULT : source_fault(source, from[source]);
         if (why != NULL)
             fault_below(reading, source_names[source], -1, "%s", why);
         text_copy(rule->from, sizeof rule->from, from[source]);
@@ -182,7 +192,7 @@ void hook_rules_take(struct reading *reading, struct config_hook *hook)
             break;
         hook->rule_count++;
         size_t above = enter_index(reading, i);
-        if (take_source(reading, draft, rule))
+        if (take_source(reading, hook, draft, rule))
             take_test(reading, draft, rule);
         leave(reading, above);
     }
@@ -199,6 +209,10 @@ static void add_map(struct reading *reading, const struct command *command, stru
     enum hook_source source = read_source(value, &from);
     if (index < 0 || source == HOOK_SOURCE_NONE || source_fault(source, from) != NULL)
         return; /* told */
+    if (is_proof(hook, source, from)) {
+        fault_below(reading, name, -1, PROOF_FAULT);
+        return;
+    }
     struct setting_hook_map *map = grow(reading, &hook->maps, hook->map_count, sizeof *map);
     if (map == NULL)
         return;
@@ -218,9 +232,11 @@ void hook_maps_take(struct reading *reading, struct config_hook *hook)
     json_t *value;
     if (index < 0)
         return;
+    size_t length = enter_key(reading, "params");
     json_object_foreach((json_t *)(uintptr_t)reading->hook.params, name, value)
     {
         if (json_is_object(value))
             add_map(reading, &policy->commands[index], hook, name, value);
     }
+    leave(reading, length);
 }

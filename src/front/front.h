@@ -16,6 +16,7 @@
 #include "crowd.h"
 #include "guard.h"
 #include "hook_rate.h"
+#include "hook_visits.h"
 #include "http_counts.h"
 #include "keeper_ask.h"
 #include "public_settings.h"
@@ -56,6 +57,7 @@ struct front {
     uint64_t flow_bytes;      /* of answers' chunks that have not left yet */
     unsigned gzips;           /* answers that are being compressed */
     struct hook_rates hook_rates;
+    struct hook_visits hook_visits;
     unsigned searches;      /* requests that look through output */
     uint64_t uploads_bytes; /* of large bodies that are held or on their way */
     uint64_t bodies_bytes;  /* of the others that are held, but for the first bytes of each */

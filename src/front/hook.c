@@ -22,6 +22,8 @@
 #include "handlers.h"
 #include "hook_head.h"
 #include "hook_match.h"
+#include "hook_unsigned.h"
+#include "hook_visits.h"
 #include "json_out.h"
 #include "problem.h"
 #include "request.h"
@@ -33,6 +35,7 @@ static void on_run(struct request *request, struct message *message);
 
 /* Of one that is under way; the request's state. */
 struct hook_visit {
+    struct hook_visit_place *place;
     bool wants_text;
     char ignored[HOOK_WHY_BYTES]; /* why; "": it runs something */
 };
@@ -45,33 +48,47 @@ static void refuse(struct request *request, const char *code, uint32_t retry_aft
     request_refuse(request, &problem);
 }
 
-/* How many of this name the keeper has, or the front reads. */
-static unsigned count_visits(const struct request *request)
+static void visit_free(void *state)
 {
-    unsigned count = 0;
-    for (const struct request *other = request->front->requests; other != NULL; other = other->next)
-        count += other != request && other->route == request->route && other->state != NULL &&
-                 strcmp(other->path.name, request->path.name) == 0;
-    return count;
+    struct hook_visit *visit = state;
+    hook_visits_leave(visit->place);
+    free(visit);
 }
 
-/* False: refused, the request is gone. */
-static bool has_room(struct request *request, const struct public_hook *hook)
+/* What an address has over all names, for names are easily invented; and then for this hook. */
+static bool takes_rate(struct request *request, const struct public_hook *hook, uint64_t *ret_left_ms)
 {
-    static const struct rate nobodys = { 600, 60000 }; /* what a hook has that says nothing else */
-    const struct rate *rate = hook != NULL ? &hook->setting.rate : &nobodys;
+    struct front *front = request->front;
+    const struct rate all = public_hooks_rate(front->settings.hooks, front->settings.hook_count);
+    const char *address = request->evidence.address;
+    uint64_t now_ms = clock_monotonic_ms();
+    return hook_rate_take(&front->hook_rates, "", address, &all, now_ms, ret_left_ms) &&
+           (hook == NULL ||
+            hook_rate_take(&front->hook_rates, request->path.name, address, &hook->setting.rate, now_ms, ret_left_ms));
+}
+
+/* NULL: refused, the request is gone. */
+static struct hook_visit *begin_visit(struct request *request, const struct public_hook *hook)
+{
+    unsigned most = hook != NULL ? hook->setting.concurrency : HOOK_CONCURRENCY_DEFAULT;
     uint64_t left_ms = 0;
-    if (!hook_rate_take(&request->front->hook_rates, request->path.name, request->evidence.address, rate,
-                        clock_monotonic_ms(), &left_ms)) {
+    if (!takes_rate(request, hook, &left_ms)) {
         refuse(request, "rate-limited", (uint32_t)((left_ms + 999) / 1000),
                "More deliveries came from this address than are looked at.");
-        return false;
+        return NULL;
     }
-    if (count_visits(request) >= (hook != NULL ? hook->setting.concurrency : HOOK_CONCURRENCY_DEFAULT)) {
+    struct hook_visit_place *place = hook_visits_enter(&request->front->hook_visits, request->path.name, most);
+    struct hook_visit *visit = place != NULL ? calloc(1, sizeof *visit) : NULL;
+    if (visit == NULL) {
+        if (place != NULL)
+            hook_visits_leave(place);
         refuse(request, "rate-limited", BUSY_RETRY_AFTER_S, "As many deliveries as may be are looked at already.");
-        return false;
+        return NULL;
     }
-    return true;
+    visit->place = place;
+    request->state = visit;
+    request->free_state = visit_free;
+    return visit;
 }
 
 static const char *header_of(void *arg, const char *name)
@@ -106,28 +123,45 @@ static bool is_compressed(struct request *request)
     return request_header(request, "Content-Encoding") != NULL;
 }
 
-static void ask_keeper(struct request *request, const struct hook_scheme *scheme, const struct hook_headers *headers)
+static bool is_form(const struct request *request)
+{
+    return content_type_is(request_header(request, "Content-Type"), "application/x-www-form-urlencoded");
+}
+
+static int keep_unsigned(struct request *request, const struct public_hook *hook, const struct hook_scheme *scheme,
+                         struct span *ret_parts, struct error *err)
+{
+    static uint8_t room[HOOK_UNSIGNED_MAX_BYTES];
+    struct writer out = { room, sizeof room };
+    struct hook_content content = { .header = header_of, .arg = request };
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request->http));
+    if (!hook_unsigned_write(hook, scheme, &content, query, is_form(request), &out))
+        return fail_plain(err, EFBIG, "its headers have no room");
+    *ret_parts = (struct span){ room, (uint32_t)(sizeof room - out.left) };
+    return 0;
+}
+
+static void ask_keeper(struct request *request, const struct public_hook *known, const struct hook_scheme *scheme,
+                       const struct hook_headers *headers)
 {
     static struct msg_hook hook;
     struct error err = { 0 };
     auto_fd int body_fd = -1;
-    struct hook_visit *visit = calloc(1, sizeof *visit);
-    if (visit == NULL || seal_body(request, &body_fd, &err) < 0) {
-        if (visit != NULL)
-            log_error("request=%s has a body that could not be kept: %s; it is refused", request->id, err.text);
-        free(visit);
+    struct span parts;
+    struct hook_visit *visit = request->state;
+    if (seal_body(request, &body_fd, &err) < 0 || keep_unsigned(request, known, scheme, &parts, &err) < 0) {
+        log_error("request=%s has a delivery that could not be kept: %s; it is refused", request->id, err.text);
         refuse(request, "internal", 0, "The delivery could not be kept. The operator finds the reason in the log.");
         return;
     }
-    request->state = visit;
-    request->free_state = free;
     visit->wants_text = scheme->wants_text;
-    hook = (struct msg_hook){ .evidence = { .kind = EVIDENCE_NONE } };
+    hook = (struct msg_hook){ .evidence = { .kind = EVIDENCE_NONE }, .unsigned_parts = parts };
     memcpy(hook.hook, request->path.name, sizeof hook.hook);
     copy_or_nothing(hook.signature, sizeof hook.signature, headers->signature);
     copy_or_nothing(hook.timestamp, sizeof hook.timestamp, headers->timestamp);
     copy_or_nothing(hook.delivery, sizeof hook.delivery, headers->delivery);
-    ask_hook(request, &hook, body_fd, on_proven);
+    if (ask_hook(request, &hook, body_fd, on_proven))
+        visit->place->number = request->asks[ASK_MAIN].number;
 }
 
 void route_hook(struct request *request)
@@ -144,8 +178,8 @@ void route_hook(struct request *request)
         refuse(request, "unsupported-media-type", 0, "The body must not be compressed.");
     else if (hook_claim_read(scheme, &headers, &claim) != HOOK_GENUINE)
         refuse(request, "hook-unproven", 0, HOOK_UNPROVEN_TEXT);
-    else if (has_room(request, hook))
-        ask_keeper(request, scheme, &headers);
+    else if (begin_visit(request, hook) != NULL)
+        ask_keeper(request, hook, scheme, &headers);
 }
 
 /* --- what it says ------------------------------------------------------------------------------------------------------ */
@@ -201,13 +235,12 @@ static void read_delivery(struct request *request, const struct public_hook *hoo
     size_t size = evbuffer_get_length(body);
     const char *data = size > 0 ? (const char *)evbuffer_pullup(body, -1) : "";
     struct hook_content content = { .header = header_of, .arg = request, .query = &request->query };
-    run = (struct msg_hook_run){ .ticket = *ticket };
+    run = (struct msg_hook_run){ .ticket = *ticket, .generation = request->front->settings.generation };
     take_event(request, scheme, run.event);
     if (scheme->ping[0] != '\0' && strcmp(run.event, scheme->ping) == 0) {
         text_copy(visit->ignored, sizeof visit->ignored, "ping");
     } else {
-        bool is_form = content_type_is(request_header(request, "Content-Type"), "application/x-www-form-urlencoded");
-        hook_content_read(&content, data, size, is_form);
+        hook_content_read(&content, data, size, is_form(request));
         if (hook_matches(hook, &content, visit->ignored) && !hook_params(hook, &content, &out))
             text_copy(visit->ignored, sizeof visit->ignored, "its parameters are above 48 KiB");
         hook_content_done(&content);
@@ -216,7 +249,8 @@ static void read_delivery(struct request *request, const struct public_hook *hoo
     memcpy(run.reason, visit->ignored, sizeof run.reason);
     if (run.wish == HOOK_RUN)
         run.params = (struct span){ room, (uint32_t)(sizeof room - out.left) };
-    ask_hook_run(request, &run, on_run);
+    if (ask_hook_run(request, &run, on_run))
+        visit->place->number = request->asks[ASK_MAIN].number;
 }
 
 static void on_proven(struct request *request, struct message *message)

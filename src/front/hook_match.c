@@ -183,6 +183,13 @@ static bool is_listed(struct span list, const char *text)
     return false;
 }
 
+static bool fits(const struct pattern *pattern, const char *text)
+{
+    size_t size = strlen(text);
+    return size <= HOOK_REGEX_MAX_BYTES &&
+           pattern_match(pattern, (struct span){ (const uint8_t *)text, (uint32_t)size }) == PATTERN_MATCHES;
+}
+
 static bool holds(const struct public_rule *rule, const char *text)
 {
     const char *value = (const char *)rule->setting.value.data;
@@ -192,8 +199,7 @@ static bool holds(const struct public_rule *rule, const char *text)
     case HOOK_GLOB:
         return text_glob(value, text);
     case HOOK_REGEX:
-        return pattern_match(rule->pattern, (struct span){ (const uint8_t *)text, (uint32_t)strlen(text) }) ==
-               PATTERN_MATCHES;
+        return fits(rule->pattern, text);
     case HOOK_IN:
         return is_listed(rule->setting.value, text);
     default:

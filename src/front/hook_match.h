@@ -14,7 +14,8 @@
 #include "hook_settings.h"
 #include "query.h"
 
-#define HOOK_WHY_BYTES 256
+#define HOOK_WHY_BYTES       256
+#define HOOK_REGEX_MAX_BYTES 4096 /* of a text that a pattern looks at: each costs the front's only thread */
 
 struct hook_content {
     const char *(*header)(void *arg, const char *name); /* NULL when there is none */

@@ -1,7 +1,8 @@
 /*
  * Deliveries of each address to each hook, so that nobody has the keeper hash for him without end. Of an IPv6 address the first
- * 64 bits count. A table of fixed size: who comes from very many addresses pushes others out of it, who are counted from the
- * start again, and is still one of few that are looked at at once.
+ * 64 bits count. Each address has a row over all names, too, and names that are no hooks have none of their own. A table of fixed
+ * size: who comes from very many addresses pushes others out of it, who are counted from the start again, and is still one of
+ * few that are looked at at once.
  */
 #pragma once
 
@@ -18,7 +19,7 @@ struct error;
 struct hook_rates {
     uint64_t seed; /* random: which rows meet in a set is nobody's to choose; and what a hook that is none looks like */
     struct {
-        uint64_t who;      /* a keyed hash of hook and address; 0: free */
+        uint64_t who;      /* a keyed hash of hook ("": all) and address; 0: free */
         uint64_t since_ms; /* monotonic: when its window began */
         uint32_t count;
     } rows[HOOK_RATE_SETS][HOOK_RATE_ROWS_IN_A_SET];

@@ -16,6 +16,19 @@ const struct public_hook *public_hook_find(const struct public_hook *hooks, uint
     return NULL;
 }
 
+struct rate public_hooks_rate(const struct public_hook *hooks, uint32_t count)
+{
+    struct rate all = { 600, 60000 };
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rate *rate = &hooks[i].setting.rate;
+        uint64_t in_period = (uint64_t)rate->count * all.period_ms / rate->period_ms;
+        uint64_t most = in_period > rate->count ? in_period : rate->count;
+        if (most > all.count)
+            all.count = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+    }
+    return all;
+}
+
 static void *grow(void *array_pointer, uint32_t count, size_t element_bytes)
 {
     void **array = array_pointer;

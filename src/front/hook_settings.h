@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "sallyport/hook/scheme.h"
+#include "sallyport/job/quota.h"
 #include "sallyport/proto/settings.h"
 
 struct error;
@@ -28,6 +29,9 @@ struct public_hook {
 int public_hook_take(struct public_hook **hooks, uint32_t *count, uint32_t type, const union any_setting *setting,
                      struct error *err);
 void public_hooks_free(struct public_hook *hooks, uint32_t count);
+
+/* Deliveries of one address to all names: as many as one hook takes that says nothing, or as the one that says most. */
+struct rate public_hooks_rate(const struct public_hook *hooks, uint32_t count);
 
 /* NULL when there is none of this name. */
 const struct public_hook *public_hook_find(const struct public_hook *hooks, uint32_t count, const char *name);

@@ -10,6 +10,7 @@
 #include "sallyport/proto/channel.h"
 
 #include "front.h"
+#include "hook_visits.h"
 #include "keeper_ask.h"
 #include "problem.h"
 #include "request.h"
@@ -34,6 +35,8 @@ static int keeper_take(struct front *front, struct message *message)
     bool is_answer = message->type >= MSG_IDENTITY && message->type <= MSG_REFUSED;
     if (!is_answer && message->type < MSG_HOOK_ANSWER)
         return -EBADMSG;
+    if (message->type == MSG_HOOK_ANSWER || message->type == MSG_REFUSED)
+        hook_visits_answered(&front->hook_visits, message->request_id);
     struct ask *ask = asks_find(&front->asks, message->request_id);
     if (ask == NULL)
         return 0; /* its client left meanwhile */
@@ -119,4 +122,5 @@ void keeper_lost(struct front *front, const char *why)
             else
                 refuse_keeper_down(request, "The keeper went away before it answered. Try again.");
         }
+    hook_visits_forget(&front->hook_visits);
 }

@@ -93,7 +93,17 @@ const char *hook_template_fault(const char *text, char ret_before[HOOK_TEXT_BYTE
         if (++names > 2)
             return "has too many names in braces";
     }
+    const char *id = strstr(ret_before, "{id}");
+    if (id != NULL && (id[4] == '\0' || id[4] == '{'))
+        return "needs a character behind {id}, such as {id}.{body}: or else nobody can tell where the name ends";
     return NULL;
+}
+
+/* The first character behind {id}, where the name ends; or '\0'. */
+static char end_of_id(const struct hook_scheme *scheme)
+{
+    const char *id = strstr(scheme->before, "{id}");
+    return id != NULL ? id[4] : '\0';
 }
 
 static bool add_hex(const struct hook_scheme *scheme, struct hook_claim *claim, const char *text, size_t size)
@@ -174,11 +184,12 @@ enum hook_verdict hook_claim_read(const struct hook_scheme *scheme, const struct
     bool needs_delivery = strstr(scheme->before, "{id}") != NULL;
     *ret_claim = (struct hook_claim){ .count = 0 };
     if (headers->signature == NULL || headers->signature[0] == '\0' ||
-        (scheme->timestamp[0] != '\0' && headers->timestamp == NULL) ||
+        (scheme->timestamp[0] != '\0' && (headers->timestamp == NULL || headers->timestamp[0] == '\0')) ||
         (needs_delivery && (headers->delivery == NULL || headers->delivery[0] == '\0')))
         return HOOK_UNSIGNED;
     if (strlen(headers->signature) >= HOOK_SIGNATURE_BYTES ||
         (headers->delivery != NULL && !is_name(headers->delivery)) ||
+        (needs_delivery && strchr(headers->delivery, end_of_id(scheme)) != NULL) ||
         (scheme->timestamp[0] != '\0' &&
          !text_copy(ret_claim->timestamp, sizeof ret_claim->timestamp, headers->timestamp)) ||
         !read_signature(scheme, headers->signature, ret_claim))

@@ -63,9 +63,27 @@ static bool is_held(const struct keeper *keeper, const struct hook_ticket *ticke
            ticket->until_ms > clock_monotonic_ms();
 }
 
-/* NULL: as many of this hook, or of all, as there may be. */
-static struct hook_ticket *ticket_new(struct keeper *keeper, const char *hook)
+/* The one of this delivery; NULL: none is held. */
+static struct hook_ticket *ticket_find(struct keeper *keeper, const char *hook, const uint8_t identity[HASH_BYTES])
 {
+    for (unsigned i = 0; i < HOOK_TICKETS_MAX; i++) {
+        struct hook_ticket *ticket = &keeper->hooks.tickets[i];
+        if (is_held(keeper, ticket) && strcmp(ticket->delivery.hook, hook) == 0 &&
+            hash_equal(ticket->delivery.identity, identity))
+            return ticket;
+    }
+    return NULL;
+}
+
+/*
+ * In the place of an older one of the same delivery, so that who saw one delivery has one ticket of its hook, however often he
+ * sends it. NULL: as many of this hook, or of all, as there may be.
+ */
+static struct hook_ticket *ticket_new(struct keeper *keeper, const char *hook, const uint8_t identity[HASH_BYTES])
+{
+    struct hook_ticket *old = ticket_find(keeper, hook, identity);
+    if (old != NULL)
+        *old = (struct hook_ticket){ 0 };
     struct hook_ticket *free_one = NULL;
     unsigned of_hook = 0;
     for (unsigned i = 0; i < HOOK_TICKETS_MAX; i++) {
@@ -79,7 +97,9 @@ static struct hook_ticket *ticket_new(struct keeper *keeper, const char *hook)
         return NULL;
     *free_one = (struct hook_ticket){ .id = job_id_new(),
                                       .until_ms = clock_monotonic_ms() + HOOK_TICKET_MS,
-                                      .epoch = keeper->front.epoch };
+                                      .epoch = keeper->front.epoch,
+                                      .generation = keeper->rules.generation,
+                                      .uses = 1 };
     return free_one;
 }
 
@@ -91,7 +111,8 @@ bool hook_ticket_take(struct keeper *keeper, const struct job_id *id, struct hoo
             continue;
         bool was_held = is_held(keeper, ticket);
         *ret_ticket = *ticket;
-        *ticket = (struct hook_ticket){ 0 };
+        if (--ticket->uses == 0)
+            *ticket = (struct hook_ticket){ 0 };
         return was_held;
     }
     return false;
@@ -107,7 +128,7 @@ struct arrival {
     struct hook_headers headers;
     uint8_t *body;
     size_t size;
-    uint8_t identity[HASH_BYTES];
+    uint8_t identity[HASH_BYTES], unsigned_digest[HASH_BYTES]; /* once it is genuine */
 };
 
 static const char *or_null(const char *text)
@@ -115,7 +136,7 @@ static const char *or_null(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
-/* One that does not exist is verified, too, as long as one that does: nobody learns which there are. */
+/* One that does not exist is verified, too: once over the body, as for a hook of one secret and SHA-256. */
 static enum hook_verdict verify(struct keeper *keeper, struct arrival *arrival)
 {
     static const struct hook_headers none = { "sha256=0000000000000000000000000000000000000000000000000000000000000000",
@@ -124,7 +145,6 @@ static enum hook_verdict verify(struct keeper *keeper, struct arrival *arrival)
     const struct rule_hook *hook = arrival->hook;
     const struct hook_scheme *scheme = hook != NULL ? &hook->setting.scheme : hook_scheme_find("github");
     const struct hook_headers *headers = hook != NULL ? &arrival->headers : &none;
-    hook_identity(scheme, headers, arrival->body, arrival->size, arrival->identity);
     enum hook_verdict verdict =
         hook_verify(scheme, hook != NULL ? hook->secrets : &nobodys, hook != NULL ? hook->secret_count : 1, headers,
                     arrival->body, arrival->size, clock_unix_ms() / 1000);
@@ -154,7 +174,7 @@ static void refuse_replay(struct keeper *keeper, const struct arrival *arrival)
     hook_count(keeper, arrival->asked->hook, HOOK_RESULT_REPLAYED);
     request_refuse(keeper, arrival->request,
                    &(struct refusal){ .status = 409, .code = "hook-replayed", .remark = remark },
-                   "this body was delivered before, under another name");
+                   "this body was delivered before, under another name or with another header or query");
 }
 
 static void refuse_busy(struct keeper *keeper, const struct arrival *arrival, uint32_t status, const char *code,
@@ -173,9 +193,25 @@ static void tell_again(struct keeper *keeper, const struct arrival *arrival, con
     request_answer(keeper, arrival->request, MSG_HOOK_ANSWER, &(struct msg_hook_answer){ .job_id = known->job_id });
 }
 
+/* The same in all that counts, while the first is on its way. */
+static bool share_ticket(struct keeper *keeper, const struct arrival *arrival)
+{
+    struct hook_ticket *ticket = ticket_find(keeper, arrival->asked->hook, arrival->identity);
+    if (ticket == NULL || ticket->generation != keeper->rules.generation ||
+        strcmp(ticket->delivery.delivery, arrival->asked->delivery) != 0 ||
+        !hash_equal(ticket->delivery.unsigned_digest, arrival->unsigned_digest))
+        return false;
+    ticket->uses++;
+    ticket->until_ms = clock_monotonic_ms() + HOOK_TICKET_MS;
+    request_answer(keeper, arrival->request, MSG_HOOK_ANSWER, &(struct msg_hook_answer){ .ticket = ticket->id });
+    return true;
+}
+
 static void give_ticket(struct keeper *keeper, const struct arrival *arrival, const struct hook_delivery *known)
 {
-    struct hook_ticket *ticket = ticket_new(keeper, arrival->asked->hook);
+    if (share_ticket(keeper, arrival))
+        return;
+    struct hook_ticket *ticket = ticket_new(keeper, arrival->asked->hook, arrival->identity);
     if (ticket == NULL) {
         refuse_busy(keeper, arrival, 429, "rate-limited", BUSY_RETRY_AFTER_S,
                     "too many deliveries of this webhook are under way");
@@ -188,12 +224,24 @@ static void give_ticket(struct keeper *keeper, const struct arrival *arrival, co
     } else {
         *delivery = (struct hook_delivery){ .id = job_id_new(), .created_unix_ms = clock_unix_ms() };
         memcpy(delivery->identity, arrival->identity, sizeof delivery->identity);
+        memcpy(delivery->unsigned_digest, arrival->unsigned_digest, sizeof delivery->unsigned_digest);
         text_copy(delivery->hook, sizeof delivery->hook, arrival->asked->hook);
-        text_copy(delivery->delivery, sizeof delivery->delivery, arrival->asked->delivery);
     }
+    text_copy(delivery->delivery, sizeof delivery->delivery, arrival->asked->delivery);
     delivery->bytes = arrival->size;
     text_copy(delivery->address, sizeof delivery->address, arrival->asked->evidence.address);
     request_answer(keeper, arrival->request, MSG_HOOK_ANSWER, &(struct msg_hook_answer){ .ticket = ticket->id });
+}
+
+/*
+ * What was accepted under another name, or started nothing with another header or query: that is not signed, so whoever saw the
+ * delivery could have written it. What started nothing may have another name: it is looked at as if it had never come.
+ */
+static bool is_replay(const struct arrival *arrival, const struct hook_delivery *known)
+{
+    if (known->fate == HOOK_ACCEPTED)
+        return strcmp(known->delivery, arrival->asked->delivery) != 0;
+    return !hash_equal(known->unsigned_digest, arrival->unsigned_digest);
 }
 
 /* Genuine; was it here before, and is there room to remember it? */
@@ -207,7 +255,7 @@ static void admit(struct keeper *keeper, const struct arrival *arrival)
     if (found < 0 || done < 0) {
         hook_count(keeper, arrival->asked->hook, HOOK_RESULT_FAILED);
         request_fail(keeper, arrival->request, &err);
-    } else if (found > 0 && strcmp(known.delivery, arrival->asked->delivery) != 0) {
+    } else if (found > 0 && is_replay(arrival, &known)) {
         refuse_replay(keeper, arrival);
     } else if (found > 0 && known.fate == HOOK_ACCEPTED) {
         tell_again(keeper, arrival, &known);
@@ -243,6 +291,8 @@ void hook_take(struct keeper *keeper, const struct message *message)
     arrival.body = body;
     enum hook_verdict verdict = done == 0 ? verify(keeper, &arrival) : HOOK_NO_MEMORY;
     if (verdict == HOOK_GENUINE) {
+        hook_identity(&arrival.hook->setting.scheme, &arrival.headers, body, arrival.size, arrival.identity);
+        hash_sha256(asked->unsigned_parts.data, asked->unsigned_parts.size, arrival.unsigned_digest);
         admit(keeper, &arrival);
     } else if (verdict == HOOK_NO_MEMORY) {
         fail(&err, ENOMEM, "look at a webhook");

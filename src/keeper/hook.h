@@ -21,10 +21,12 @@ struct request;
 
 /* That a delivery was proven, for the front that asked. */
 struct hook_ticket {
-    struct job_id id;  /* all zero: free */
-    uint64_t until_ms; /* monotonic */
-    unsigned epoch;    /* of the front's connection */
-    bool is_known;     /* the row is in the database: it came before, and started nothing */
+    struct job_id id;    /* all zero: free */
+    uint64_t until_ms;   /* monotonic */
+    unsigned epoch;      /* of the front's connection */
+    uint32_t generation; /* of the rules by which it was proven: others may mean something else by it */
+    unsigned uses;       /* the same delivery, twice at once, has one ticket */
+    bool is_known;       /* the row is in the database: it came before, and started nothing */
     struct hook_delivery delivery;
 };
 
@@ -43,7 +45,7 @@ void hooks_done(struct keeper *keeper);
 void hook_take(struct keeper *keeper, const struct message *message);
 void hook_run(struct keeper *keeper, const struct message *message);
 
-/* Takes the ticket back. False: there is none, or it is too old, or another front's. */
+/* Takes the ticket back, for one of those who got it. False: there is none, or it is too old, or another front's. */
 bool hook_ticket_take(struct keeper *keeper, const struct job_id *id, struct hook_ticket *ret_ticket);
 
 /* name: of the configuration, or "". */

@@ -103,8 +103,8 @@ static void heard(struct keeper *keeper, struct own_submit *own, const struct ms
         free(submit);
 }
 
-/* Ours and the delivery's, which says nothing but what deliveries say. */
-static bool join_params(const struct rule_hook *hook, struct span said, struct writer *out)
+/* Whether a delivery says nothing but what deliveries of this hook say. */
+static bool may_say(const struct rule_hook *hook, struct span said)
 {
     struct reader in = { said.data, said.size };
     struct entry entry;
@@ -112,8 +112,14 @@ static bool join_params(const struct rule_hook *hook, struct span said, struct w
     while ((got = entries_next(&in, &entry)) > 0)
         if (!rule_hook_maps(hook, entry.name))
             return false;
+    return got == 0;
+}
+
+/* Ours and the delivery's. False: they have no room. */
+static bool join_params(const struct rule_hook *hook, struct span said, struct writer *out)
+{
     struct span constants = hook->setting.constants;
-    if (got < 0 || constants.size > out->left || said.size > out->left - constants.size)
+    if (constants.size > out->left || said.size > out->left - constants.size)
         return false;
     if (constants.size > 0)
         memcpy(out->at, constants.data, constants.size);
@@ -124,17 +130,23 @@ static bool join_params(const struct rule_hook *hook, struct span said, struct w
     return true;
 }
 
-/* From what proves that it is the same delivery: another process may have accepted it, and died. */
+/* From what is signed, whatever it is called: another process may have accepted it, and died. */
 static void make_key(const struct hook_delivery *delivery, char *to, size_t room)
 {
-    uint8_t data[HASH_BYTES + HOOK_DELIVERY_BYTES], digest[HASH_BYTES];
     char hex[HASH_TEXT_BYTES];
-    size_t length = strlen(delivery->delivery);
-    memcpy(data, delivery->identity, HASH_BYTES);
-    memcpy(data + HASH_BYTES, delivery->delivery, length);
-    hash_sha256(data, HASH_BYTES + length, digest);
-    text_hex(digest, sizeof digest, hex);
+    text_hex(delivery->identity, HASH_BYTES, hex);
     text_copy(to, room, hex);
+}
+
+static void refuse_large(struct keeper *keeper, struct hook_submit *submit)
+{
+    static const char detail[] = "the parameters, with those of the configuration, are above 48 KiB";
+    struct msg_refused refused = { .status = 422 };
+    text_copy(refused.code, sizeof refused.code, "params-invalid");
+    text_copy(refused.detail, sizeof refused.detail, detail);
+    submit->is_asking = true;
+    hear_refused(keeper, submit, &refused);
+    free(submit);
 }
 
 static void submit_job(struct keeper *keeper, struct hook_submit *submit, const struct rule_hook *hook,
@@ -145,9 +157,13 @@ static void submit_job(struct keeper *keeper, struct hook_submit *submit, const 
     struct writer out = { room, sizeof room };
     struct setting_scope scope;
     char actor[NAME_MAX_BYTES];
-    if (!join_params(hook, said->params, &out)) {
+    if (!may_say(hook, said->params)) {
         free(submit);
         peer_break(&keeper->front, "parameters that its message may not have");
+        return;
+    }
+    if (!join_params(hook, said->params, &out)) {
+        refuse_large(keeper, submit);
         return;
     }
     snprintf(actor, sizeof actor, "hook:%s", hook->setting.name);
@@ -197,6 +213,11 @@ static bool find_twin(struct keeper *keeper, struct hook_submit *submit)
     } else if (known.fate == HOOK_ACCEPTED) {
         hook_count(keeper, known.hook, HOOK_RESULT_AGAIN);
         request_answer(keeper, &submit->request, MSG_HOOK_ANSWER, &(struct msg_hook_answer){ .job_id = known.job_id });
+    } else if (!hash_equal(known.unsigned_digest, submit->delivery.unsigned_digest)) {
+        hook_count(keeper, known.hook, HOOK_RESULT_REPLAYED);
+        request_refuse(keeper, &submit->request,
+                       &(struct refusal){ .status = 409, .code = "hook-replayed", .remark = "webhook: replayed" },
+                       "this body was delivered before, with another header or query");
     } else {
         submit->is_known = true;
         submit->delivery.id = known.id;
@@ -224,35 +245,44 @@ static struct hook_submit *submit_new(struct keeper *keeper, const struct messag
     return submit;
 }
 
-static void refuse_late(struct keeper *keeper, const struct message *message)
+static void refuse_late(struct keeper *keeper, const struct message *message, const char *remark)
 {
     const struct request request = { .id = message->request_id,
                                      .type = MSG_HOOK_RUN,
                                      .evidence = &message->body.hook_run.evidence,
                                      .stdin_fd = -1,
                                      .files_fd = -1 };
-    request_refuse(keeper, &request,
-                   &(struct refusal){ .status = 503,
-                                      .code = "reloading",
-                                      .retry_after_s = LATE_RETRY_AFTER_S,
-                                      .remark = "webhook: a delivery that was proven too long ago, or never" },
-                   "the delivery has to be looked at again");
+    request_refuse(
+        keeper, &request,
+        &(struct refusal){ .status = 503, .code = "reloading", .retry_after_s = LATE_RETRY_AFTER_S, .remark = remark },
+        "the delivery has to be looked at again");
+}
+
+/* Proven, read and run by the same settings: after a reload, what one of us saw may mean something else to the other. */
+static bool is_current(const struct keeper *keeper, const struct hook_ticket *ticket, const struct msg_hook_run *said)
+{
+    return ticket->generation == keeper->rules.generation && said->generation == keeper->rules.generation;
 }
 
 void hook_run(struct keeper *keeper, const struct message *message)
 {
     const struct msg_hook_run *said = &message->body.hook_run;
+    static const char never[] = "webhook: a delivery that was proven too long ago, or never";
     struct hook_ticket ticket;
     bool is_held = hook_ticket_take(keeper, &said->ticket, &ticket);
     const struct rule_hook *hook = is_held ? rule_hook_find(&keeper->rules.hooks, ticket.delivery.hook) : NULL;
     if (hook == NULL || keeper->shutdown.is_on || !text_is_utf8(said->reason, strlen(said->reason)) ||
         !text_is_utf8(said->event, strlen(said->event))) {
-        refuse_late(keeper, message);
+        refuse_late(keeper, message, never);
+        return;
+    }
+    if (!is_current(keeper, &ticket, said)) {
+        refuse_late(keeper, message, "webhook: a delivery that was proven or read by other settings");
         return;
     }
     struct hook_submit *submit = submit_new(keeper, message, &ticket);
     if (submit == NULL) {
-        refuse_late(keeper, message);
+        refuse_late(keeper, message, never);
         return;
     }
     if (!find_twin(keeper, submit))

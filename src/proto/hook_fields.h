@@ -4,8 +4,9 @@
 #include "sallyport/proto/hooks.h"
 
 static const struct field hook_fields[] = {
-    EVIDENCE(struct msg_hook),        TEXT(struct msg_hook, hook),     TEXT(struct msg_hook, signature),
-    TEXT(struct msg_hook, timestamp), TEXT(struct msg_hook, delivery),
+    EVIDENCE(struct msg_hook),        TEXT(struct msg_hook, hook),
+    TEXT(struct msg_hook, signature), TEXT(struct msg_hook, timestamp),
+    TEXT(struct msg_hook, delivery),  BYTES(struct msg_hook, unsigned_parts, HOOK_UNSIGNED_MAX_BYTES),
 };
 
 static const struct field hook_run_fields[] = {
@@ -15,6 +16,7 @@ static const struct field hook_run_fields[] = {
     TEXT(struct msg_hook_run, event),
     TEXT(struct msg_hook_run, reason),
     BYTES(struct msg_hook_run, params, PARAMS_MAX_BYTES),
+    U32(struct msg_hook_run, generation, UINT32_MAX),
 };
 
 static const struct field hook_answer_fields[] = {

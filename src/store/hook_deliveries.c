@@ -30,6 +30,7 @@ int store_hook_delivery_add(struct store *store, const struct hook_delivery *del
     bind_u64(statement, 11, delivery->created_unix_ms);
     bind_u64(statement, 12, delivery->seen_unix_ms);
     bind_u64(statement, 13, delivery->count);
+    bind_bytes(statement, 14, delivery->unsigned_digest, HASH_BYTES);
     return statement_run(store, statement, err, "note a delivery of a webhook");
 }
 
@@ -45,6 +46,7 @@ int store_hook_delivery_update(struct store *store, const struct hook_delivery *
     bind_bytes(statement, 6, delivery->job_id.bytes, JOB_ID_BYTES);
     bind_u64(statement, 7, delivery->seen_unix_ms);
     bind_u64(statement, 8, delivery->count);
+    bind_text(statement, 9, delivery->delivery);
     return statement_run(store, statement, err, "note that a delivery of a webhook came again");
 }
 
@@ -62,7 +64,8 @@ static int from_row(sqlite3_stmt *statement, struct hook_delivery *ret_delivery,
         !take_text(statement, 5, delivery.event, sizeof delivery.event) ||
         !take_text(statement, 6, delivery.address, sizeof delivery.address) ||
         !take_text(statement, 7, delivery.detail, sizeof delivery.detail) ||
-        !column_exact(statement, 8, delivery.job_id.bytes, JOB_ID_BYTES))
+        !column_exact(statement, 8, delivery.job_id.bytes, JOB_ID_BYTES) ||
+        !column_exact(statement, 13, delivery.unsigned_digest, HASH_BYTES))
         return fail_plain(err, EBADMSG, "the record of a webhook's delivery is damaged");
     *ret_delivery = delivery;
     return 0;

@@ -13,7 +13,9 @@
 #define DELIVERY_COLUMNS                                                                                               \
     "id, job_id, command, event, callback, url, state, attempts, created_unix_ms, due_unix_ms, ended_unix_ms, detail"
 #define HOOK_DELIVERY_COLUMNS                                                                                          \
-    "id, hook, identity, delivery, fate, event, address, detail, job_id, bytes, created_unix_ms, seen_unix_ms, count"
+    "id, hook, identity, delivery, fate, event, address, detail, job_id, bytes, created_unix_ms, seen_unix_ms, "       \
+    "count, "                                                                                                          \
+    "unsigned_digest"
 #define AUDIT_COLUMNS "sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
 
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
@@ -130,10 +132,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_SESSION_REMOVE] = "DELETE FROM sessions WHERE secret = ?1",
     [STATEMENT_SESSIONS] = "SELECT secret, user, password, began_unix_ms, used_unix_ms FROM sessions",
     [STATEMENT_HOOK_DELIVERY_ADD] = "INSERT INTO hook_deliveries (" HOOK_DELIVERY_COLUMNS ") VALUES (?1, ?2, ?3, ?4, "
-                                    "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                    "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [STATEMENT_HOOK_DELIVERY_UPDATE] =
         "UPDATE hook_deliveries SET fate = ?2, event = ?3, address = ?4, detail = ?5, job_id = ?6, seen_unix_ms = ?7, "
-        "count = ?8 WHERE id = ?1",
+        "count = ?8, delivery = ?9 WHERE id = ?1",
     [STATEMENT_HOOK_DELIVERY_FIND] =
         "SELECT " HOOK_DELIVERY_COLUMNS " FROM hook_deliveries WHERE hook = ?1 AND identity = ?2",
     [STATEMENT_HOOK_DELIVERY_READ] = "SELECT " HOOK_DELIVERY_COLUMNS " FROM hook_deliveries WHERE id = ?1",

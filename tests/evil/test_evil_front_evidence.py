@@ -163,7 +163,7 @@ class EvilFrontEvidence(Evil):
         return values["ticket"]
 
     def run_of(self, ticket, params, request=REQUEST):
-        return message("MSG_HOOK_RUN", request, ticket=ticket, wish=WISH, event="push", params=params)
+        return message("MSG_HOOK_RUN", request, ticket=ticket, wish=WISH, event="push", params=params, generation=1)
 
     def test_forges_tickets(self):
         text = entry(ENTRY_STRING, "text", "hook")

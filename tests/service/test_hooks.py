@@ -286,6 +286,20 @@ class MeaningTest(HooksTest):
         self.assertEqual(self.jobs(), before)
         self.accepted(self.github("push", some_body(kind="a"), "?from=there&other=1"))
 
+    def test_what_was_ignored_comes_again_with_the_headers_and_the_query_that_it_had(self):
+        body, name = some_body(kind="a"), str(uuid.uuid4())
+        headers = {**PROVIDERS[0].headers(body, name=name), "X-GitHub-Event": "release"}
+        for _ in range(2):
+            response = self.deliver("push", body, headers, "?from=here")
+            self.assertEqual((response.status, response.json()), (200, {"ignored": "header X-GitHub-Event"}))
+        before = self.jobs()
+        self.problem(self.deliver("push", body, {**headers, "X-GitHub-Event": "push"}, "?from=here"), 409, "hook-replayed")
+        self.problem(self.deliver("push", body, headers, "?from=there"), 409, "hook-replayed")
+        self.problem(self.deliver("push", body, {**headers, "Content-Type": "application/x-www-form-urlencoded"}, "?from=here"),
+                     409, "hook-replayed")
+        self.assertEqual(self.deliver("push", body, {**headers, "X-Unread": "1"}, "?from=here").status, 200)
+        self.assertEqual(self.jobs(), before)
+
     def test_a_ping_is_ignored(self):
         response = self.github("push", some_body(), **{"X-GitHub-Event": "ping"})
         self.assertEqual((response.status, response.json()), (200, {"ignored": "ping"}))
@@ -551,6 +565,54 @@ class LifeTest(unittest.TestCase):
         for thread in threads:
             thread.join(30)
         self.assertEqual(sorted(statuses), [202] * 4 + [429] * 2)
+        self.instance.stop()
+
+    def test_names_that_are_no_hooks_are_counted_together_and_hooks_with_them(self):
+        self.start({"push": ("a-secret-of-some-length", {})})
+        connection, statuses = self.instance.connect(), []
+        while len(statuses) < 1300 and statuses.count(429) == 0:    # in two windows of a minute there are 1200 at most
+            body = some_body()
+            connection.request("POST", f"/hooks/invented-{len(statuses)}", body,
+                               {header: value for kind in PROVIDERS for header, value in kind.headers(body).items()})
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+        connection.close()
+        self.assertEqual(set(statuses), {401, 429})
+        self.assertGreaterEqual(statuses.count(401), 600)
+        self.assertEqual(self.deliver("push", "another secret entirely").status, 429)
+        self.instance.stop()
+
+    def test_who_leaves_is_counted_until_the_keeper_has_answered(self):
+        secret = "a-secret-of-some-length"
+        self.start({"push": (secret, {})})
+        keeper = self.instance.part("keeper")
+        os.kill(keeper.pid, signal.SIGSTOP)
+        try:
+            for _ in range(4):
+                body = some_body()
+                connection = self.instance.connect()
+                connection.request("POST", "/hooks/push", body, PROVIDERS[0].headers(body, secret=secret))
+                connection.close()
+            self.assertTrue(wait_until(lambda: self.deliver("push", secret).status == 429, 30))
+        finally:
+            os.kill(keeper.pid, signal.SIGCONT)
+        self.assertTrue(wait_until(lambda: self.deliver("push", secret).status == 202, 30))
+        self.instance.stop()
+
+    def test_a_token_of_gitlab_is_sent_to_this_host_alone(self):
+        self.start({})
+        secret = "a-secret-of-some-length"
+        self.instance.config["hooks"] = {"lab": {"verify": {"preset": "gitlab-token", "secrets": self.secret_file("lab", secret)}, "run": RUN}}
+        self.reload()
+        done = self.instance.cli("hook", "test", "lab", "--config", self.instance.config_path, "--url", "https://sallyport.invalid")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"sends the secret itself", done.stderr)
+        self.assertNotIn(secret.encode(), done.stdout + done.stderr)
+        body = os.path.join(self.instance.directory, "body.json")
+        self.instance.write_private(body, some_body().decode())
+        done = self.instance.cli("hook", "test", "lab", "--config", self.instance.config_path, "--body", body)
+        self.assertEqual(done.returncode, 0, done.stderr)
         self.instance.stop()
 
     def test_the_log_says_what_came_and_a_delivery_runs_again(self):

@@ -16,6 +16,7 @@ struct msg_hook { /* descriptors: the body as it came, a sealed memory file. Ans
     char signature[HOOK_SIGNATURE_BYTES];
     char timestamp[HOOK_TIME_BYTES];
     char delivery[HOOK_DELIVERY_BYTES];
+    struct span unsigned_parts; /* of what the hook reads, that which no signature covers; kept as a digest */
 };
 
 enum hook_wish { HOOK_WISH_NONE, HOOK_RUN, HOOK_IGNORE, HOOK_WISH_COUNT };
@@ -27,6 +28,7 @@ struct msg_hook_run { /* what the front read in a body that was proven; answered
     char event[NAME_MAX_BYTES];    /* as the provider calls it; "" */
     char reason[REASON_MAX_BYTES]; /* HOOK_IGNORE: why */
     struct span params;            /* HOOK_RUN: entries, of parameters that deliveries say and no others */
+    uint32_t generation;           /* of the settings that it was read by */
 };
 
 struct msg_hook_answer {

@@ -18,9 +18,10 @@ struct store;
 struct hook_delivery {
     struct job_id id; /* ours */
     char hook[NAME_MAX_BYTES];
-    uint8_t identity[HASH_BYTES];       /* of which each hook has one row (hook_identity()) */
-    char delivery[HOOK_DELIVERY_BYTES]; /* the provider's name for it; "" */
-    uint8_t fate;                       /* enum hook_fate */
+    uint8_t identity[HASH_BYTES];        /* of which each hook has one row (hook_identity()) */
+    char delivery[HOOK_DELIVERY_BYTES];  /* the provider's name for it; "" */
+    uint8_t unsigned_digest[HASH_BYTES]; /* of what the hook read and no signature covers: query, headers */
+    uint8_t fate;                        /* enum hook_fate */
     char event[NAME_MAX_BYTES];
     char address[ADDRESS_MAX_BYTES];
     char detail[REASON_MAX_BYTES];
@@ -32,7 +33,7 @@ struct hook_delivery {
 /* Writes need an open transaction. -EEXIST when the hook has one of this identity. */
 int store_hook_delivery_add(struct store *store, const struct hook_delivery *delivery, struct error *err);
 
-/* Fate, event, address, detail, job, the time when it was seen, and the count. */
+/* Fate, the provider's name, event, address, detail, job, the time when it was seen, and the count. */
 int store_hook_delivery_update(struct store *store, const struct hook_delivery *delivery, struct error *err);
 
 /* 1 when found, 0 when there is none. */

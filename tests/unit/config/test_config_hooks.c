@@ -55,8 +55,12 @@ Test(config_hooks, tells_what_is_wrong)
           "need each other" },
         { "{verify: {preset: generic, secrets: \"file:/s\", header: X, timestamp_header: T}, run: {command: x}}",
           "need each other" },
-        { "{verify: {preset: generic, secrets: \"file:/s\", header: X, template: \"{id}{body}\"}, run: {command: x}}",
+        { "{verify: {preset: generic, secrets: \"file:/s\", header: X, template: \"{id}.{body}\"}, run: {command: x}}",
           "'delivery_header' does not say where it is" },
+        { "{verify: {preset: generic, secrets: \"file:/s\", header: X, delivery_header: D, template: \"{id}{body}\"}, "
+          "run: "
+          "{command: x}}",
+          "needs a character behind {id}" },
         { "{verify: {preset: generic, secrets: \"file:/s\", header: X, template: \"{x}{body}\"}, run: {command: x}}",
           "no other braces" },
         { "{" VERIFY ", run: {command: y}}", "hooks.h.run.command: there is no command 'y'" },
@@ -70,6 +74,13 @@ Test(config_hooks, tells_what_is_wrong)
         { "{" VERIFY ", run: {command: x, params: {a: {header: \"a b\"}}}}", "is no name of a header field" },
         { "{" VERIFY ", run: {command: x, params: {a: {body: /m}}}}", "or exactly one of {json: POINTER}" },
         { "{" VERIFY ", run: {command: x, params: {a: {json: /m, header: x}}}}", "or exactly one of {json: POINTER}" },
+        { "{" VERIFY ", run: {command: x, params: {a: {header: x-hub-signature-256}}}}",
+          "hooks.h.run.params.a: is the header that has the proof" },
+        { "{" VERIFY ", when: [{header: X-Hub-Signature-256, glob: \"*\"}], run: {command: x, params: {a: b}}}",
+          "hooks.h.when[0].header: is the header that has the proof" },
+        { "{verify: {preset: gitlab-token, secrets: \"file:/s\"}, run: {command: x, params: {a: {header: "
+          "X-Gitlab-Token}}}}",
+          "hooks.h.run.params.a: is the header that has the proof" },
         { "{" VERIFY ", when: [{json: /m}], run: {command: x, params: {a: b}}}",
           "hooks.h.when[0]: needs exactly one of equals, glob, regex and in" },
         { "{" VERIFY ", when: [{equals: m}], run: {command: x, params: {a: b}}}",

@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "hook_match.h"
 #include "hook_rate.h"
+#include "hook_unsigned.h"
+#include "hook_visits.h"
 #include "sallyport/base/error.h"
 #include "sallyport/proto/entries.h"
 
@@ -135,6 +138,23 @@ Test(front_hooks, a_pattern_that_costs_too_much_does_not_match)
     hook_content_done(&content);
 }
 
+Test(front_hooks, a_pattern_looks_at_texts_of_4_kib_at_most)
+{
+    static char body[HOOK_REGEX_MAX_BYTES + 20];
+    char why[HOOK_WHY_BYTES];
+    for (unsigned more = 0; more < 2; more++) {
+        size_t length = HOOK_REGEX_MAX_BYTES + more;
+        strcpy(body, "{\"x\":\"");
+        memset(body + 6, 'a', length);
+        strcpy(body + 6 + length, "\"}");
+        begin();
+        add_rule(HOOK_JSON, "/x", HOOK_REGEX, "a*", 2);
+        struct hook_content content = content_of(body, false);
+        cr_expect_eq(hook_matches(hooks, &content, why), more == 0);
+        hook_content_done(&content);
+    }
+}
+
 /* "name=value;" for each entry, items as "name[]=". */
 static void spell(const struct hook_content *content, char *to, size_t room)
 {
@@ -225,4 +245,84 @@ Test(front_hooks, each_address_has_its_own_rate_for_each_hook)
     cr_expect(hook_rate_take(&rates, "a", "[2001:db8::1]:1", &rate, 6000, &left));
     cr_expect(hook_rate_take(&rates, "a", "[2001:db8::2]:1", &rate, 6000, &left));
     cr_expect_not(hook_rate_take(&rates, "a", "[2001:db8::3]:1", &rate, 6000, &left), "of one /64");
+}
+
+Test(front_hooks, together_take_from_an_address_what_the_most_generous_takes)
+{
+    cr_expect_eq(public_hooks_rate(NULL, 0).count, 600);
+    cr_expect_eq(public_hooks_rate(NULL, 0).period_ms, 60000);
+    begin();
+    hooks[0].setting.rate = (struct rate){ 5, 1000 };
+    cr_expect_eq(public_hooks_rate(hooks, 1).count, 600);
+    hooks[0].setting.rate = (struct rate){ 100, 1000 };
+    cr_expect_eq(public_hooks_rate(hooks, 1).count, 6000);
+    hooks[0].setting.rate = (struct rate){ 7000, 3600000 };
+    cr_expect_eq(public_hooks_rate(hooks, 1).count, 7000, "all of them at once");
+}
+
+Test(front_hooks, visit_lasts_until_the_keeper_has_answered)
+{
+    static struct hook_visits visits;
+    struct hook_visit_place *first = hook_visits_enter(&visits, "a", 2), *second = hook_visits_enter(&visits, "a", 2);
+    cr_assert(first != NULL && second != NULL);
+    cr_expect_null(hook_visits_enter(&visits, "a", 2));
+    first->number = 7;
+    hook_visits_leave(first); /* its client left */
+    cr_expect_null(hook_visits_enter(&visits, "a", 2), "the keeper has it");
+    hook_visits_answered(&visits, 8);
+    cr_expect_null(hook_visits_enter(&visits, "a", 2), "that was another's answer");
+    second->number = 8;
+    hook_visits_answered(&visits, 8);
+    cr_expect_null(hook_visits_enter(&visits, "a", 2), "its client waits for the second answer");
+    hook_visits_answered(&visits, 7);
+    first = hook_visits_enter(&visits, "a", 2);
+    cr_assert_not_null(first);
+    first->number = 9;
+    hook_visits_leave(first);
+    hook_visits_leave(second);
+    hook_visits_forget(&visits); /* the keeper is gone */
+    char name[NAME_MAX_BYTES];
+    for (unsigned i = 0; i < HOOK_VISITS_MAX; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        cr_assert_not_null(hook_visits_enter(&visits, name, 2));
+    }
+    cr_expect_null(hook_visits_enter(&visits, "another", 2), "of all names");
+}
+
+static const char *event;
+
+static const char *event_of(void *arg, const char *name)
+{
+    (void)arg;
+    return strcasecmp(name, "X-GitHub-Event") == 0 ? event : NULL;
+}
+
+static const char *unsigned_of(const char *raw_query, bool is_form)
+{
+    static char room[1000];
+    struct hook_content content = { .header = event_of };
+    struct writer out = { (uint8_t *)room, sizeof room - 1 };
+    hooks[0].setting.scheme = *hook_scheme_find("github");
+    cr_assert(hook_unsigned_write(hooks, &hooks[0].setting.scheme, &content, raw_query, is_form, &out));
+    room[sizeof room - 1 - out.left] = '\0';
+    return room;
+}
+
+Test(front_hooks, what_is_read_and_not_signed_is_told_once_each)
+{
+    begin();
+    event = "push";
+    cr_expect_str_eq(unsigned_of(NULL, false), "\n\nX-GitHub-Event=push\n");
+    cr_expect_str_eq(unsigned_of("a=%62", true), "form\na=%62\nX-GitHub-Event=push\n");
+    add_rule(HOOK_HEADER, "x-github-event", HOOK_EQUALS, "push", 4);
+    add_rule(HOOK_HEADER, "X-Other", HOOK_EQUALS, "", 0);
+    add_map("o", HOOK_HEADER, "X-Third", ENTRY_STRING, 0);
+    add_map("j", HOOK_JSON, "/X-Fourth", ENTRY_STRING, 0);
+    cr_expect_str_eq(unsigned_of("", false), "\n\nX-GitHub-Event=push\nX-Other\nX-Third\n");
+    event = "";
+    cr_expect_str_eq(unsigned_of("", false), "\n\nX-GitHub-Event=\nX-Other\nX-Third\n");
+    struct hook_content content = { .header = event_of };
+    uint8_t little[8];
+    struct writer out = { little, sizeof little };
+    cr_expect_not(hook_unsigned_write(NULL, hook_scheme_find("github"), &content, "a=b", false, &out));
 }

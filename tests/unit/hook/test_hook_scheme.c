@@ -170,6 +170,16 @@ static void lose_delivery(struct sent *sent)
     sent->headers.delivery = NULL;
 }
 
+static void empty_time(struct sent *sent)
+{
+    sent->headers.timestamp = "";
+}
+
+static void name_with_the_end_of_one(struct sent *sent)
+{
+    sent->headers.delivery = "delivery.1";
+}
+
 static void write_nonsense(struct sent *sent)
 {
     sent->headers.signature = "sha256=,v1,t=,v1=zz v1,%%";
@@ -195,7 +205,9 @@ Test(hook_scheme, refuses_what_is_spoilt_in_one_thing)
         { "no signature", lose_signature, HOOK_UNSIGNED, ALL },
         { "an empty signature", empty_signature, HOOK_UNSIGNED, ALL },
         { "no time", lose_time, HOOK_UNSIGNED, TIMED },
+        { "an empty time", empty_time, HOOK_UNSIGNED, TIMED },
         { "no name", lose_delivery, HOOK_UNSIGNED, NAMED },
+        { "a name that has two ends", name_with_the_end_of_one, HOOK_MALFORMED, NAMED },
         { "nonsense", write_nonsense, HOOK_MALFORMED, SIGNED },
         { "another algorithm", other_algorithm, HOOK_MALFORMED, SIGNED },
     };
@@ -241,4 +253,28 @@ Test(hook_scheme, proves_nothing_with_an_empty_secret)
         cr_expect_eq(hook_verify(scheme, NULL, 0, &sent.headers, sent.body, strlen(sent.body), NOW), HOOK_FORGED, "%s",
                      names[i]);
     }
+}
+
+Test(hook_scheme, leaves_no_byte_of_which_nobody_knows_whether_it_is_the_names_or_the_bodys)
+{
+    static const struct {
+        const char *text;
+        bool is_good;
+    } rows[] = {
+        { "{body}", true },         { "{id}.{body}", true }, { "{t}.{id}.{body}", true },   { "{id}{body}", false },
+        { "{id}{t}{body}", false }, { "{t}{body}", true },   { "v1:{id}:{t}:{body}", true }
+    };
+    char before[HOOK_TEXT_BYTES];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        cr_expect_eq(hook_template_fault(rows[i].text, before) == NULL, rows[i].is_good, "%s", rows[i].text);
+    struct hook_scheme scheme = *hook_scheme_find(HOOK_GENERIC);
+    struct hook_secret secret = { (const uint8_t *)"a secret of some length", 23 };
+    char signature[HOOK_SIGNATURE_BYTES];
+    strcpy(scheme.signature, "X");
+    strcpy(scheme.delivery, "Y");
+    strcpy(scheme.before, "{id}:");
+    cr_assert(hook_sign(&scheme, &secret, "", "a", "b:c", 3, signature));
+    struct hook_headers good = { signature, NULL, "a" }, moved = { signature, NULL, "a:b" };
+    cr_expect_eq(hook_verify(&scheme, &secret, 1, &good, "b:c", 3, NOW), HOOK_GENUINE);
+    cr_expect_eq(hook_verify(&scheme, &secret, 1, &moved, "c", 1, NOW), HOOK_MALFORMED);
 }

@@ -8,7 +8,7 @@
 
 #define SECRET "a secret of some length"
 
-static uint8_t constants_room[256];
+static uint8_t constants_room[2048];
 static unsigned body_number;
 static char body[64];
 
@@ -51,9 +51,9 @@ static uint32_t say_with_fd(const struct msg_hook *hook, int fd)
     return id;
 }
 
-static uint32_t deliver(const char *name, const char *delivery, const char *secret)
+static uint32_t deliver_as(const char *name, const char *delivery, const char *secret, const char *unsigned_parts)
 {
-    struct msg_hook hook = { .evidence = { .address = "10.2.3.4:5" } };
+    struct msg_hook hook = { .evidence = { .address = "10.2.3.4:5" }, .unsigned_parts = text_span(unsigned_parts) };
     struct hook_secret key = { (const uint8_t *)secret, strlen(secret) };
     auto_fd int fd = -1;
     text_copy(hook.hook, sizeof hook.hook, name);
@@ -61,6 +61,11 @@ static uint32_t deliver(const char *name, const char *delivery, const char *secr
     cr_assert(hook_sign(hook_scheme_find("github"), &key, "", "", body, strlen(body), hook.signature));
     cr_assert_eq(memfd_sealed("body", body, strlen(body), false, &fd, &err), 0, "%s", err.text);
     return say_with_fd(&hook, fd);
+}
+
+static uint32_t deliver(const char *name, const char *delivery, const char *secret)
+{
+    return deliver_as(name, delivery, secret, "X-GitHub-Event=push\n");
 }
 
 static struct job_id ticket_for(const char *name, const char *delivery)
@@ -72,7 +77,7 @@ static struct job_id ticket_for(const char *name, const char *delivery)
 
 static uint32_t run(const struct job_id *ticket, const char *text)
 {
-    struct msg_hook_run said = { .ticket = *ticket, .wish = HOOK_RUN };
+    struct msg_hook_run said = { .ticket = *ticket, .wish = HOOK_RUN, .generation = keeper->rules.generation };
     said.params = rig_params(text, NULL);
     return rig_say(&front, MSG_HOOK_RUN, &said);
 }
@@ -82,6 +87,19 @@ static struct job_id run_to_job(const struct job_id *ticket, const char *text)
     rig_expect(run(ticket, text), MSG_HOOK_ANSWER);
     cr_assert(!job_id_is_none(&got.body.hook_answer.job_id));
     return got.body.hook_answer.job_id;
+}
+
+static uint32_t say_ignored(const struct job_id *ticket)
+{
+    struct msg_hook_run said = { .ticket = *ticket, .wish = HOOK_IGNORE, .generation = keeper->rules.generation };
+    strcpy(said.reason, "json /x");
+    return rig_say(&front, MSG_HOOK_RUN, &said);
+}
+
+static void ignore(const struct job_id *ticket)
+{
+    rig_expect(say_ignored(ticket), MSG_HOOK_ANSWER);
+    cr_expect(job_id_is_none(&got.body.hook_answer.job_id));
 }
 
 Test(hook, becomes_a_job_in_its_own_name_and_a_row_in_one_commit)
@@ -138,6 +156,24 @@ Test(hook, twins_that_were_proven_at_once_become_one_job)
     cr_expect(job_id_equal(&job, &twin));
 }
 
+Test(hook, twins_whose_commit_fails_both_hear_so)
+{
+    new_body();
+    struct job_id first = ticket_for("push", "one"), second = ticket_for("push", "one");
+    rig_disk_is_full();
+    uint32_t one = run(&first, "hello"), two = run(&second, "hello");
+    rig_expect_refusal(one, 503, "store-full");
+    rig_expect_refusal(two, 503, "store-full");
+    rig_disk_has_room();
+    while (keeper->turn.is_behind) /* until what failed was tried again */
+        rig_run(10);
+    new_body();
+    struct job_id ignored = ticket_for("push", "two");
+    rig_disk_is_full();
+    rig_expect_refusal(say_ignored(&ignored), 503, "store-full");
+    rig_disk_has_room();
+}
+
 Test(hook, says_no_parameter_but_those_that_deliveries_say)
 {
     new_body();
@@ -181,13 +217,87 @@ Test(hook, that_was_ignored_or_refused_may_come_again)
 {
     new_body();
     struct job_id ticket = ticket_for("push", "one");
-    struct msg_hook_run ignore = { .ticket = ticket, .wish = HOOK_IGNORE, .reason = "json /x" };
-    rig_expect(rig_say(&front, MSG_HOOK_RUN, &ignore), MSG_HOOK_ANSWER);
-    cr_expect(job_id_is_none(&got.body.hook_answer.job_id));
-    rig_expect_refusal(deliver("push", "another", SECRET), 409, "hook-replayed");
+    ignore(&ticket);
     ticket = ticket_for("push", "one");
     rig_expect_refusal(run(&ticket, NULL), 422, "params-invalid");
     ticket = ticket_for("push", "one");
+    run_to_job(&ticket, "hello");
+}
+
+Test(hook, that_started_nothing_comes_again_with_what_is_not_signed_as_it_was)
+{
+    new_body();
+    struct job_id ticket = ticket_for("push", "one");
+    ignore(&ticket);
+    rig_expect_refusal(deliver_as("push", "one", SECRET, "X-GitHub-Event=release\n"), 409, "hook-replayed");
+    rig_expect_refusal(deliver_as("push", "one", SECRET, "a=b\n"), 409, "hook-replayed");
+    ticket = ticket_for("push", "two"); /* the name is nothing that was read */
+    struct job_id job = run_to_job(&ticket, "hello");
+    rig_expect(deliver("push", "two", SECRET), MSG_HOOK_ANSWER);
+    cr_expect(job_id_equal(&got.body.hook_answer.job_id, &job), "it has the name that it was accepted under");
+    rig_expect_refusal(deliver("push", "one", SECRET), 409, "hook-replayed");
+    rig_restart();
+    rig_expect_refusal(deliver("push", "one", SECRET), 409, "hook-replayed");
+}
+
+Test(hook, that_is_changed_while_it_is_looked_at_takes_the_tickets_place)
+{
+    new_body();
+    struct job_id first = ticket_for("push", "one");
+    rig_expect(deliver_as("push", "one", SECRET, "X-GitHub-Event=release\n"), MSG_HOOK_ANSWER);
+    struct job_id second = got.body.hook_answer.ticket;
+    rig_expect_refusal(run(&first, "hello"), 503, "reloading");
+    ignore(&second);
+    rig_expect_refusal(deliver("push", "one", SECRET), 409, "hook-replayed");
+}
+
+Test(hook, one_delivery_sent_often_leaves_tickets_for_others)
+{
+    new_body();
+    struct job_id ticket = ticket_for("push", "one");
+    for (unsigned i = 0; i < 3 * HOOK_CONCURRENCY_MAX; i++) {
+        struct job_id again = ticket_for("push", i % 2 == 0 ? "one" : "two");
+        (void)again;
+    }
+    rig_expect_refusal(run(&ticket, "hello"), 503, "reloading");
+    new_body();
+    ticket = ticket_for("push", "three");
+    run_to_job(&ticket, "hello");
+}
+
+Test(hook, that_was_read_by_other_settings_comes_again_and_the_front_stays)
+{
+    new_body();
+    struct job_id ticket = ticket_for("fixed", "one");
+    keeper->rules.generation++; /* a reload, between the two steps */
+    struct msg_hook_run said = { .ticket = ticket, .wish = HOOK_RUN, .generation = keeper->rules.generation - 1 };
+    said.params = rig_params("of the settings before", NULL);
+    rig_expect_refusal(rig_say(&front, MSG_HOOK_RUN, &said), 503, "reloading");
+    ticket = ticket_for("fixed", "one");
+    said.ticket = ticket; /* the front has not heard of them */
+    rig_expect_refusal(rig_say(&front, MSG_HOOK_RUN, &said), 503, "reloading");
+    ticket = ticket_for("fixed", "one");
+    run_to_job(&ticket, NULL);
+    keeper->rules.generation--;
+}
+
+Test(hook, parameters_that_have_no_room_beside_ours_are_refused_and_the_front_stays)
+{
+    static uint8_t large[PARAMS_MAX_BYTES];
+    static char text[1000];
+    struct writer out = { large, sizeof large };
+    memset(text, 'a', sizeof text - 1);
+    while (entries_add_text(&out, ENTRY_STRING, "text", text, ""))
+        continue;
+    keeper->rules.hooks.list[0].setting.constants = (struct span){ constants_room, sizeof constants_room };
+    new_body();
+    struct msg_hook_run said = { .ticket = ticket_for("push", "one"), .wish = HOOK_RUN };
+    said.generation = keeper->rules.generation;
+    said.params = (struct span){ large, (uint32_t)(sizeof large - out.left) };
+    keeper->rules.hooks.list[0].setting.constants.size = out.left + 1;
+    rig_expect_refusal(rig_say(&front, MSG_HOOK_RUN, &said), 422, "params-invalid");
+    keeper->rules.hooks.list[0].setting.constants.size = 0;
+    struct job_id ticket = ticket_for("push", "one");
     run_to_job(&ticket, "hello");
 }
 

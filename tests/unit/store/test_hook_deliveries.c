@@ -10,6 +10,7 @@ static struct hook_delivery add(const char *hook, uint8_t identity, uint64_t see
     struct hook_delivery row = { .id = job_id_new(),
                                  .identity = { identity },
                                  .delivery = "72d3162e",
+                                 .unsigned_digest = { 7 },
                                  .fate = 1,
                                  .event = "push",
                                  .address = "10.0.0.1:5",
@@ -44,6 +45,7 @@ Test(hook_deliveries, are_found_by_hook_and_identity_after_a_restart)
     cr_expect_str_eq(found.delivery, "72d3162e");
     cr_expect_str_eq(found.detail, "json /ref");
     cr_expect_eq(found.bytes, 9);
+    cr_expect_eq(found.unsigned_digest[0], 7);
     row.identity[0] = 2;
     cr_expect_eq(store_hook_delivery_find(store, "push", row.identity, &found, &err), 0);
     cr_expect_eq(store_hook_delivery_read(store, &row.id, &found, &err), 1);
@@ -59,12 +61,14 @@ Test(hook_deliveries, have_one_row_for_each_identity_of_a_hook)
     cr_assert_eq(store_hook_delivery_find(store, "push", row.identity, &found, &err), 1);
     found.count++;
     found.fate = 2;
+    strcpy(found.delivery, "another");
     cr_assert_eq(store_begin(store, &err), 0);
     cr_expect_eq(store_hook_delivery_update(store, &found, &err), 0);
     cr_assert_eq(store_commit(store, &err), 0);
     cr_assert_eq(store_hook_delivery_find(store, "push", row.identity, &row, &err), 1);
     cr_expect_eq(row.count, 2);
     cr_expect_eq(row.fate, 2);
+    cr_expect_str_eq(row.delivery, "another");
     cr_expect_eq(count_of("push"), 1);
 }
 
