@@ -151,7 +151,8 @@ void hook_identity(const struct hook_scheme *scheme, const struct hook_headers *
     text_hex(digest, sizeof digest, hex);
     int length = snprintf(text, sizeof text, "%s %s %s", hex, has_id ? headers->delivery : "",
                           has_time && strstr(scheme->before, "{t}") != NULL ? claim.timestamp : "");
-    hash_sha256(text, (size_t)length, ret_identity);
+    /* A name that is longer has no form, and what has none was refused: but the hash is of what is here. */
+    hash_sha256(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, ret_identity);
 }
 
 bool hook_sign(const struct hook_scheme *scheme, const struct hook_secret *secret, const char *timestamp,
