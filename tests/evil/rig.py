@@ -36,6 +36,17 @@ COMMANDS = {
 }
 
 
+def add_rows(case, prefix, rows, attack):
+    """Makes a test of each row, which calls the case's method `attack` with it."""
+    def test_of(row):
+        def test(self):
+            getattr(self, attack)(row)
+        test.__doc__ = row.tries
+        return test
+    for row in rows:
+        setattr(case, f"{prefix}{row.id}", test_of(row))
+
+
 def job_bytes(text):
     """The 16 bytes of a job's id as it is written (src/base/job_id.c)."""
     number = 0

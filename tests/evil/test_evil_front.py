@@ -7,7 +7,7 @@ import unittest
 
 import rows
 from attacker import Attacker
-from rig import REQUEST, SECONDS, Evil, trail, verify, wait_until, wire
+from rig import REQUEST, SECONDS, Evil, add_rows, trail, verify, wait_until, wire
 
 LET_GO = "front is not listened to any more"
 
@@ -83,18 +83,8 @@ class EvilFront(Evil):
         self.untouched()
 
 
-def add(case, prefix, rows_of, attack):
-    def test_of(row):
-        def test(self):
-            getattr(self, attack)(row)
-        test.__doc__ = row.tries
-        return test
-    for row in rows_of:
-        setattr(case, f"{prefix}{row.id}", test_of(row))
-
-
-add(EvilFront, "test_breach_", rows.BREACHES, "attack_with_breach")
-add(EvilFront, "test_refusal_", rows.REFUSALS, "attack_with_refusal")
+add_rows(EvilFront, "test_breach_", rows.BREACHES, "attack_with_breach")
+add_rows(EvilFront, "test_refusal_", rows.REFUSALS, "attack_with_refusal")
 
 if __name__ == "__main__":
     unittest.main()

@@ -7,7 +7,7 @@ import unittest
 
 import rows
 from attacker import Bare, Caller
-from rig import RELEASE, Died, Evil, Takeover, wait_until
+from rig import RELEASE, Died, Evil, Takeover, add_rows, wait_until
 
 HAS_NO_CONTROL = ("fork", "vfork")      # would make what nobody ends
 
@@ -49,19 +49,9 @@ class EvilFrontCalls(Evil):
                 process.kill()
 
 
-def add(case, prefix, rows_of, attack):
-    def test_of(row):
-        def test(self):
-            getattr(self, attack)(row)
-        test.__doc__ = row.tries
-        return test
-    for row in rows_of:
-        setattr(case, f"{prefix}{row.id}", test_of(row))
-
-
-add(EvilFrontCalls, "test_call_", rows.CALLS, "attack_with_calls")
-add(EvilFrontCalls, "test_fatal_", rows.FATALS, "attack_with_fatal")
-add(EvilFrontCalls, "test_control_", rows.CALLS + rows.FATALS, "attack_without_lockdown")
+add_rows(EvilFrontCalls, "test_call_", rows.CALLS, "attack_with_calls")
+add_rows(EvilFrontCalls, "test_fatal_", rows.FATALS, "attack_with_fatal")
+add_rows(EvilFrontCalls, "test_control_", rows.CALLS + rows.FATALS, "attack_without_lockdown")
 
 if __name__ == "__main__":
     unittest.main()

@@ -12,7 +12,7 @@ import unittest
 
 import rows
 from attacker import Attacker
-from rig import SECONDS, Died, Evil, Takeover, inet_address, trail, unix_address, verify, wait_until, wire
+from rig import SECONDS, Died, Evil, Takeover, add_rows, inet_address, trail, unix_address, verify, wait_until, wire
 
 DROPS = "waiting for a new"
 DOUBTS = "it asks for what none of ours does"
@@ -272,18 +272,8 @@ class ForgedOrder(KeeperRig):
         self.assertIn("rebuilt", verdict.stderr)
 
 
-def add(case, rows_of, attack):
-    def test_of(row):
-        def test(self):
-            getattr(self, attack)(row)
-        test.__doc__ = row.tries
-        return test
-    for row in rows_of:
-        setattr(case, f"test_{row.id}", test_of(row))
-
-
-add(EvilKeeper, rows.KEEPER_BREACHES, "attack_with_breach")
-add(EvilKeeper, rows.KEEPER_ORDERS, "attack_with_order")
+add_rows(EvilKeeper, "test_", rows.KEEPER_BREACHES, "attack_with_breach")
+add_rows(EvilKeeper, "test_", rows.KEEPER_ORDERS, "attack_with_order")
 
 if __name__ == "__main__":
     unittest.main()
