@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "rules.h"
@@ -55,8 +56,7 @@ static bool constants_fit(const struct command *command, struct span constants)
 static bool scheme_fits(const struct hook_scheme *scheme)
 {
     char before[HOOK_TEXT_BYTES], text[HOOK_TEXT_BYTES + sizeof "{body}"];
-    memcpy(text, scheme->before, strlen(scheme->before) + 1);
-    strcat(text, "{body}");
+    snprintf(text, sizeof text, "%s{body}", scheme->before);
     return hook_scheme_find(scheme->preset) != NULL && scheme->signature[0] != '\0' &&
            hook_template_fault(text, before) == NULL;
 }
