@@ -1,6 +1,7 @@
 /*
  * evhttp with a constant reply, for bench/http: on one port as the library comes, on the other behind the guard, so that what
- * the guard costs is the difference of the two. http_plain PORT GUARDED_PORT, until it is killed.
+ * the guard costs is the difference of the two. Both have the idle limit that the front gives evhttp, for a loop that waits for
+ * a time costs more than one that does not, whoever set the time. http_plain PORT GUARDED_PORT, until it is killed.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,6 +18,8 @@
 #include "front.h"
 #include "guard.h"
 #include "request.h"
+
+#define IDLE_MAX_S 60
 
 static struct front front;
 
@@ -46,7 +49,10 @@ static void on_plain(struct evhttp_request *http, void *arg)
 
 static void on_guarded(struct evhttp_request *http, void *arg)
 {
-    struct request request = { .front = &front, .http = http, .connection = evhttp_request_get_connection(http) };
+    static struct request request; /* a large one, of which evhttp alone has none */
+    request.front = &front;
+    request.http = http;
+    request.connection = evhttp_request_get_connection(http);
     (void)arg;
     struct guard *guard = guard_attach(&request);
     if (guard == NULL)
@@ -82,6 +88,8 @@ int main(int argc, char **argv)
     struct evhttp *plain = evhttp_new(front.base), *guarded = evhttp_new(front.base);
     if (crowd_init(&front.crowd) < 0)
         return 1;
+    evhttp_set_timeout(plain, IDLE_MAX_S);
+    evhttp_set_timeout(guarded, IDLE_MAX_S);
     evhttp_set_gencb(plain, on_plain, NULL);
     evhttp_set_gencb(guarded, on_guarded, NULL);
     evhttp_set_bevcb(guarded, on_accepted, NULL);

@@ -56,13 +56,18 @@ static bool move(struct arrival *arrival, struct evbuffer *to, size_t size)
     return size == 0 || evbuffer_remove_buffer(arrival->pending, to, size) == (int)size;
 }
 
+/* Whether the request may go to evhttp as it is. */
+static bool stays_as_it_is(const struct wire_head *head)
+{
+    return head->body_line_count == 0 && !head->may_have_body;
+}
+
 /* Without the empty line that ends it, for a length may have to stand before that. One that stays as it is is not copied. */
 static bool keep_head(struct arrival *arrival, size_t size)
 {
     const struct wire_head *head = &arrival->head;
     size_t at = 0;
-    arrival->is_whole =
-        head->body_line_count == 0 && !head->may_have_body && size == evbuffer_get_length(arrival->pending);
+    arrival->is_whole = stays_as_it_is(head) && size == evbuffer_get_length(arrival->pending);
     if (arrival->is_whole)
         return evbuffer_add_buffer(arrival->text, arrival->pending) == 0;
     for (unsigned i = 0; i < head->body_line_count; i++) {
@@ -72,6 +77,19 @@ static bool keep_head(struct arrival *arrival, size_t size)
         at = line->at + line->size;
     }
     return move(arrival, arrival->text, size - at - 2) && evbuffer_drain(arrival->pending, 2) == 0;
+}
+
+bool arrival_is_whole(struct arrival *arrival, struct evbuffer *from)
+{
+    size_t size = evbuffer_get_length(from), head_size = 0;
+    struct wire_scan scan = { 0 };
+    enum wire_fault fault = WIRE_FINE;
+    if (evbuffer_get_length(arrival->pending) > 0 || evbuffer_get_contiguous_space(from) != size)
+        return false;
+    const char *bytes = (const char *)evbuffer_pullup(from, -1);
+    return bytes != NULL && wire_scan_head(&scan, bytes, size, &head_size, &fault) > 0 && head_size == size &&
+           wire_parse_head(bytes, size, HTTP_UPLOAD_MAX_BYTES, &arrival->head) == WIRE_FINE &&
+           stays_as_it_is(&arrival->head);
 }
 
 int arrival_read_head(struct arrival *arrival, enum wire_fault *ret_fault)

@@ -25,6 +25,12 @@ void arrival_done(struct arrival *arrival);
 /* Forgets the request, and what came behind it. */
 void arrival_drop(struct arrival *arrival);
 
+/*
+ * Whether `from`, which nothing waits in front of, is one whole request that may go on as it is: most are. arrival->head says
+ * what was found then. False: nothing is known, and the bytes are to be added.
+ */
+bool arrival_is_whole(struct arrival *arrival, struct evbuffer *from);
+
 /* Takes the bytes out of `from`. -ENOMEM. */
 int arrival_add(struct arrival *arrival, struct evbuffer *from);
 

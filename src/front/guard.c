@@ -32,11 +32,11 @@
 #include "request.h"
 #include "tls.h"
 
-#define IDLE_MAX_S              60
+#define STEP_S                  15 /* what may last longer is looked at in such steps */
+#define IDLE_STEPS              4  /* that may pass without a request */
 #define HEAD_MAX_S              15
 #define BODY_MAX_S              60
-#define LARGE_LEAST_BYTES_PER_S (256 * 1024) /* a large body has so much more time */
-#define BODY_STEP_S             15
+#define LARGE_LEAST_BYTES_PER_S (256 * 1024)           /* a large body has so much more time */
 #define BODY_STEP_LEAST_BYTES   (15 * 1024)            /* what must come in each such step */
 #define BODY_FREE_BYTES         REQUEST_HEAD_MAX_BYTES /* of each body, that nobody else must leave room for */
 #define CROWD_TELL_MS           10000
@@ -61,6 +61,7 @@ struct guard {
     uint64_t held;       /* bytes of the body for which room was taken */
     uint64_t arrived;    /* of the body when the step began */
     unsigned steps_left; /* for the body to arrive in */
+    unsigned idle_steps; /* that passed since the answer */
     bool is_broken;      /* to be closed from the loop */
 };
 
@@ -201,8 +202,8 @@ static void begin_body(struct guard *guard)
 {
     guard->state = GUARD_BODY;
     guard->arrived = 0;
-    guard->steps_left = (BODY_MAX_S + (unsigned)(guard->held / LARGE_LEAST_BYTES_PER_S)) / BODY_STEP_S;
-    set_deadline(guard, BODY_STEP_S);
+    guard->steps_left = (BODY_MAX_S + (unsigned)(guard->held / LARGE_LEAST_BYTES_PER_S)) / STEP_S;
+    set_deadline(guard, STEP_S);
     if (guard->arrival.head.awaits_go_on && arrival_body_size(&guard->arrival) == 0)
         tell_to_go_on(guard);
 }
@@ -326,13 +327,26 @@ static bool take_new(struct guard *guard, struct evbuffer *input, size_t passed)
     return is_taken;
 }
 
+/* The common request lies where evhttp will look for it; it need not be taken out and put back. */
+static bool stays(struct guard *guard, struct evbuffer *input, size_t passed)
+{
+    if (guard->state != GUARD_IDLE || passed > 0 || !arrival_is_whole(&guard->arrival, input) ||
+        judge_size(guard) != WIRE_FINE)
+        return false;
+    guard->state = GUARD_BUSY;
+    return true;
+}
+
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
     struct guard *guard = arg;
     if (info->n_added == 0)
         return;
+    size_t passed = evbuffer_get_length(input) - info->n_added;
+    if (stays(guard, input, passed))
+        return;
     input_open(guard, input);
-    bool is_taken = take_new(guard, input, evbuffer_get_length(input) - info->n_added);
+    bool is_taken = take_new(guard, input, passed);
     input_close(guard, input);
     if (is_taken)
         feed(guard);
@@ -379,7 +393,7 @@ static void adopt(struct guard *guard)
     guard->connection = arg;
     evhttp_connection_set_closecb(guard->connection, on_closed, guard);
     if (join_crowd(guard))
-        set_deadline(guard, IDLE_MAX_S);
+        set_deadline(guard, STEP_S);
     else
         evhttp_connection_free(guard->connection);
 }
@@ -394,6 +408,12 @@ static bool body_moves(struct guard *guard)
     return moves;
 }
 
+static bool may_go_on(struct guard *guard)
+{
+    return guard->state == GUARD_IDLE ? ++guard->idle_steps < IDLE_STEPS
+                                      : guard->state == GUARD_BODY && body_moves(guard);
+}
+
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct guard *guard = arg;
@@ -403,10 +423,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
         adopt(guard);
     } else if (guard->state == GUARD_BUSY && !guard->is_broken) {
         return; /* that of the time before the request */
+    } else if (!guard->is_broken && may_go_on(guard)) {
+        set_deadline(guard, STEP_S);
     } else if (guard->is_broken || (guard->state != GUARD_HEAD && guard->state != GUARD_BODY)) {
         evhttp_connection_free(guard->connection);
-    } else if (guard->state == GUARD_BODY && body_moves(guard)) {
-        set_deadline(guard, BODY_STEP_S);
     } else {
         refuse(guard, WIRE_TOO_SLOW);
         bufferevent_trigger(guard->bev, EV_READ, 0);
@@ -426,7 +446,9 @@ static void on_answered(struct evhttp_request *http, void *arg)
     }
     guard_forget_body(guard);
     guard->state = GUARD_IDLE;
-    set_deadline(guard, IDLE_MAX_S);
+    guard->idle_steps = 0;
+    if (!evtimer_pending(guard->deadline, NULL)) /* one that runs will do: a new one for each request costs too much */
+        set_deadline(guard, STEP_S);
     feed(guard);
 }
 

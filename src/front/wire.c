@@ -51,36 +51,92 @@ const char *wire_fault_detail(enum wire_fault fault)
     return faults[fault].detail;
 }
 
+/* What a byte may be a part of. Line ends are of no class: wire_scan_head() alone looks at them. */
+enum {
+    BYTE_HEAD = 1,   /* a head's lines */
+    BYTE_TOKEN = 2,  /* a method, the name of a field (RFC 9110 section 5.6.2) */
+    BYTE_TARGET = 4, /* a target, where it could not move the borders of the path */
+    BYTE_HOST = 8,   /* a name, an address, a port; user information is none of ours */
+    BYTE_ANY = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET | BYTE_HOST,
+};
+
+static const unsigned char classes[256] = {
+    ['\t'] = BYTE_HEAD,
+    [' '] = BYTE_HEAD,
+    ['!'] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    ['"'] = BYTE_HEAD | BYTE_TARGET,
+    ['#'] = BYTE_HEAD | BYTE_TOKEN,
+    ['$' ... '\''] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    ['(' ... ')'] = BYTE_HEAD | BYTE_TARGET,
+    ['*' ... '+'] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    [','] = BYTE_HEAD | BYTE_TARGET,
+    ['-' ... '.'] = BYTE_ANY,
+    ['/'] = BYTE_HEAD | BYTE_TARGET,
+    ['0' ... '9'] = BYTE_ANY,
+    [':'] = BYTE_HEAD | BYTE_TARGET | BYTE_HOST,
+    [';' ... '@'] = BYTE_HEAD | BYTE_TARGET,
+    ['A' ... 'Z'] = BYTE_ANY,
+    ['['] = BYTE_HEAD | BYTE_TARGET | BYTE_HOST,
+    ['\\'] = BYTE_HEAD | BYTE_TARGET,
+    [']'] = BYTE_HEAD | BYTE_TARGET | BYTE_HOST,
+    ['^'] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    ['_'] = BYTE_ANY,
+    ['`'] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    ['a' ... 'z'] = BYTE_ANY,
+    ['{'] = BYTE_HEAD | BYTE_TARGET,
+    ['|'] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    ['}'] = BYTE_HEAD | BYTE_TARGET,
+    ['~'] = BYTE_HEAD | BYTE_TOKEN | BYTE_TARGET,
+    [0x80 ... 0xff] = BYTE_HEAD,
+};
+
+/* How many of the bytes, from the first on, are of the class. */
+static size_t span_of(const char *data, size_t size, unsigned char class)
+{
+    size_t at = 0;
+    while (at < size && (classes[(unsigned char)data[at]] & class) != 0)
+        at++;
+    return at;
+}
+
+/* The byte at scan->at, which is none of a line, for it ends one or has no place in a head. */
+static enum wire_fault scan_line_end(struct wire_scan *scan, const char *data, bool *ret_is_empty)
+{
+    bool is_after_return = scan->at > 0 && data[scan->at - 1] == '\r';
+    if (data[scan->at] == '\r')
+        return is_after_return ? WIRE_CONTROL_CHARACTER : WIRE_FINE;
+    if (data[scan->at] != '\n')
+        return WIRE_CONTROL_CHARACTER;
+    if (!is_after_return)
+        return WIRE_BARE_LINE_FEED;
+    *ret_is_empty = scan->at - scan->line == 1;
+    bool is_first = scan->line == 0;
+    scan->line = scan->at + 1;
+    return *ret_is_empty && is_first ? WIRE_REQUEST_LINE : WIRE_FINE;
+}
+
 int wire_scan_head(struct wire_scan *scan, const char *data, size_t size, size_t *ret_size, enum wire_fault *ret_fault)
 {
-    for (; scan->at < size; scan->at++) {
-        if (scan->at >= REQUEST_HEAD_MAX_BYTES) {
-            *ret_fault = WIRE_HEAD_TOO_LARGE;
-            return -1;
-        }
-        unsigned char c = (unsigned char)data[scan->at];
-        bool is_after_return = scan->at > 0 && data[scan->at - 1] == '\r';
-        if (is_after_return != (c == '\n')) {
-            *ret_fault = c == '\n' ? WIRE_BARE_LINE_FEED : WIRE_CONTROL_CHARACTER;
-            return -1;
-        }
-        if (c == '\n') {
-            bool is_empty = scan->at - scan->line == 1;
-            if (is_empty && scan->line == 0) {
-                *ret_fault = WIRE_REQUEST_LINE;
-                return -1;
-            }
-            scan->line = scan->at + 1;
-            if (is_empty) {
-                *ret_size = scan->line;
-                return 1;
-            }
-        } else if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f) {
-            *ret_fault = WIRE_CONTROL_CHARACTER;
-            return -1;
+    size_t end = size < REQUEST_HEAD_MAX_BYTES ? size : REQUEST_HEAD_MAX_BYTES;
+    bool is_empty = false;
+    enum wire_fault fault = WIRE_FINE;
+    while (fault == WIRE_FINE && !is_empty && scan->at < end) {
+        size_t plain = span_of(data + scan->at, end - scan->at, BYTE_HEAD);
+        if (plain > 0 && scan->at > 0 && data[scan->at - 1] == '\r')
+            fault = WIRE_CONTROL_CHARACTER; /* a return alone */
+        scan->at += plain;
+        if (fault == WIRE_FINE && scan->at < end) {
+            fault = scan_line_end(scan, data, &is_empty);
+            scan->at++;
         }
     }
-    return 0;
+    if (fault == WIRE_FINE && !is_empty && size > REQUEST_HEAD_MAX_BYTES)
+        fault = WIRE_HEAD_TOO_LARGE;
+    *ret_fault = fault;
+    *ret_size = scan->line;
+    if (fault != WIRE_FINE)
+        return -1;
+    return is_empty ? 1 : 0;
 }
 
 /* A part of the head; the head outlives it. */
@@ -94,16 +150,9 @@ static bool part_is(struct part part, const char *text)
     return part.size == strlen(text) && strncasecmp(part.at, text, part.size) == 0;
 }
 
-static bool is_token(struct part part)
+static bool is_of(struct part part, unsigned char class)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    for (size_t i = 0; i < part.size; i++) {
-        char c = part.at[i];
-        bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_alphanumeric && (c == '\0' || strchr(others, c) == NULL))
-            return false;
-    }
-    return part.size > 0;
+    return part.size > 0 && span_of(part.at, part.size, class) == part.size;
 }
 
 /* Takes the next line off; its CR LF was seen by wire_scan_head(). False at the empty one. */
@@ -141,11 +190,8 @@ static enum method_body method_body(struct part method)
  * looks for a host. */
 static bool target_is_plain(struct part target)
 {
-    for (size_t i = 0; i < target.size; i++)
-        if (target.at[i] <= 0x20 || target.at[i] >= 0x7f || target.at[i] == '#')
-            return false;
     bool has_second = target.size > 1 && (target.at[1] == '.' || target.at[1] == '/');
-    return target.size > 0 && target.at[0] == '/' && !has_second;
+    return is_of(target, BYTE_TARGET) && target.at[0] == '/' && !has_second;
 }
 
 /* Some version, whether or not it is spoken here. */
@@ -172,7 +218,7 @@ static enum wire_fault parse_request_line(struct part line, struct request_line 
     struct part method = { line.at, (size_t)(blank - line.at) };
     struct part target = { blank + 1, (size_t)(last - blank - 1) };
     struct part version = { last + 1, (size_t)(end - last - 1) };
-    if (!is_token(method))
+    if (!is_of(method, BYTE_TOKEN))
         return WIRE_REQUEST_LINE;
     if (!is_version(version))
         return WIRE_REQUEST_LINE;
@@ -227,7 +273,7 @@ static enum wire_fault parse_field(struct part line, size_t at, struct part valu
     if (colon == NULL)
         return WIRE_FIELD;
     struct part name = { line.at, (size_t)(colon - line.at) };
-    if (!is_token(name))
+    if (!is_of(name, BYTE_TOKEN))
         return WIRE_FIELD;
     for (size_t i = 0; i < SINGLE_COUNT; i++) {
         if (!part_is(name, single_fields[i]))
@@ -239,19 +285,6 @@ static enum wire_fault parse_field(struct part line, size_t at, struct part valu
             head->body_lines[head->body_line_count++] = (struct wire_line){ at, line.size + 2 };
     }
     return WIRE_FINE;
-}
-
-/* Letters, digits and the marks of names, addresses and ports; user information is none of ours. */
-static bool is_host(struct part host)
-{
-    static const char marks[] = ".-_:[]";
-    for (size_t i = 0; i < host.size; i++) {
-        char c = host.at[i];
-        bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_alphanumeric && (c == '\0' || strchr(marks, c) == NULL))
-            return false;
-    }
-    return host.size > 0 && host.size <= 255;
 }
 
 static enum wire_fault judge_body(const struct request_line *line, const struct part values[SINGLE_COUNT],
@@ -303,7 +336,7 @@ enum wire_fault wire_parse_head(const char *data, size_t size, uint64_t body_max
     if (fault != WIRE_FINE)
         return fault;
     struct part host = values[FIELD_HOST], expect = values[FIELD_EXPECT];
-    if (host.at == NULL ? !line.is_old : !is_host(host))
+    if (host.at == NULL ? !line.is_old : !is_of(host, BYTE_HOST) || host.size > 255)
         return WIRE_HOST;
     if (expect.at != NULL && !part_is(expect, "100-continue"))
         return WIRE_EXPECTATION;
