@@ -14,7 +14,7 @@ PATTERN = "[a-z]{1,20}"
 
 class GoTasky(SharedTests, PredecessorCase):
     name = "go-tasky"
-    words = {"copyfile": "copyfile", "sleeper": "sleeper", "object": "object", "reader": "reader", "fails": "fails", "silent": "silent",
+    words = {"says": "says", "forgotten": "forgotten", "copyfile": "copyfile", "sleeper": "sleeper", "object": "object", "reader": "reader", "fails": "fails", "silent": "silent",
              "large": "large"}
     commands = {
         "copyfile": {"exec": ["/usr/bin/printf", "Filed copied successfully. %s %s", "{source}", "{destination}"], "description": COPYFILE,
@@ -23,6 +23,9 @@ class GoTasky(SharedTests, PredecessorCase):
         "sleeper": {"exec": ["/usr/bin/sleep", "60"], "description": SLEEPER, "timeout": "90s", "concurrency": {"limit": 1, "when_full": "reject"}},
         "object": {"exec": ["/usr/bin/printf", '{{"b": 1, "a": {{"d": [1], "c": null}}}}']},
         "reader": {"exec": ["/usr/bin/cat"], "stdin": "body"},
+        "says": {"exec": ["/usr/bin/python3", "-c", "import os; os.write(2, bytes.fromhex(os.environ['TEXT'])); os._exit(3)"],
+                 "params": {"text": {"type": "string", "pattern": "[0-9a-f]*", "max_length": 40000, "default": ""}}, "env": {"TEXT": "{text}"}},
+        "forgotten": {"exec": ["/bin/sh", "-c", "echo why >&2; exit 3"], "retention": {"count": 0}},
         "fails": {"exec": ["/usr/bin/false"]},
         "silent": {"exec": ["/usr/bin/true"]},
         "large": {"exec": ["/usr/bin/python3", "-c", "print('x' * 3000000, end='')"]},
@@ -97,6 +100,21 @@ class GoTasky(SharedTests, PredecessorCase):
     def test_why_a_task_failed_is_told(self):
         task = self.until(self.create("fails"), "Failed")
         self.assertEqual((task["Error"], task["Duration"]), ("exited with status 1", ""))
+
+    def test_the_last_line_of_standard_error_is_a_part_of_why(self):
+        for said, told in ((b"one\ntwo\n", ": two"), (b"no newline", ": no newline"), (b"last\n\n \n", ": last"), (b"", ""), (b"\n\n", ""),
+                           (b"a\tb\x1b[31m\0c\n", ": a b [31m c"), ("\u00e4\u20ac".encode(), ": \u00e4\u20ac"), (b"\xff\xfe no text", ""),
+                           (b"x" * 5000, ": " + "x" * 511), (("\u20ac" * 400).encode(), ": " + "\u20ac" * 170)):
+            with self.subTest(said=said[:20]):
+                task = self.until(self.create("says", {"text": said.hex()}), "Failed")
+                self.assertEqual(task["Error"], "exited with status 3" + told)
+
+    def test_why_a_task_failed_whose_output_is_not_kept_is_its_status_alone(self):
+        task_id = self.create("forgotten")
+        self.until(task_id, "Failed")
+        job, = [job for job in self.jobs() if job["command"] == "forgotten"]
+        self.ended(lambda: self.instance.request("GET", job["output"]["url"]).status == 410)
+        self.assertEqual(self.task(task_id), {"TaskId": task_id, "Status": "Failed", "Duration": "", "Error": "exited with status 3"})
 
     def test_a_cancelled_task_is_over_and_one_more_than_may_run_is_refused(self):
         task_id = self.create("sleeper")

@@ -2,9 +2,12 @@
 
 import http.client
 import json
+import os
+import shutil
 import threading
 import unittest
 
+from harness import make_directory
 from predecessors import PredecessorCase, SharedTests
 
 TEXT = "text/plain; charset=utf-8"
@@ -23,6 +26,13 @@ class Jobrunner(SharedTests, PredecessorCase):
     }
     routes = [("GET", "/"), ("POST", "/"), ("GET", f"/{UNKNOWN}/attach"), ("DELETE", f"/{UNKNOWN}"), ("POST", f"/{UNKNOWN}/clean"),
               ("GET", "/debug/vars"), ("GET", f"/{UNKNOWN}")]
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = make_directory("jobrunner")
+        cls.addClassCleanup(shutil.rmtree, cls.directory, True)
+        cls.commands = {**cls.commands, "shell": {**cls.commands["shell"], "sandbox": {"read": [cls.directory]}}}
+        super().setUpClass()
 
     def post(self, body):
         return self.ask("POST", "/", body if isinstance(body, str) else json.dumps(body))
@@ -89,6 +99,19 @@ class Jobrunner(SharedTests, PredecessorCase):
             thread.join()
         self.assertEqual(said, [b"line 2\nline 3\nline 4\nline 5\n"] * 2)
         self.assertTrue(b"line 1\nline 2\nline 3\nline 4\nline 5\n".endswith(late.read()))
+
+    def test_one_byte_of_a_job_that_is_silent_before_and_after_reaches_every_reader(self):
+        sign = os.path.join(self.directory, "sign")
+        job_id = self.start(f"until [ -e {sign} ]; do sleep 0.02; done; printf x; sleep 60")
+        readers = [self.attached(job_id) for _ in range(2)]     # both have heard that they are, and nothing else
+        with open(sign, "wb"):
+            pass
+        for reader in readers:
+            self.assertEqual(reader.read(1), b"x")
+        self.assertIn(job_id, self.running())
+        self.ask("DELETE", "/" + job_id)
+        for reader in readers:
+            self.assertEqual(reader.read(), b"")
 
     def test_output_of_a_job_that_is_over_is_not_lost(self):
         job_id = self.start("echo short")

@@ -4,6 +4,7 @@
  * Its workers are the keys of `commands`, in lower case. What a worker is sent is the standard input of a command that takes one
  * (`stdin: body`), and the parameters of any other: a JSON object, or nothing.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <event2/http.h>
 
 #include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
 #include "sallyport/job/job.h"
 #include "sallyport/proto/channel.h"
 
@@ -27,6 +29,7 @@
 #define NO_WORKER        "Could not found worker with given name"
 #define NO_TASK          "Could not found a task with given id"
 #define NO_PAGE          "404 page not found"
+#define LINE_MAX_BYTES   512
 #define OBJECT_MAX_BYTES (1024 * 1024) /* output that is longer is text, whatever it looks like */
 
 /* Its documents end with a newline. */
@@ -129,6 +132,46 @@ static void go_tasky_create(struct request *request)
     rights_ask(request, create);
 }
 
+/* --- output --- */
+
+/* The last bytes of a stream, at most `max`; NULL when they cannot be read. */
+static char *read_end(struct output_log *log, uint32_t stream, uint64_t max, size_t *ret_size)
+{
+    uint64_t bytes, at;
+    if (output_log_stream_bytes(log, stream, &bytes) < 0)
+        return NULL;
+    uint64_t wanted = bytes < max ? bytes : max;
+    if (output_log_find_in_stream(log, stream, bytes - wanted, &at) < 0)
+        return NULL;
+    char *text = malloc((size_t)wanted + 1);
+    struct output_cursor cursor = { .at = at, .only = stream };
+    size_t used = 0, size;
+    while (text != NULL && used < wanted &&
+           output_stretch_next(log, &cursor, log->bytes, (size_t)wanted - used, &size) > 0 &&
+           output_log_read(log, cursor.at, text + used, size) == 0) {
+        cursor.at += size;
+        used += size;
+    }
+    *ret_size = used;
+    return text;
+}
+
+/* All of standard output; NULL when it is too long, or cannot be read. */
+static char *read_stdout(struct output_log *log, size_t *ret_size)
+{
+    uint64_t bytes;
+    if (output_log_stream_bytes(log, OUTPUT_STDOUT, &bytes) < 0 || bytes > OBJECT_MAX_BYTES)
+        return NULL;
+    return read_end(log, OUTPUT_STDOUT, bytes, ret_size);
+}
+
+static void take_log(struct message *message, struct output_log *log)
+{
+    const struct msg_output *output = &message->body.output;
+    output_log_init(log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
+    output_log_grow(log, output->bytes, output->records, output->is_complete);
+}
+
 /* --- tasks --- */
 
 static const char *status_of(const struct msg_job *job)
@@ -209,9 +252,59 @@ static bool take_id(struct request *request)
     return false;
 }
 
+static void task_free(void *state)
+{
+    json_decref(state);
+}
+
+/* The last line of standard error that is not empty, in printable characters; "" for none. */
+static void last_line(struct output_log *log, char line[LINE_MAX_BYTES])
+{
+    size_t size = 0;
+    char *text = read_end(log, OUTPUT_STDERR, LINE_MAX_BYTES - 1, &size);
+    while (size > 0 && isspace((unsigned char)text[size - 1]))
+        size--;
+    size_t from = size;
+    while (from > 0 && text[from - 1] != '\n')
+        from--;
+    while (from < size && (text[from] & 0xc0) == 0x80) /* the middle of a character: a long line's head is cut off */
+        from++;
+    size -= from;
+    for (size_t i = 0; i < size; i++)
+        line[i] = (char)(iscntrl((unsigned char)text[from + i]) ? ' ' : text[from + i]);
+    line[text_is_utf8(line, size) ? size : 0] = '\0';
+    free(text);
+}
+
+/* What the program said of it is part of the reason. Output that is not kept, or not for this caller, adds nothing. */
+static void on_failed_output(struct request *request, struct message *message)
+{
+    json_t *task = request->state;
+    struct output_log log;
+    char line[LINE_MAX_BYTES] = "";
+    if (message != NULL && message->type == MSG_OUTPUT) {
+        take_log(message, &log);
+        last_line(&log, line);
+        output_log_done(&log);
+    }
+    if (line[0] != '\0')
+        json_object_set_new(task, "Error",
+                            json_sprintf("%s: %s", json_string_value(json_object_get(task, "Error")), line));
+    reply(request, 200, json_incref(task));
+}
+
 static void on_status(struct request *request, struct message *message)
 {
-    reply(request, 200, task_of(&message->body.job));
+    const struct msg_job *job = &message->body.job;
+    json_t *task = task_of(job);
+    if (job->state != JOB_FAILED || !json_is_string(json_object_get(task, "Error"))) {
+        reply(request, 200, task);
+        return;
+    }
+    request->state = task;
+    request->free_state = task_free;
+    request->hears_all = true;
+    ask_read_output(request, false, on_failed_output);
 }
 
 static void go_tasky_status(struct request *request)
@@ -227,25 +320,6 @@ static json_t *result_members(const struct request *request, const struct msg_jo
     char id[COMPAT_ID_BYTES];
     (void)request;
     return json_pack("{s:s}", "TaskId", compat_id_text(&job->job_id, id));
-}
-
-/* All of standard output; NULL when it is too long, or cannot be read. */
-static char *read_stdout(struct output_log *log, size_t *ret_size)
-{
-    uint64_t bytes;
-    if (output_log_stream_bytes(log, OUTPUT_STDOUT, &bytes) < 0 || bytes > OBJECT_MAX_BYTES)
-        return NULL;
-    char *text = malloc((size_t)bytes + 1);
-    struct output_cursor cursor = { .only = OUTPUT_STDOUT };
-    size_t used = 0, size;
-    while (text != NULL && used < bytes &&
-           output_stretch_next(log, &cursor, log->bytes, (size_t)bytes - used, &size) > 0 &&
-           output_log_read(log, cursor.at, text + used, size) == 0) {
-        cursor.at += size;
-        used += size;
-    }
-    *ret_size = used;
-    return text;
 }
 
 static void answer_text(struct request *request)
@@ -264,7 +338,6 @@ static void answer_text(struct request *request)
 /* An object stands there as one, with its members sorted; what is none is a text. */
 static void on_output(struct request *request, struct message *message)
 {
-    const struct msg_output *output = &message->body.output;
     struct output_log log;
     size_t size = 0;
     char id[COMPAT_ID_BYTES];
@@ -272,8 +345,7 @@ static void on_output(struct request *request, struct message *message)
         refuse_keeper_down(request, "The keeper said what it was not asked. Try again.");
         return;
     }
-    output_log_init(&log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
-    output_log_grow(&log, output->bytes, output->records, output->is_complete);
+    take_log(message, &log);
     char *text = read_stdout(&log, &size);
     json_t *object = text != NULL ? json_loadb(text, size, 0, NULL) : NULL;
     bool is_empty = text != NULL && size == 0;
