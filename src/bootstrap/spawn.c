@@ -70,8 +70,11 @@ static int become_supervisor(const struct bootstrap *bootstrap)
 
 static _Noreturn void run_child(const struct bootstrap *bootstrap, const struct spawn *what, int program_fd)
 {
-    char *environment[3] = { NULL };
-    unsigned count = 0;
+    /* A name that is bound late has the dynamic linker put the vector registers on the stack, and with them what was copied last:
+     * a piece of a secret, that nobody would wipe. */
+    static char bind_now[] = "LD_BIND_NOW=1";
+    char *environment[4] = { bind_now };
+    unsigned count = 1;
 #if SALLYPORT_TEST_SWITCHES
     static const char *const passed[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS" };
     for (unsigned i = 0; i < 2; i++) {
