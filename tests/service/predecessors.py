@@ -12,9 +12,10 @@ ALLOW = ["run:*", "read:own", "cancel:own"]
 
 
 class PredecessorCase(unittest.TestCase):
-    """`name`: of the predecessor; `words`: what its clients say, and the command that is meant; `commands`: ours."""
+    """`name`: of the predecessor; `words`: what its clients say, and the command that is meant; `commands`: ours; `options`: of
+    the instance."""
 
-    name, words, commands, keys, routes = None, {}, {}, {}, []
+    name, words, commands, keys, routes, options = None, {}, {}, {}, [], {}
     prefix = "/old"
     instance = None
 
@@ -22,7 +23,7 @@ class PredecessorCase(unittest.TestCase):
     def setUpClass(cls):
         if not os.access(os.path.join(harness.BIN, "sallyportd"), os.X_OK):
             raise unittest.SkipTest("sallyportd is not built")
-        cls.instance = Instance(cls.commands)
+        cls.instance = Instance(cls.commands, **cls.options)
         cls.port = free_port()
         cls.instance.config["predecessors"] = {
             cls.name: {"prefix": cls.prefix, "listen": f"127.0.0.1:{cls.port}", "commands": cls.words, **cls.keys}}

@@ -1,13 +1,17 @@
 """Clients of http-runner (v0.0.5): what they sent and got, row by row, with who they are asked first."""
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import signal
+import time
 import unittest
 
+from harness import free_port, token_hash
 from predecessors import PredecessorCase, SharedTests
+from receivers import Receiver
 
 COMMANDS = {
     "echo": {"exec": ["/usr/bin/echo", "{args...}"], "params": {"args": {"type": "list", "of": {"type": "string"}, "default": []}}},
@@ -23,17 +27,14 @@ COMMANDS = {
 ID = re.compile(r"^[0-9a-f]{40}$")
 
 
-class HttpRunner(SharedTests, PredecessorCase):
+class Client(PredecessorCase):
     name = "http-runner"
-    words = {"echo": "echo", "/bin/echo": "echo", "say": "say", "both": "both", "bytes": "bytes", "slow": "slow", "long": "long"}
-    commands = {name: COMMANDS[name] for name in ("echo", "say", "both", "bytes", "slow", "long")}
-    routes = [("POST", "/"), ("GET", "/" + "0" * 40), ("GET", "/"), ("DELETE", "/" + "0" * 40), ("HEAD", "/"), ("GET", "/a/b")]
 
     def post(self, body, **more):
         return self.ask("POST", "/", body if isinstance(body, (str, bytes)) else json.dumps(body), **more)
 
-    def start(self, command, args=""):
-        answer = self.post({"command": command, "args": args})
+    def start(self, command, args="", **more):
+        answer = self.post({"command": command, "args": args, **more})
         self.assertEqual(answer.status, 202, answer.body)
         return answer.json()
 
@@ -42,9 +43,15 @@ class HttpRunner(SharedTests, PredecessorCase):
         self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
         return answer.json()
 
-    def run_to_end(self, command, args=""):
-        job_id = self.start(command, args)["id"]
+    def run_to_end(self, command, args="", **more):
+        job_id = self.start(command, args, **more)["id"]
         return self.ended(lambda: (lambda job: job if "err" in job else None)(self.read(job_id)))
+
+
+class HttpRunner(SharedTests, Client):
+    words = {"echo": "echo", "/bin/echo": "echo", "say": "say", "both": "both", "bytes": "bytes", "slow": "slow", "long": "long"}
+    commands = {name: COMMANDS[name] for name in ("echo", "say", "both", "bytes", "slow", "long")}
+    routes = [("POST", "/"), ("GET", "/" + "0" * 40), ("GET", "/"), ("DELETE", "/" + "0" * 40), ("HEAD", "/"), ("GET", "/a/b")]
 
     def test_a_job_is_created_and_told_as_not_known_of_yet(self):
         answer = self.post('{"command": "echo", "args": "hello  world", "more": [1]}')
@@ -166,6 +173,214 @@ class HttpRunner(SharedTests, PredecessorCase):
         job = next(job for job in self.jobs() if job["params"].get("args") == ["who"])
         self.assertEqual((job["actor"]["id"], job["actor"]["via"], job["labels"]), ("old-clients", "listener", {"called": "echo", "predecessor": "http-runner"}))
         self.assertTrue(job_id)
+
+
+RETRY_SPEED = 100       # pauses of 50 ms, 300 ms, 1.2 s, 6 s, ...
+
+
+class Callbacks(Client):
+    """`callback`: a POST of the job to a URL of the request, at its end."""
+
+    commands = {name: {**COMMANDS[name]} for name in ("echo", "both", "bytes", "long", "gone")} | {
+        "steps": {"exec": ["/usr/bin/sleep", "2"]},
+        "letters": {"exec": ["/usr/bin/python3", "-c", "print('\u00e4\u20ac\U0001f600' * 20000, end='')"]},
+        "killed": {"exec": ["/usr/bin/python3", "-c", "import os; os.kill(os.getpid(), 9)"]},
+        "quiet": {"exec": ["/usr/bin/echo", "nobody keeps this"], "record": "metadata-only"},
+    }
+    words = {name: name for name in commands}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = free_port()
+        cls.keys = {"callback": "runner"}
+        cls.options = {"server": {"test_retry_speed": RETRY_SPEED},
+                       "callbacks": {"runner": {"allow_url": f"http://127.0.0.1:{cls.place}/status/200", "allow_plain": True,
+                                                "allow_net": ["127.0.0.0/8"]}}}
+        super().setUpClass()
+
+    def url(self, rest=""):
+        return f"http://127.0.0.1:{self.place}/status/200{rest}"
+
+    def receiver(self):
+        receiver = Receiver(port=self.place)
+        self.addCleanup(receiver.close)
+        return receiver
+
+    def told(self, receiver, count=1):
+        receiver.wait_for_requests(count)
+        return receiver.requests[count - 1]
+
+    def told_of(self, command, args=""):
+        receiver = self.receiver()
+        job = self.run_to_end(command, args, callback=self.url("?of=" + command))
+        request = self.told(receiver)
+        self.assertEqual(request.method, "POST")
+        self.assertEqual(request.target, "/status/200?of=" + command)
+        self.assertEqual(request.field("content-length"), [str(len(request.body))])
+        return job, request
+
+    def raw(self, job):
+        return self.ask("GET", "/" + job["id"]).body
+
+    def test_the_body_is_what_get_answers_and_the_head_is_as_it_was(self):
+        before_ms = int(time.time() * 1000)
+        job, request = self.told_of("both")
+        self.assertEqual(request.body, self.raw(job))
+        self.assertEqual(list(job), ["stderr", "stdout", "id", "code", "command", "arguments", "callback", "err"])
+        self.assertEqual((job["stdout"], job["stderr"], job["code"], job["err"]), ("out", "err", 7, None))
+        self.assertEqual(job["callback"], self.url("?of=both"))
+        self.assertEqual((request.field("content-type"), request.field("accept")), (["application/json"], ["application/json"]))
+        self.assertEqual(request.field("host"), [f"127.0.0.1:{self.place}"])
+        stamp, = request.field("x-notify-timestamp")
+        self.assertRegex(stamp, r"^[0-9]{13}$")
+        self.assertLessEqual(before_ms, int(stamp))
+        self.assertLessEqual(int(stamp), int(time.time() * 1000))
+
+    def test_the_job_shows_the_callback_as_it_was_sent_from_the_first_answer_on(self):
+        receiver = self.receiver()
+        sent = self.url("/?q=%41&r=")
+        job = self.start("echo", "x", callback=sent)
+        self.assertEqual(list(job), ["stderr", "stdout", "id", "code", "command", "arguments", "callback"])
+        self.assertEqual(job["callback"], sent)
+        self.assertEqual(self.ended(lambda: (lambda job: job if "err" in job else None)(self.read(job["id"])))["callback"], sent)
+        self.assertEqual(json.loads(self.told(receiver).body)["callback"], sent)
+
+    def test_a_job_that_named_none_has_no_such_member(self):
+        for more in ({}, {"callback": None}):
+            self.assertNotIn("callback", self.run_to_end("echo", "x", **more))
+
+    def test_H4_4_the_length_counts_bytes_of_output_that_is_not_ascii(self):
+        """H.4.4: Content-Length counted characters, and what came behind the cut was lost."""
+        job, request = self.told_of("letters")
+        self.assertEqual(json.loads(request.body)["stdout"], "\u00e4\u20ac\U0001f600" * 20000)
+        self.assertEqual(request.body, self.raw(job))
+        self.assertGreater(len(request.body), 180_000)
+
+    def test_bytes_that_are_no_text_are_told_as_get_tells_them(self):
+        job, request = self.told_of("bytes")
+        self.assertEqual(request.body, self.raw(job))
+
+    def test_output_beyond_what_an_outbox_holds_is_cut_and_said_to_be(self):
+        job, request = self.told_of("long")
+        told = json.loads(request.body)
+        self.assertIs(told.pop("truncated"), True)
+        self.assertLess(len(request.body), 1024 * 1024)
+        self.assertGreater(len(told["stdout"]), 900_000)
+        self.assertTrue(job["stdout"].startswith(told["stdout"]))
+        self.assertEqual({**told, "stdout": job["stdout"]}, job)
+
+    def test_a_program_that_cannot_be_started_is_told_too(self):
+        job, request = self.told_of("gone")
+        self.assertEqual(request.body, self.raw(job))
+        self.assertEqual((job["code"], job["err"]["code"], job["err"]["path"]), (-2, "ENOENT", "gone"))
+
+    def test_a_death_by_signal_is_told_and_is_no_running_job(self):
+        job, request = self.told_of("killed")
+        self.assertEqual(request.body, self.raw(job))
+        self.assertEqual((job["code"], job["err"]), (None, None))
+
+    def test_output_that_nobody_keeps_is_told_to_nobody(self):
+        job, request = self.told_of("quiet")
+        self.assertEqual(json.loads(request.body)["stdout"], "")
+        self.ended(lambda: self.raw(job) == request.body)
+
+    def refused(self, callback):
+        before = len(self.jobs())
+        answer = self.post({"command": "echo", "args": "x", "callback": callback})
+        self.assertEqual((answer.status, answer.json()["message"]), (400, "Bad Request"), callback)
+        self.assertIn("callback", answer.json()["error"])
+        self.assertEqual(len(self.jobs()), before)
+
+    def test_H4_2_a_callback_that_is_no_url_ends_nothing(self):
+        """H.4.2: a callback that was no string, or had a port above 65535, ended the whole server after its 202."""
+        parts = {name: self.instance.part(name).pid for name in ("front", "keeper", "notifier")}
+        for callback in (1, True, False, 1.5, [], {}, ["http://x"], {"url": self.url()}, "", "x", "http://", "http://127.0.0.1:65536/",
+                         "http://127.0.0.1:99999/status/200", "http://127.0.0.1:-1/", "http://127.0.0.1:x/", "http://[::1/", "//", "http:///x",
+                         "http://127.0.0.1:0/", "file:///etc/passwd", "gopher://127.0.0.1/", "javascript:1", "http://\u00e4/", "http://a b/",
+                         "http://127.0.0.1\n/", "x" * 5000, "http://" + "a" * 300 + "/"):
+            with self.subTest(callback=callback):
+                self.refused(callback)
+        self.assertEqual(self.post('{"command": "echo", "args": "x", "callback": "http://x/\\u0000"}').status, 400)
+        self.assertEqual(self.run_to_end("echo", "still here")["stdout"], "still here\n")
+        self.assertEqual({name: self.instance.part(name).pid for name in parts}, parts)
+
+    def test_H4_3_a_destination_that_the_operator_did_not_list_is_refused(self):
+        """H.4.3: any host, port and path could be had; https: was sent as plain HTTP."""
+        other = Receiver()
+        self.addCleanup(other.close)
+        for callback in (f"http://127.0.0.1:{other.port}/status/200", self.url().replace("127.0.0.1", "localhost"),
+                         self.url().replace("127.0.0.1", "127.0.0.2"), self.url().replace("http:", "https:"), self.url("-other"),
+                         self.url("/../x"), self.url("/%2e%2e/x"), self.url().replace("//", "//me@"), "http://169.254.169.254/latest/meta-data/",
+                         self.url().replace("/status/200", "/"), self.url("#x"), f"http://127.0.0.1:{self.place}\\@127.0.0.1:{other.port}/"):
+            with self.subTest(callback=callback):
+                self.refused(callback)
+        self.assertEqual(other.connections, 0)
+
+    def test_a_receiver_that_was_down_hears_of_it_and_the_keeper_may_die_meanwhile(self):
+        job = self.run_to_end("both", callback=self.url("/late"))
+        attempts = lambda: [item for item in self.instance.request("GET", "/v1/callbacks?state=waiting").json()["items"] if item["attempt_count"] >= 1]
+        self.ended(attempts)
+        os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
+        self.ended(lambda: self.instance.is_ready())
+        receiver = self.receiver()
+        request = self.told(receiver)
+        self.assertEqual((request.target, request.body), ("/status/200/late", self.raw(job)))
+
+    def test_a_job_that_ends_under_another_keeper_is_told_in_the_same_form(self):
+        receiver = self.receiver()
+        job = self.start("steps", callback=self.url())
+        os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
+        request = self.told(receiver)
+        self.assertEqual(json.loads(request.body)["id"], job["id"])
+        self.assertEqual(request.body, self.raw(job))
+
+    def test_every_attempt_says_the_same_and_is_signed(self):
+        receiver = self.receiver()
+        receiver.answer_status = lambda connection, _: receiver.say(connection, 503 if len(receiver.requests) < 3 else 200)
+        self.run_to_end("echo", "again", callback=self.url())
+        self.told(receiver, 3)
+        self.assertEqual(len({request.body for request in receiver.requests}), 1)
+        self.assertEqual(len({request.field("webhook-id")[0] for request in receiver.requests}), 1)
+        for request in receiver.requests:
+            self.assertTrue(request.field("webhook-signature")[0].startswith("v1,"))
+
+    def test_the_url_is_in_no_log_and_no_answer_of_the_api(self):
+        receiver = self.receiver()
+        self.run_to_end("echo", "x", callback=self.url("/SECRET-Q7"))
+        self.told(receiver)
+        self.assertNotIn("SECRET-Q7", self.instance.log())
+        for path in ("/v1/jobs", "/v1/callbacks"):
+            self.assertNotIn(b"SECRET-Q7", self.instance.request("GET", path).body)
+
+    def test_who_may_not_read_the_output_has_it_sent_nowhere(self):
+        with self.without_read():
+            answer = self.instance.request("POST", "/old/", {"command": "echo", "args": "x", "callback": self.url()}, token="blind" * 8)
+            self.assertEqual((answer.status, answer.json()["message"]), (400, "Bad Request"))
+            self.assertIn("may not read", answer.json()["error"])
+
+    @contextlib.contextmanager
+    def without_read(self):
+        self.instance.config["tokens"]["blind"] = {"hash": token_hash("blind" * 8), "allow": ["run:*"]}
+        self.reloaded()
+        yield
+        del self.instance.config["tokens"]["blind"]
+        self.reloaded()
+
+    def reloaded(self):
+        count = self.instance.log().count("of the configuration is in effect")
+        self.instance.write_config()
+        self.instance.reload()
+        self.ended(lambda: self.instance.log().count("of the configuration is in effect") > count)
+
+
+class WithoutCallbacks(Client):
+    commands, words = {"echo": COMMANDS["echo"]}, {"echo": "echo"}
+
+    def test_a_callback_that_nobody_allowed_is_refused_with_what_to_do(self):
+        answer = self.post({"command": "echo", "args": "x", "callback": "http://127.0.0.1:9/x"})
+        self.assertEqual((answer.status, answer.json()["message"]), (400, "Bad Request"))
+        self.assertIn("predecessors.http-runner.callback", answer.json()["error"])
+        self.assertEqual(self.jobs(), [])
 
 
 if __name__ == "__main__":

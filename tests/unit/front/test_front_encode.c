@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "encode.h"
+#include "sallyport/output/encode.h"
 
 Test(front_encode, tells_text_from_bytes_and_where_a_character_is_cut)
 {

@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "output_log.h"
-#include "output_piece.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_piece.h"
 
 #define MOST_BYTES   4096
 #define MOST_RECORDS 512
