@@ -95,7 +95,8 @@ static void take_callback(struct reading *reading, struct config_predecessor *pr
         return;
     if (predecessor->setting.which != PREDECESSOR_HTTP_RUNNER)
         fault_below(reading, "callback", -1, "is http-runner's alone; commands have 'on'");
-    text_copy(predecessor->setting.callback, sizeof predecessor->setting.callback, callback);
+    else
+        text_copy(predecessor->setting.callback, sizeof predecessor->setting.callback, callback);
 }
 
 void predecessor_close(struct reading *reading)
