@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import unittest
 
 import harness
@@ -158,6 +159,52 @@ class Throttle(PredecessorCase):
         for connection in connections:
             connection.close()
         self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+
+    def slow(self, port=None, path="/v1/start", head=b""):
+        """A POST whose head is there, and one byte of its body."""
+        connection = socket.create_connection(("127.0.0.1", port or self.port), 30)
+        self.addCleanup(connection.close)
+        connection.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 2\r\n\r\n{" % (path.encode(), head))
+        self.assertEqual(self.instance.request("GET", "/healthz", token=None).status, 200, "what came before it was read")
+        return connection
+
+    def finish(self, connection):
+        connection.sendall(b"}")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status
+
+    def test_a_request_whose_body_is_still_coming_counts(self):
+        first, second = self.slow(), self.slow()
+        answer = self.ask("GET", "/v1/health")
+        self.assertEqual((answer.status, answer.body), (503, b"Server capacity exceeded.\n"))
+        self.assertEqual(self.ask("POST", "/v1/start", "{}").status, 503)
+        self.assertEqual((self.finish(first), self.finish(second)), (400, 400), "they came first, and have their own answers")
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+
+    def test_who_came_first_is_not_locked_out_by_who_came_later(self):
+        first = self.slow()
+        later = [self.slow() for _ in range(5)]
+        self.assertEqual(self.finish(first), 400)
+        self.assertEqual(self.finish(later.pop()), 503)
+        later.pop().close()
+        self.assertEqual(self.finish(later[0]), 400)
+
+    def test_a_body_that_is_given_up_counts_no_more(self):
+        for connection in (self.slow(), self.slow()):
+            connection.close()
+        self.ended(lambda: self.ask("GET", "/v1/health").status == 200)
+
+    def test_requests_below_its_path_and_on_its_listener_count_together_and_no_others(self):
+        token = f"Authorization: Bearer {self.instance.token}\r\n".encode()
+        others = [self.slow(self.instance.port, path, token) for path in ("/v1/start", "/old", "/olds/v1/start", "/v1/commands/hello/jobs", "/nothing")]
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+        self.slow(self.instance.port, "/old/v1/start", token)
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+        self.slow(self.instance.port, "/old/v1/start?x=1", token)
+        self.assertEqual(self.ask("GET", "/v1/health").status, 503)
+        self.assertEqual(self.instance.request("GET", "/v1/jobs").status, 200, "what is not gort's is not throttled")
+        self.assertEqual(len(others), 5)
 
 
 if __name__ == "__main__":
