@@ -3,14 +3,12 @@
 import contextlib
 import http.client
 import json
-import os
 import re
-import signal
 import time
 import unittest
 
 from harness import free_port, token_hash
-from predecessors import PredecessorCase, SharedTests
+from predecessors import LOOK, SECRET_ENVIRONMENT, HoleTests, PredecessorCase, SharedTests
 from receivers import Receiver
 
 COMMANDS = {
@@ -162,8 +160,7 @@ class HttpRunner(SharedTests, Client):
         connection.request("GET", "/" + job_id)
         answer = connection.getresponse()
         beginning = answer.read(10)
-        os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
-        self.ended(lambda: self.instance.is_ready())
+        self.kill_keeper()
         job = json.loads(beginning + answer.read())
         self.assertEqual((len(job["stdout"]), job["code"], job["err"]), (8_000_000, 0, None))
         self.assertEqual(self.instance.part("front").pid, front)
@@ -320,8 +317,7 @@ class Callbacks(Client):
         job = self.run_to_end("both", callback=self.url("/late"))
         attempts = lambda: [item for item in self.instance.request("GET", "/v1/callbacks?state=waiting").json()["items"] if item["attempt_count"] >= 1]
         self.ended(attempts)
-        os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
-        self.ended(lambda: self.instance.is_ready())
+        self.kill_keeper()
         receiver = self.receiver()
         request = self.told(receiver)
         self.assertEqual((request.target, request.body), ("/status/200/late", self.raw(job)))
@@ -329,7 +325,7 @@ class Callbacks(Client):
     def test_a_job_that_ends_under_another_keeper_is_told_in_the_same_form(self):
         receiver = self.receiver()
         job = self.start("steps", callback=self.url())
-        os.kill(self.instance.part("keeper").pid, signal.SIGKILL)
+        self.kill_keeper()
         request = self.told(receiver)
         self.assertEqual(json.loads(request.body)["id"], job["id"])
         self.assertEqual(request.body, self.raw(job))
@@ -371,6 +367,83 @@ class Callbacks(Client):
         self.instance.write_config()
         self.instance.reload()
         self.ended(lambda: self.instance.log().count("of the configuration is in effect") > count)
+
+
+class Holes(Client, HoleTests):
+    """The holes of http-runner, one by one (docs/predecessors.md); H.4.2 to 4 are in Callbacks."""
+
+    options = {"environment": SECRET_ENVIRONMENT}
+    commands = {
+        "echo": COMMANDS["echo"],
+        "slow": COMMANDS["slow"],
+        "cat": {"exec": ["/usr/bin/cat"]},
+        "killed": {"exec": ["/usr/bin/python3", "-c", "import os; os.kill(os.getpid(), 9)"]},
+        "brief": {"exec": ["/usr/bin/sleep", "60"], "timeout": "1s"},
+        "endless": {"exec": ["/usr/bin/yes"], "output": {"max": "100KiB"}},
+        "few": {"exec": ["/usr/bin/python3", "-u", "-c", "import sys, time; print('few'); time.sleep(int(sys.argv[1]))", "{args...}"],
+                "params": {"args": {"type": "list", "of": {"type": "string"}, "default": []}}, "retention": {"count": 1}},
+        "find": {"exec": ["/usr/bin/find", "{args...}"],
+                 "params": {"args": {"type": "list", "of": {"type": "string", "pattern": "/[a-z/]*"}, "default": []}}},
+        "look": {"exec": ["/usr/bin/python3", "-c", LOOK, "{args...}"],
+                 "params": {"args": {"type": "list", "of": {"type": "string"}, "default": []}}},
+    }
+    words = {name: name for name in commands}
+
+    def test_H4_1_nobody_runs_anything_without_a_token_or_from_another_site_and_nothing_is_free(self):
+        """H.4.1: no authentication, any command without a whitelist, form posts and rebound names reached the loopback."""
+        self.assert_nobody_gets_in("POST", "/", '{"command": "echo", "args": "x"}')
+        for command in ("id", "/bin/sh", "sh", "true"):
+            self.assertEqual(self.post({"command": command, "args": ""}).json()["error"], "Specified command is not in whitelist.")
+
+    def test_H4_5_output_bodies_and_time_are_bounded_and_a_job_can_be_stopped(self):
+        """H.4.5: output, jobs and bodies without bound, no timeouts, no way to kill a job."""
+        self.assertLessEqual(len(self.run_to_end("endless")["stdout"]), 100 * 1024)
+        self.assertIn("err", self.run_to_end("brief"))
+        job_id = self.start("slow")["id"]
+        self.ended(lambda: self.read(job_id)["stdout"])
+        url = next(job["url"] for job in self.jobs() if job["command"] == "slow")
+        self.assertEqual(self.instance.request("POST", url + "/cancel", {}).status, 202)
+        self.ended(lambda: "err" in self.read(job_id))
+        self.assert_bodies_are_bounded("POST", "/")
+
+    def test_H4_6_what_runs_is_never_purged_and_ids_cannot_be_guessed(self):
+        """H.4.6: a job that ran was dropped when there were too many; ids came from the time and a weak random number."""
+        running = self.start("few", "60")["id"]
+        self.ended(lambda: self.read(running)["stdout"])
+        ended = [self.run_to_end("few", "0")["id"] for _ in range(4)]
+        self.ended(lambda: not self.read(ended[0])["stdout"], seconds=60)
+        self.assertEqual(self.read(running)["stdout"], "few\n")
+        self.assertEqual(self.read(ended[-1])["stdout"], "few\n")
+        self.assertEqual(len({job_id[16:32] for job_id in [running, *ended]}), 5, "64 bits of each are random")
+
+    def test_H4_7_a_program_that_reads_finds_an_end(self):
+        """H.4.7: standard input was a pipe that nobody closed, and `cat` ran for ever."""
+        self.assertEqual(self.run_to_end("cat")["code"], 0)
+
+    def test_H4_8_a_death_by_signal_is_an_end_and_the_signal_is_kept(self):
+        """H.4.8: a job that a signal ended looked as if it ran."""
+        job = self.run_to_end("killed")
+        self.assertEqual((job["code"], job["err"]), (None, None))
+        ours = next(job for job in self.jobs() if job["command"] == "killed")
+        self.assertEqual((ours["state"], ours["end"]["signal_name"]), ("failed", "KILL"))
+
+    def test_H4_9_arguments_are_checked_and_not_only_names(self):
+        """H.4.9: a whitelisted find, env or sh was anything, by its arguments."""
+        before = len(self.jobs())
+        for args in ("/tmp -exec id ;", "-delete", "/etc /../x", "$(id)", "/tmp;id"):
+            self.assertEqual(self.post({"command": "find", "args": args}).status, 400, args)
+        self.assertEqual(len(self.jobs()), before)
+
+    def test_H4_10_a_job_has_nothing_of_the_service(self):
+        """H.4.10: jobs had the server's environment, user, network and directory."""
+        self.assert_confined(self.run_to_end("look", f"{self.instance.part('keeper').pid} {self.instance.port}")["stdout"])
+
+    def test_H4_11_a_job_is_its_owner_s(self):
+        """H.4.11: whoever had an id read the job."""
+        job_id = self.run_to_end("echo", "mine")["id"]
+        answer = self.instance.request("GET", f"/old/{job_id}", token="poor" * 10)
+        self.assertEqual((answer.status, answer.json()), (404, {"message": "Not Found"}))
+        self.assertEqual(self.instance.request("GET", f"/old/{job_id}", token=None).status, 401)
 
 
 class WithoutCallbacks(Client):
