@@ -294,6 +294,24 @@ class Holes(Client, HoleTests):
         self.assert_bodies_are_bounded("POST", "/")
 
 
+class WorkingDirectory(Client):
+    words = {"bash": "shell"}
+    commands = {"shell": {"exec": ["/bin/bash", "-c", 'cd "$0" && eval "$1"', "{working_dir}", "{command_line}"],
+                          "params": {"command_line": {"type": "string", "required": True},
+                                     "working_dir": {"type": "enum", "values": ["/usr", "/usr/share"], "default": "/usr"}}}}
+
+    def test_a_command_runs_where_its_caller_says_of_the_places_that_are_listed(self):
+        command = {"Kind": "bash", "CommandLine": "pwd", "Environment": {}}
+        answer = self.post({"WorkingDir": "/usr/share", "Commands": [command, {**command, "WorkingDir": "/usr"}]})
+        self.assertEqual(answer.status, 200, answer.body)
+        self.ended(lambda: answer.json()["JobID"] not in self.running())
+        steps = [job for job in reversed(self.jobs()) if job["parent"] is not None]
+        self.assertEqual([self.instance.request("GET", job["output"]["url"]).body for job in steps], [b"/usr/share\n", b"/usr\n"])
+        before = len(self.jobs())
+        self.assertIn(self.post({"WorkingDir": "/etc", "Commands": [command]}).status, (400, 422, 500))
+        self.assertEqual(len(self.jobs()), before)
+
+
 class NoShell(PredecessorCase):
     name, words = "jobrunner", {"registry.example/box": "box"}
     commands = {"box": {"exec": ["/usr/bin/true"]}}
