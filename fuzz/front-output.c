@@ -9,8 +9,8 @@
 
 #include "sallyport/limits.h"
 
-#include "output_log.h"
-#include "output_piece.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_piece.h"
 #include "output_search.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

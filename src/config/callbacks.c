@@ -18,8 +18,8 @@
 bool callback_field_is_name(const char *name)
 {
     static const char *const refused[] = {
-        "authorization",     "proxy-authorization", "cookie", "content-type", "webhook-id",
-        "webhook-timestamp", "webhook-signature",
+        "authorization",     "proxy-authorization", "cookie", "content-type", "webhook-id", "webhook-timestamp",
+        "webhook-signature", "x-notify-timestamp",
     };
     size_t length = strlen(name);
     if (!http_field_name_is_good(name, length) || http_field_is_framing(name, length))

@@ -65,7 +65,7 @@ struct identity_draft {
 };
 
 struct predecessor_draft {
-    const char *prefix, *listen;
+    const char *prefix, *listen, *callback;
     uint64_t requests_max;
     const json_t *commands; /* what clients say: the name of a command */
 };

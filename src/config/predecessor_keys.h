@@ -18,6 +18,10 @@
       .help = "A listener of its own, as in `server.listen`, that serves nothing else." },                             \
     { "predecessors.*.requests", KEY_INT, NUMBER_AT(struct predecessor_draft, requests_max), .least = 1,               \
       .most = 1000000, .help = "gort: so many requests at once; one more is refused with 503." },                      \
+    { "predecessors.*.callback", KEY_TEXT, TEXT_AT(struct predecessor_draft, callback), .least = 1,                    \
+      .most = NAME_MAX_BYTES - 1,                                                                                      \
+      .help = "http-runner: the callback with `allow_url` that takes the URLs which its clients name as `callback`. "  \
+              "Without it such requests are refused." },                                                               \
     { "predecessors.*.commands", KEY_ENTRIES, NODE_AT(struct predecessor_draft, commands), .most = COMMAND_COUNT_MAX,  \
       .entries = &called_life, .hint = "{ls: list-files}",                                                             \
       .help = "What its clients may run, and nothing else: executors, command lines, images, programs or workers." },  \

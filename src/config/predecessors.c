@@ -88,6 +88,17 @@ static void take_commands(struct reading *reading, struct config_predecessor *pr
     leave(reading, length);
 }
 
+static void take_callback(struct reading *reading, struct config_predecessor *predecessor)
+{
+    const char *callback = reading->predecessor.callback;
+    if (callback == NULL)
+        return;
+    if (predecessor->setting.which != PREDECESSOR_HTTP_RUNNER)
+        fault_below(reading, "callback", -1, "is http-runner's alone; commands have 'on'");
+    else
+        text_copy(predecessor->setting.callback, sizeof predecessor->setting.callback, callback);
+}
+
 void predecessor_close(struct reading *reading)
 {
     const struct predecessor_draft *draft = &reading->predecessor;
@@ -105,7 +116,28 @@ void predecessor_close(struct reading *reading)
     if (draft->requests_max > 0 && predecessor->setting.which != PREDECESSOR_GORT)
         fault_below(reading, "requests", -1,
                     "is gort's alone; callers and commands have 'limits', 'rate' and 'concurrency'");
+    take_callback(reading, predecessor);
     take_commands(reading, predecessor);
+}
+
+/* Callbacks are there by now. */
+static void check_callback(struct reading *reading, const struct setting_predecessor *setting)
+{
+    const struct config *config = reading->config;
+    if (setting->callback[0] == '\0')
+        return;
+    for (uint32_t i = 0; i < config->callback_count; i++) {
+        const struct setting_callback *callback = &config->callbacks[i].setting;
+        if (strcmp(callback->name, setting->callback) != 0)
+            continue;
+        if (!callback->is_prefix)
+            fault_below(reading, "callback", -1,
+                        "callback '%s' has a 'url' of its own; clients name theirs, which needs one with 'allow_url'",
+                        setting->callback);
+        return;
+    }
+    fault_below(reading, "callback", -1, "there is no callback '%s'; callbacks are listed below 'callbacks'",
+                setting->callback);
 }
 
 void predecessors_check(struct reading *reading)
@@ -115,6 +147,7 @@ void predecessors_check(struct reading *reading)
     for (uint32_t i = 0; i < config->predecessor_count; i++) {
         const struct config_predecessor *predecessor = &config->predecessors[i];
         size_t length_one = enter_key(reading, predecessor_name(predecessor->setting.which));
+        check_callback(reading, &predecessor->setting);
         size_t length_commands = enter_key(reading, "commands");
         for (uint32_t k = 0; k < predecessor->called_count; k++) {
             const char *name = predecessor->called[k].command;

@@ -18,7 +18,7 @@
 #include "sallyport/proto/channel.h"
 
 #include "handlers.h"
-#include "output_log.h"
+#include "sallyport/output/output_log.h"
 #include "problem.h"
 #include "request.h"
 #include "stream.h"

@@ -60,6 +60,7 @@ struct front {
     struct hook_visits hook_visits;
     unsigned searches;      /* requests that look through output */
     uint64_t uploads_bytes; /* of large bodies that are held or on their way */
+    uint64_t bodies_begun;  /* since the start */
     uint64_t bodies_bytes;  /* of the others that are held, but for the first bytes of each */
     struct http_counts counts;
     unsigned scrapes;         /* texts of metrics that were not taken yet */

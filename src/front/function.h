@@ -8,8 +8,8 @@
 
 #include "flow.h"
 #include "json_in.h"
-#include "output_log.h"
-#include "output_piece.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_piece.h"
 #include "public_function.h"
 
 struct event;

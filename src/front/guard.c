@@ -48,6 +48,7 @@ enum guard_state { GUARD_IDLE, GUARD_HEAD, GUARD_BODY, GUARD_BUSY, GUARD_REFUSIN
 
 struct guard {
     struct front *front;
+    const struct dialect *spoken;
     struct guard *next, **link; /* in its bucket */
     struct bufferevent *bev;    /* a reference */
     struct evbuffer_cb_entry *watcher;
@@ -60,6 +61,7 @@ struct guard {
     uint64_t *room;      /* which of the front's counts has `held` in it; NULL: none */
     uint64_t held;       /* bytes of the body for which room was taken */
     uint64_t arrived;    /* of the body when the step began */
+    uint64_t number;     /* of all bodies; 0: the request has none */
     unsigned steps_left; /* for the body to arrive in */
     unsigned idle_steps; /* that passed since the answer */
     bool is_broken;      /* to be closed from the loop */
@@ -101,12 +103,12 @@ static void guard_free(struct guard *guard)
     free(guard);
 }
 
-int guard_new(struct front *front, struct bufferevent *bev)
+int guard_new(struct front *front, const struct dialect *spoken, struct bufferevent *bev)
 {
     struct guard *guard = calloc(1, sizeof *guard);
     if (guard == NULL)
         return -ENOMEM;
-    *guard = (struct guard){ .front = front, .bev = bev };
+    *guard = (struct guard){ .front = front, .spoken = spoken, .bev = bev };
     int done = arrival_init(&guard->arrival);
     guard->deadline = evtimer_new(front->base, on_deadline, guard);
     guard->watcher = evbuffer_add_cb(bufferevent_get_input(bev), on_input, guard);
@@ -201,6 +203,7 @@ static void tell_to_go_on(struct guard *guard)
 static void begin_body(struct guard *guard)
 {
     guard->state = GUARD_BODY;
+    guard->number = ++guard->front->bodies_begun;
     guard->arrived = 0;
     guard->steps_left = (BODY_MAX_S + (unsigned)(guard->held / LARGE_LEAST_BYTES_PER_S)) / STEP_S;
     set_deadline(guard, STEP_S);
@@ -445,6 +448,7 @@ static void on_answered(struct evhttp_request *http, void *arg)
         return;
     }
     guard_forget_body(guard);
+    guard->number = 0;
     guard->state = GUARD_IDLE;
     guard->idle_steps = 0;
     if (!evtimer_pending(guard->deadline, NULL)) /* one that runs will do: a new one for each request costs too much */
@@ -494,4 +498,15 @@ enum wire_fault guard_fault(struct evhttp_request *http)
         return WIRE_FINE;
     unsigned long fault = strtoul(target + sizeof REFUSED_PATH - 1, NULL, 10);
     return fault < WIRE_FAULT_COUNT ? (enum wire_fault)fault : WIRE_REQUEST_LINE;
+}
+
+unsigned guard_count_coming(const struct guard *guard, guard_judge *is_meant)
+{
+    const struct front *front = guard->front;
+    unsigned count = 0;
+    for (size_t i = 0; i < GUARD_BUCKETS; i++)
+        for (const struct guard *other = front->guards.buckets[i]; other != NULL; other = other->next)
+            if (other->state == GUARD_BODY && (guard->number == 0 || other->number < guard->number))
+                count += is_meant(front, other->spoken, other->arrival.text);
+    return count;
 }

@@ -10,6 +10,8 @@
 #include "wire.h"
 
 struct bufferevent;
+struct dialect;
+struct evbuffer;
 struct evhttp_request;
 struct front;
 struct guard;
@@ -21,8 +23,15 @@ struct guards {
     struct guard *buckets[GUARD_BUCKETS];
 };
 
-/* For a bufferevent that evhttp is about to get for a new connection. -ENOMEM: it must not be used. */
-int guard_new(struct front *front, struct bufferevent *bev);
+/* For a bufferevent that evhttp is about to get for a new connection. -ENOMEM: it must not be used. `spoken`: the listener's. */
+int guard_new(struct front *front, const struct dialect *spoken, struct bufferevent *bev);
+
+/*
+ * How many requests are on their way whose heads were whole before that of this one, and whose bodies are not: of those that
+ * `is_meant` finds right by what is spoken there and the head's text. A walk over all connections.
+ */
+typedef bool guard_judge(const struct front *front, const struct dialect *spoken, struct evbuffer *head);
+unsigned guard_count_coming(const struct guard *guard, guard_judge *is_meant);
 
 /* The guard's request from here on, until it is answered or the connection ends, which request_connection_closed() tells.
  * NULL when memory is short. */

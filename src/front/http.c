@@ -55,12 +55,12 @@ static void rest_listeners(struct front *front, const char *why)
     evtimer_add(front->accept_again, &rest);
 }
 
-static struct bufferevent *guarded(struct front *front, struct bufferevent *bev)
+static struct bufferevent *guarded(struct listener *listener, struct bufferevent *bev)
 {
-    if (!descriptors_allow_connection(front))
-        rest_listeners(front, "too many are open");
+    if (!descriptors_allow_connection(listener->front))
+        rest_listeners(listener->front, "too many are open");
     /* Memory is short. Without a guard nothing may reach evhttp: it waits for more than there can be. */
-    if (bev != NULL && guard_new(front, bev) < 0)
+    if (bev != NULL && guard_new(listener->front, listener->dialect, bev) < 0)
         bufferevent_setwatermark(bev, EV_READ, SIZE_MAX, 1);
     return bev;
 }
@@ -68,7 +68,7 @@ static struct bufferevent *guarded(struct front *front, struct bufferevent *bev)
 static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
     struct listener *listener = arg;
-    return guarded(listener->front, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
+    return guarded(listener, bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
 }
 
 /* Without one evhttp would make a plain one itself, and serve what comes over it. */
@@ -81,7 +81,7 @@ static struct bufferevent *on_tls_accepted(struct event_base *base, void *arg)
         log_error("a connection could not be given TLS; ending, to be started anew");
         abort();
     }
-    return guarded(front, bev);
+    return guarded(listener, bev);
 }
 
 bool http_is_old(struct evhttp_request *http)

@@ -5,8 +5,8 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/proto/channel.h"
 
-#include "encode.h"
-#include "output_log.h"
+#include "sallyport/output/encode.h"
+#include "sallyport/output/output_log.h"
 #include "request.h"
 
 #define HEAD_MAX_BYTES (16 * 1024)

@@ -10,8 +10,8 @@
 #include "sallyport/base/clock.h"
 #include "sallyport/limits.h"
 
-#include "encode.h"
-#include "output_log.h"
+#include "sallyport/output/encode.h"
+#include "sallyport/output/output_log.h"
 
 #define LINE_MAX_BYTES    4096 /* of a line's text in a record; its length has no limit */
 #define RECORD_MAX_BYTES  (6 * LINE_MAX_BYTES + 512)

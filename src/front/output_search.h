@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "line_finder.h"
-#include "output_piece.h"
+#include "sallyport/output/output_piece.h"
 
 struct evbuffer;
 struct output_log;

@@ -88,6 +88,7 @@ static int take_predecessor(struct public_settings *settings, const struct setti
                                                 .has_prefix = setting->has_prefix,
                                                 .requests_max = setting->requests_max };
     text_copy(predecessor->prefix, sizeof predecessor->prefix, setting->prefix);
+    text_copy(predecessor->callback, sizeof predecessor->callback, setting->callback);
     return 0;
 }
 

@@ -28,7 +28,8 @@ struct public_predecessor {
     uint8_t which; /* enum predecessor */
     bool has_prefix;
     char prefix[PREFIX_MAX_BYTES];
-    uint32_t requests_max; /* 0: as many as there are */
+    uint32_t requests_max;         /* 0: as many as there are */
+    char callback[NAME_MAX_BYTES]; /* that takes URLs of its clients; "": none */
 };
 
 /* What clients of one say, and the command that they mean. */

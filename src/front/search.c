@@ -26,7 +26,7 @@
 
 #include "front.h"
 #include "http.h"
-#include "output_log.h"
+#include "sallyport/output/output_log.h"
 #include "output_search.h"
 #include "problem.h"
 #include "request.h"

@@ -4,8 +4,8 @@
 #include <jansson.h>
 
 #include "flow.h"
-#include "output_log.h"
-#include "output_piece.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_piece.h"
 #include "stream.h"
 
 struct evbuffer;

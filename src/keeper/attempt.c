@@ -19,11 +19,22 @@
 static const uint32_t pauses_s[] = { 5, 30, 120, 600, 3600, 21600, 86400 };
 #define PAUSE_COUNT (sizeof pauses_s / sizeof pauses_s[0])
 
-static int write_fields(const struct setting_callback *callback, const char *id, struct span body, struct writer *out,
-                        struct error *err)
+/* What http-runner's receivers know, beside what all get. */
+static bool write_format_fields(uint8_t format, uint64_t now_unix_ms, struct writer *out)
 {
-    char signature[SIGNATURE_BYTES], timestamp[24];
-    uint64_t now_s = clock_unix_ms() / 1000;
+    char timestamp[24];
+    snprintf(timestamp, sizeof timestamp, "%" PRIu64, now_unix_ms);
+    return format != CALLBACK_FORMAT_HTTP_RUNNER ||
+           (entries_add_text(out, ENTRY_FIELD, "Accept", "application/json", "") &&
+            entries_add_text(out, ENTRY_FIELD, "X-Notify-Timestamp", timestamp, ""));
+}
+
+static int write_fields(const struct setting_callback *callback, const struct delivery *delivery, struct span body,
+                        struct writer *out, struct error *err)
+{
+    char signature[SIGNATURE_BYTES], timestamp[24], id[JOB_ID_TEXT_BYTES];
+    uint64_t now_unix_ms = clock_unix_ms(), now_s = now_unix_ms / 1000;
+    job_id_text(&delivery->id, id);
     const struct span keys[CALLBACK_SECRETS_MAX] = { callback->secret, callback->old_secret };
     int done = signature_make(keys, id, now_s, body, signature, err);
     if (done < 0)
@@ -32,7 +43,8 @@ static int write_fields(const struct setting_callback *callback, const char *id,
     if (!entries_add_text(out, ENTRY_FIELD, "Content-Type", "application/json", "") ||
         !entries_add_text(out, ENTRY_FIELD, "webhook-id", id, "") ||
         !entries_add_text(out, ENTRY_FIELD, "webhook-timestamp", timestamp, "") ||
-        !entries_add_text(out, ENTRY_FIELD, "webhook-signature", signature, "") || out->left < callback->fields.size)
+        !entries_add_text(out, ENTRY_FIELD, "webhook-signature", signature, "") ||
+        !write_format_fields(delivery->format, now_unix_ms, out) || out->left < callback->fields.size)
         return fail_plain(err, EMSGSIZE, "the fields of its head are too many");
     if (callback->fields.size > 0)
         memcpy(out->at, callback->fields.data, callback->fields.size);
@@ -46,7 +58,6 @@ int attempt_send(struct keeper *keeper, const struct setting_callback *callback,
 {
     static uint8_t room[CALLBACK_FIELDS_MAX_BYTES];
     static struct msg_deliver order;
-    char id[JOB_ID_TEXT_BYTES];
     struct writer out = { room, sizeof room };
     struct span body = { 0 };
     auto_fd int fd = -1;
@@ -54,7 +65,7 @@ int attempt_send(struct keeper *keeper, const struct setting_callback *callback,
     if (done == 0)
         return fail_plain(err, ENOENT, "its record is gone");
     if (done > 0)
-        done = write_fields(callback, job_id_text(&delivery->id, id), body, &out, err);
+        done = write_fields(callback, delivery, body, &out, err);
     if (done == 0)
         done = memfd_sealed("sallyport-callback", body.data, body.size, false, &fd, err);
     if (done < 0)

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "http_runner_body.h"
 #include "keeper.h"
 #include "output_tail.h"
 #include "report.h"
@@ -101,6 +102,7 @@ int outbox_add(struct keeper *keeper, const struct job_record *record, const str
     struct delivery delivery = { .id = job_id_new(),
                                  .job_id = record->id,
                                  .event = (uint8_t)telling->event,
+                                 .format = telling->format,
                                  .state = DELIVERY_WAITING,
                                  .created_unix_ms = clock_unix_ms() };
     int done = report_job(keeper, record, &report, err);
@@ -110,7 +112,9 @@ int outbox_add(struct keeper *keeper, const struct job_record *record, const str
     text_copy(delivery.command, sizeof delivery.command, record->command);
     text_copy(delivery.callback, sizeof delivery.callback, telling->callback);
     text_copy(delivery.url, sizeof delivery.url, telling->url);
-    auto_free char *body = body_text(keeper, record, &report, telling, delivery.created_unix_ms);
+    auto_free char *body = telling->format == CALLBACK_FORMAT_HTTP_RUNNER
+                               ? http_runner_body(keeper, record, &report)
+                               : body_text(keeper, record, &report, telling, delivery.created_unix_ms);
     if (body == NULL)
         return fail(err, ENOMEM, "write what a callback says");
     keeper->deliveries.is_due = true;

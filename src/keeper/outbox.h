@@ -12,6 +12,7 @@ struct telling {
     enum callback_event event;
     const char *callback, *url; /* url: "" for the callback's own */
     uint32_t tail_bytes;        /* of the output; 0: it has no part in it */
+    uint8_t format;             /* enum callback_format */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authorize.h"
 #include "keeper.h"
 #include "outbox.h"
 #include "sallyport/base/error.h"
@@ -54,6 +55,9 @@ void request_callback_check(struct keeper *keeper, const struct submit *submit, 
         return;
     if (!request_callback_is_good(rules_find_callback(&keeper->rules, asked->callback), asked->callback_url, url, why))
         entries_add_text(errors, ENTRY_ERROR, "/callback", "callback", why);
+    else if (asked->callback_format != CALLBACK_FORMAT_OWN && !may_read_own(submit->request->who))
+        entries_add_text(errors, ENTRY_ERROR, "/callback", "callback",
+                         "it is sent the output of the job, which who asks may not read (read:own)");
 }
 
 bool request_callback_has_room(struct keeper *keeper, const struct submit *submit, const struct job_id *job_id)
@@ -86,7 +90,7 @@ int request_callback_store(struct keeper *keeper, const struct submit *submit, c
                            struct error *err)
 {
     const struct msg_submit *asked = submit->asked;
-    struct job_callback callback = { .number = 0 };
+    struct job_callback callback = { .format = asked->callback_format };
     char why[REASON_MAX_BYTES];
     if (asked->callback[0] == '\0')
         return 0;
@@ -124,7 +128,8 @@ int request_callbacks_tell(struct keeper *keeper, const struct job_record *recor
     while ((found = store_job_callback_next(keeper->store, &record->id, named.number, &named, err)) > 0) {
         const struct telling telling = { .event = callback_event_of(record->state),
                                          .callback = named.callback,
-                                         .url = named.url };
+                                         .url = named.url,
+                                         .format = named.format };
         int done = outbox_add(keeper, record, &telling, err);
         if (done < 0)
             return done;

@@ -100,6 +100,8 @@ int request_digest(const struct msg_submit *submit, struct span params, const ui
         add_text(hash, "callback");
         add_text(hash, submit->callback);
         add_text(hash, submit->callback_url);
+        if (submit->callback_format != CALLBACK_FORMAT_OWN)
+            add_text(hash, "callback_format");
     }
     if (done == 0)
         hash_result(hash, ret_digest);

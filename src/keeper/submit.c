@@ -172,6 +172,9 @@ static int store_submit(struct keeper *keeper, const struct submit *submit, stru
 {
     struct job_input input = { .params = submit->params,
                                .labels = submit->asked->labels,
+                               .callback = submit->asked->callback_format != CALLBACK_FORMAT_OWN
+                                               ? submit->asked->callback_url
+                                               : NULL,
                                .index = submit->labels,
                                .index_count = submit->label_count };
     int done = turn_write(keeper, err);

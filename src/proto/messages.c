@@ -230,6 +230,7 @@ static const struct field job_fields[] = {
     BOOL(struct msg_job, output_truncated),
     BYTES(struct msg_job, output_sha256, 32),
     U64(struct msg_job, version),
+    BYTES(struct msg_job, callback, URL_MAX_BYTES),
 };
 
 static const struct field output_fields[] = {

@@ -28,6 +28,7 @@ static const struct field predecessor_fields[] = {
     BOOL(struct setting_predecessor, has_prefix),
     TEXT(struct setting_predecessor, prefix),
     U32(struct setting_predecessor, requests_max, UINT32_MAX),
+    TEXT(struct setting_predecessor, callback),
 };
 
 static const struct field called_fields[] = {

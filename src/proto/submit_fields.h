@@ -21,4 +21,5 @@ static const struct field submit_fields[] = {
     BOOL(struct msg_submit, has_files),
     TEXT(struct msg_submit, callback),
     TEXT(struct msg_submit, callback_url),
+    U8(struct msg_submit, callback_format, CALLBACK_FORMAT_COUNT - 1),
 };

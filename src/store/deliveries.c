@@ -31,7 +31,8 @@ int store_delivery_add(struct store *store, const struct delivery *delivery, str
     bind_u64(statement, 10, delivery->due_unix_ms);
     bind_u64(statement, 11, delivery->ended_unix_ms);
     bind_text(statement, 12, delivery->detail);
-    bind_bytes(statement, 13, body.data, body.size);
+    bind_u64(statement, 13, delivery->format);
+    bind_bytes(statement, 14, body.data, body.size);
     return statement_run(store, statement, err, "note what a callback is to be told");
 }
 
@@ -55,14 +56,15 @@ static int from_row(sqlite3_stmt *statement, struct delivery *ret_delivery, stru
                                  .attempts = (uint32_t)column_u64(statement, 7),
                                  .created_unix_ms = column_u64(statement, 8),
                                  .due_unix_ms = column_u64(statement, 9),
-                                 .ended_unix_ms = column_u64(statement, 10) };
+                                 .ended_unix_ms = column_u64(statement, 10),
+                                 .format = (uint8_t)column_u64(statement, 12) };
     if (!column_exact(statement, 0, delivery.id.bytes, JOB_ID_BYTES) ||
         !column_exact(statement, 1, delivery.job_id.bytes, JOB_ID_BYTES) ||
         !take_text(statement, 2, delivery.command, sizeof delivery.command) ||
         !take_text(statement, 4, delivery.callback, sizeof delivery.callback) ||
         !take_text(statement, 5, delivery.url, sizeof delivery.url) ||
         !take_text(statement, 11, delivery.detail, sizeof delivery.detail) || delivery.state == DELIVERY_NONE ||
-        delivery.state >= DELIVERY_STATE_COUNT)
+        delivery.state >= DELIVERY_STATE_COUNT || column_u64(statement, 12) >= CALLBACK_FORMAT_COUNT)
         return fail_plain(err, EBADMSG, "the record of a callback is damaged");
     *ret_delivery = delivery;
     return 0;

@@ -15,6 +15,7 @@ int store_job_callback_add(struct store *store, const struct job_id *job_id, con
     bind_bytes(statement, 1, job_id->bytes, JOB_ID_BYTES);
     bind_text(statement, 2, callback->callback);
     bind_text(statement, 3, callback->url);
+    bind_u64(statement, 4, callback->format);
     return statement_run(store, statement, err, "note the callback of a request");
 }
 
@@ -28,9 +29,12 @@ int store_job_callback_next(struct store *store, const struct job_id *job_id, ui
     if (found > 0) {
         const char *callback = (const char *)sqlite3_column_text(statement, 1);
         const char *url = (const char *)sqlite3_column_text(statement, 2);
+        uint64_t format = column_u64(statement, 3);
         ret_callback->number = (uint32_t)column_u64(statement, 0);
-        if (callback == NULL || !text_copy(ret_callback->callback, sizeof ret_callback->callback, callback) ||
-            url == NULL || !text_copy(ret_callback->url, sizeof ret_callback->url, url))
+        ret_callback->format = (uint8_t)format;
+        if (format >= CALLBACK_FORMAT_COUNT || callback == NULL ||
+            !text_copy(ret_callback->callback, sizeof ret_callback->callback, callback) || url == NULL ||
+            !text_copy(ret_callback->url, sizeof ret_callback->url, url))
             found = fail_plain(err, EBADMSG, "the callback of a request is damaged");
     }
     sqlite3_reset(statement);

@@ -264,6 +264,7 @@ int store_job_add(struct store *store, struct job_record *record, const struct j
     bind_u64(statement, 1, sequence);
     bind_bytes(statement, 2, input->params.data, input->params.size);
     bind_bytes(statement, 3, input->labels.data, input->labels.size);
+    bind_text(statement, 4, input->callback != NULL ? input->callback : "");
     done = statement_run(store, statement, err, "add a job's parameters");
     for (uint32_t i = 0; i < input->index_count && done == 0; i++) {
         const struct job_label *label = &input->index[i];
@@ -328,6 +329,14 @@ int store_job_input(struct store *store, const struct job_id *id, struct span *r
     if (found <= 0)
         return found;
     int done = store_lend(store, column_bytes(statement, 0), column_bytes(statement, 1), ret_params, ret_labels, err);
+    const char *callback = (const char *)sqlite3_column_text(statement, 2);
+    if (done == 0 && (callback == NULL || !text_copy(store->callback, sizeof store->callback, callback)))
+        done = fail_plain(err, EBADMSG, "the callback of a job is damaged");
     sqlite3_reset(statement);
     return done < 0 ? done : 1;
+}
+
+struct span store_job_input_callback(const struct store *store)
+{
+    return (struct span){ (const uint8_t *)store->callback, (uint32_t)strlen(store->callback) };
 }

@@ -174,6 +174,9 @@ static const struct migration {
       "CREATE TRIGGER hook_delivery_is_removed AFTER DELETE ON hook_deliveries BEGIN"
       "  UPDATE hook_totals SET deliveries = deliveries - 1 WHERE hook = old.hook;"
       "  DELETE FROM hook_totals WHERE hook = old.hook AND deliveries = 0; END;" },
+    { "callbacks of predecessors' clients", "ALTER TABLE job_inputs ADD COLUMN callback TEXT NOT NULL DEFAULT '';"
+                                            "ALTER TABLE job_callbacks ADD COLUMN format INTEGER NOT NULL DEFAULT 0;"
+                                            "ALTER TABLE deliveries ADD COLUMN format INTEGER NOT NULL DEFAULT 0;" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

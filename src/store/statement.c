@@ -11,7 +11,9 @@
 
 #define REMAINS "SELECT id, finished_unix_ms, output_stored_bytes, output_fate FROM jobs WHERE "
 #define DELIVERY_COLUMNS                                                                                               \
-    "id, job_id, command, event, callback, url, state, attempts, created_unix_ms, due_unix_ms, ended_unix_ms, detail"
+    "id, job_id, command, event, callback, url, state, attempts, created_unix_ms, due_unix_ms, ended_unix_ms, "        \
+    "detail, "                                                                                                         \
+    "format"
 #define HOOK_DELIVERY_COLUMNS                                                                                          \
     "id, hook, identity, delivery, fate, event, address, detail, job_id, bytes, created_unix_ms, seen_unix_ms, "       \
     "count, "                                                                                                          \
@@ -29,9 +31,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_INPUT_ADD] = "INSERT INTO job_inputs (sequence, params, labels) VALUES (?1, ?2, ?3)",
-    [STATEMENT_INPUT_READ] =
-        "SELECT i.params, i.labels FROM jobs j JOIN job_inputs i ON i.sequence = j.sequence WHERE j.id = ?1",
+    [STATEMENT_INPUT_ADD] = "INSERT INTO job_inputs (sequence, params, labels, callback) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_INPUT_READ] = "SELECT i.params, i.labels, i.callback FROM jobs j JOIN job_inputs i ON i.sequence = "
+                             "j.sequence WHERE j.id = ?1",
     [STATEMENT_LABEL_ADD] = "INSERT OR IGNORE INTO job_labels (name, value, id) VALUES (?1, ?2, ?3)",
     [STATEMENT_STEP_ADD] =
         "INSERT INTO job_steps (parent, step_index, command, continues, params) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -87,14 +89,14 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_RESUME] = "DELETE FROM paused_commands WHERE command = ?1",
     [STATEMENT_PAUSED] = "SELECT command, refuses, reason, actor, since_unix_ms FROM paused_commands ORDER BY command",
     [STATEMENT_JOB_CALLBACK_ADD] =
-        "INSERT INTO job_callbacks (job_id, number, callback, url) SELECT ?1, "
-        "(SELECT coalesce(max(number), 0) + 1 FROM job_callbacks WHERE job_id = ?1), ?2, ?3 WHERE NOT EXISTS "
-        "(SELECT 1 FROM job_callbacks WHERE job_id = ?1 AND callback = ?2 AND url = ?3)",
-    [STATEMENT_JOB_CALLBACK_NEXT] = "SELECT number, callback, url FROM job_callbacks WHERE job_id = ?1 AND number > ?2 "
-                                    "ORDER BY number LIMIT 1",
+        "INSERT INTO job_callbacks (job_id, number, callback, url, format) SELECT ?1, "
+        "(SELECT coalesce(max(number), 0) + 1 FROM job_callbacks WHERE job_id = ?1), ?2, ?3, ?4 WHERE NOT EXISTS "
+        "(SELECT 1 FROM job_callbacks WHERE job_id = ?1 AND callback = ?2 AND url = ?3 AND format = ?4)",
+    [STATEMENT_JOB_CALLBACK_NEXT] = "SELECT number, callback, url, format FROM job_callbacks "
+                                    "WHERE job_id = ?1 AND number > ?2 ORDER BY number LIMIT 1",
     [STATEMENT_JOB_CALLBACKS_REMOVE] = "DELETE FROM job_callbacks WHERE job_id = ?1",
     [STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries (" DELIVERY_COLUMNS ", body) "
-                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [STATEMENT_DELIVERY_UPDATE] = "UPDATE deliveries SET state = ?2, attempts = ?3, due_unix_ms = ?4, "
                                   "ended_unix_ms = ?5, detail = ?6 WHERE id = ?1",
     [STATEMENT_DELIVERY_READ] = "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE id = ?1",

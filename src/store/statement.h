@@ -106,6 +106,7 @@ struct store {
     uint8_t audit_head[HASH_BYTES], audit_head_committed[HASH_BYTES];
     uint8_t *input; /* what store_job_input() lends out */
     uint32_t input_room;
+    char callback[URL_MAX_BYTES]; /* beside it */
 };
 
 /* Fills err from the database's last error. Returns -errno. */

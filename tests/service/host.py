@@ -96,6 +96,16 @@ class Process:
         except OSError:
             return False
 
+    def cpu_ticks(self):
+        """What it took of a processor, in hundredths of a second."""
+        return sum(int(field) for field in self._stat()[11:13])
+
+    def is_zombie(self):
+        try:
+            return self._stat()[0] == b"Z"
+        except OSError:
+            return False
+
     def parent(self):
         return int(self._stat()[1])
 

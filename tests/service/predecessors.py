@@ -2,7 +2,10 @@
 its own, where whoever comes without a token is the caller `old-clients`."""
 
 import http.client
+import json
 import os
+import signal
+import socket
 import unittest
 
 import harness
@@ -12,9 +15,10 @@ ALLOW = ["run:*", "read:own", "cancel:own"]
 
 
 class PredecessorCase(unittest.TestCase):
-    """`name`: of the predecessor; `words`: what its clients say, and the command that is meant; `commands`: ours."""
+    """`name`: of the predecessor; `words`: what its clients say, and the command that is meant; `commands`: ours; `options`: of
+    the instance."""
 
-    name, words, commands, keys, routes = None, {}, {}, {}, []
+    name, words, commands, keys, routes, options = None, {}, {}, {}, [], {}
     prefix = "/old"
     instance = None
 
@@ -22,7 +26,7 @@ class PredecessorCase(unittest.TestCase):
     def setUpClass(cls):
         if not os.access(os.path.join(harness.BIN, "sallyportd"), os.X_OK):
             raise unittest.SkipTest("sallyportd is not built")
-        cls.instance = Instance(cls.commands)
+        cls.instance = Instance(cls.commands, **cls.options)
         cls.port = free_port()
         cls.instance.config["predecessors"] = {
             cls.name: {"prefix": cls.prefix, "listen": f"127.0.0.1:{cls.port}", "commands": cls.words, **cls.keys}}
@@ -51,6 +55,13 @@ class PredecessorCase(unittest.TestCase):
 
     def jobs(self):
         return self.instance.request("GET", "/v1/jobs?limit=200").json()["items"]
+
+    def kill_keeper(self):
+        """Returns when there is another, and the front has it."""
+        killed = self.instance.part("keeper")
+        os.kill(killed.pid, signal.SIGKILL)
+        self.ended(lambda: any(process.name() == "keeper" and process != killed for process in self.instance.processes()))
+        self.ended(lambda: self.instance.request("GET", "/v1/whoami").status == 200)
 
     def ended(self, ask, seconds=30):
         """What `ask` answers once it answers with something."""
@@ -93,3 +104,58 @@ class SharedTests:
         for path in ("/v1/jobs", "/v1/whoami", "/metrics", "/healthz", "/v1/commands"):
             with self.subTest(path=path):
                 self.assertIn(self.ask("GET", path).status, (404, 501))
+
+
+# A job that tells what it is and sees: its uid, its environment's names, its directory, how many processes there are, whether
+# it can signal the process and reach the port of its arguments.
+LOOK = """
+import json, os, socket, sys
+seen = [os.getuid(), sorted(os.environ), os.getcwd(), len([name for name in os.listdir('/proc') if name.isdigit()])]
+try:
+    os.kill(int(sys.argv[1]), 0)
+    seen.append('signalled')
+except OSError as error:
+    seen.append(error.strerror)
+try:
+    with socket.socket() as other:
+        other.settimeout(5)
+        other.connect(('127.0.0.1', int(sys.argv[2])))
+    seen.append('reached')
+except OSError as error:
+    seen.append('not reached')
+print(json.dumps(seen))
+"""
+SECRET_NAME = "SECRET_OF_THE_SERVICE"
+SECRET_ENVIRONMENT = {SECRET_NAME: "never to be seen"}
+
+
+class HoleTests(PredecessorCase):
+    """What holes of predecessors have in common, and how it is shown that they are closed."""
+
+    def assert_nobody_gets_in(self, method, path, body):
+        """Neither without a token, nor from another site, nor by a name that was made to lead here, nor from elsewhere."""
+        before = len(self.jobs())
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        self.assertEqual(self.instance.request(method, self.prefix + path, body.encode(), headers=headers, token=None).status, 401)
+        self.assertEqual(self.ask(method, path, body, token="z" * 40).status, 401)
+        for more, status in (({"Origin": "https://evil.example"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Host": "evil.example"}, 421)):
+            self.assertEqual(self.ask(method, path, body, headers=more).status, status, more)
+        with socket.socket() as other, self.assertRaises(ConnectionRefusedError):
+            other.connect(("127.0.0.2", self.port))     # an address of this host that nobody listed
+        self.assertEqual(len(self.jobs()), before)
+
+    def assert_confined(self, text):
+        uid, names, directory, processes, signal, network = json.loads(text)
+        service = self.instance.process.pid
+        self.assertNotIn(uid, {0, os.stat(f"/proc/{service}").st_uid, self.instance.part("front").uid(), self.instance.part("keeper").uid()})
+        self.assertNotIn(SECRET_NAME, names)
+        self.assertNotEqual(directory, "/", "where the service is")
+        self.assertLess(processes, 4)
+        self.assertNotEqual(signal, "signalled")
+        self.assertEqual(network, "not reached")
+
+    def assert_bodies_are_bounded(self, method, path):
+        self.assertEqual(self.ask(method, path, b"x" * (256 * 1024 + 1)).status, 413)
+
+    def zombies(self):
+        return [process for process in self.instance.processes() if process.is_zombie()]

@@ -1,5 +1,6 @@
 """Who sits at the other end of a callback: receivers that behave well or badly, certificates, and name servers that lie."""
 
+import contextlib
 import email.utils
 import os
 import shutil
@@ -44,6 +45,8 @@ class Receiver:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)    # accept() would hold its place until the next connection
         self.listener.close()
         self.gate.set()
 

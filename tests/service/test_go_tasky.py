@@ -1,18 +1,21 @@
 """Clients of go-tasky (2015): workers, tasks, results, with its three sample workers, and who they are asked first."""
 
 import json
+import os
 import re
+import threading
 import unittest
 
-from predecessors import PredecessorCase, SharedTests
+from predecessors import LOOK, SECRET_ENVIRONMENT, HoleTests, PredecessorCase, SharedTests
 
 COPYFILE = "CopyFile will copy a file on the server. You must specify the Source and Destination"
 SLEEPER = "Sleeps for a minute. This is to showcase long running tasks."
 TEXT = "text/plain; charset=utf-8"
 PATTERN = "[a-z]{1,20}"
+UNKNOWN = "0" * 32
 
 
-class GoTasky(SharedTests, PredecessorCase):
+class Client(PredecessorCase):
     name = "go-tasky"
     words = {"says": "says", "forgotten": "forgotten", "copyfile": "copyfile", "sleeper": "sleeper", "object": "object", "reader": "reader", "fails": "fails", "silent": "silent",
              "large": "large"}
@@ -30,11 +33,6 @@ class GoTasky(SharedTests, PredecessorCase):
         "silent": {"exec": ["/usr/bin/true"]},
         "large": {"exec": ["/usr/bin/python3", "-c", "print('x' * 3000000, end='')"]},
     }
-    unknown = "0" * 32
-    routes = [("GET", "/tasky/v1/workers/"), ("POST", "/tasky/v1/workers/copyfile"), ("GET", "/tasky/v1/tasks/"),
-              ("GET", f"/tasky/v1/tasks/{unknown}/status"), ("GET", f"/tasky/v1/tasks/{unknown}/result"),
-              ("POST", f"/tasky/v1/tasks/{unknown}/cancel"), ("GET", "/tasky/v1/workers"), ("GET", "/"), ("DELETE", "/tasky/v1/tasks/")]
-
     def create(self, worker, body=""):
         answer = self.ask("POST", "/tasky/v1/workers/" + worker, body if isinstance(body, (str, bytes)) else json.dumps(body))
         self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, TEXT), answer.body)
@@ -57,6 +55,12 @@ class GoTasky(SharedTests, PredecessorCase):
 
     def cancel(self, task_id):
         return self.ask("POST", f"/tasky/v1/tasks/{task_id}/cancel", "")
+
+
+class GoTasky(SharedTests, Client):
+    routes = [("GET", "/tasky/v1/workers/"), ("POST", "/tasky/v1/workers/copyfile"), ("GET", "/tasky/v1/tasks/"),
+              ("GET", f"/tasky/v1/tasks/{UNKNOWN}/status"), ("GET", f"/tasky/v1/tasks/{UNKNOWN}/result"),
+              ("POST", f"/tasky/v1/tasks/{UNKNOWN}/cancel"), ("GET", "/tasky/v1/workers"), ("GET", "/"), ("DELETE", "/tasky/v1/tasks/")]
 
     def test_workers_are_listed_with_what_they_take(self):
         answer = self.ask("GET", "/tasky/v1/workers/")
@@ -140,9 +144,9 @@ class GoTasky(SharedTests, PredecessorCase):
     def test_what_is_not_there_says_so_with_404(self):
         for method, path, text in (("POST", "/tasky/v1/workers/nobody", '{"Error":"Could not found worker with given name"}\n'),
                                    ("POST", "/tasky/v1/workers/CopyFile", '{"Error":"Could not found worker with given name"}\n'),
-                                   ("GET", f"/tasky/v1/tasks/{self.unknown}/status", '{"Error":"Could not found a task with given id"}\n'),
+                                   ("GET", f"/tasky/v1/tasks/{UNKNOWN}/status", '{"Error":"Could not found a task with given id"}\n'),
                                    ("GET", "/tasky/v1/tasks/ab/result", '{"Error":"Could not found a task with given id"}\n'),
-                                   ("POST", f"/tasky/v1/tasks/{self.unknown}/cancel", '{"Error":"Could not found a task with given id"}\n'),
+                                   ("POST", f"/tasky/v1/tasks/{UNKNOWN}/cancel", '{"Error":"Could not found a task with given id"}\n'),
                                    ("GET", "/tasky/v1/tasks/XYZ/status", "404 page not found\n"), ("GET", "/", "404 page not found\n"),
                                    ("PUT", "/tasky/v1/tasks/", "404 page not found\n"), ("GET", "/tasky/v1/workers/copyfile", "404 page not found\n")):
             with self.subTest(method=method, path=path):
@@ -151,7 +155,7 @@ class GoTasky(SharedTests, PredecessorCase):
 
     def test_a_slash_too_many_or_too_few_is_redirected(self):
         for path, location in (("/tasky/v1/workers", "/tasky/v1/workers/"), ("/tasky/v1/tasks", "/tasky/v1/tasks/"),
-                               (f"/tasky/v1/tasks/{self.unknown}/status/", f"/tasky/v1/tasks/{self.unknown}/status")):
+                               (f"/tasky/v1/tasks/{UNKNOWN}/status/", f"/tasky/v1/tasks/{UNKNOWN}/status")):
             with self.subTest(path=path):
                 answer = self.ask("GET", path)
                 self.assertEqual((answer.status, answer.headers["Location"]), (301, location))
@@ -164,6 +168,116 @@ class GoTasky(SharedTests, PredecessorCase):
                 self.assertIn(answer.status, (400, 422))
                 self.assertEqual(list(answer.json()), ["Error"])
         self.assertEqual(len(self.jobs()), before)
+
+
+class Holes(Client, HoleTests):
+    """The holes of go-tasky, one by one (docs/predecessors.md)."""
+
+    options = {"environment": SECRET_ENVIRONMENT}
+    commands = {
+        **{name: Client.commands[name] for name in ("sleeper", "fails", "silent")},
+        "copyfile": {"exec": ["/usr/bin/cp", "{source}", "{destination}"],
+                     "params": {"source": {"type": "string", "required": True}, "destination": {"type": "string", "required": True}}},
+        "ifconfig": {"exec": ["/usr/bin/python3", "-c", LOOK, "{process}", "{port}"],
+                     "params": {"process": {"type": "string", "required": True}, "port": {"type": "string", "required": True}}},
+        "few": {"exec": ["/usr/bin/echo", "few"], "retention": {"count": 1}},
+        "a": {"exec": ["/usr/bin/true"]},
+    }
+    words = {name: name for name in commands}
+
+    def test_T3_1_nobody_creates_a_task_without_a_token_or_from_another_site(self):
+        """T.3.1: no authentication, all interfaces, form posts of any page."""
+        self.assert_nobody_gets_in("POST", "/tasky/v1/workers/silent", "")
+
+    def test_T3_2_a_worker_that_copies_reaches_no_file_of_the_host(self):
+        """T.3.2: CopyFile copied or linked any file to any place that the server's user could write."""
+        target = os.path.join(self.instance.directory, "copied")
+        for source, destination in (("/etc/shadow", "/tmp/x"), (self.instance.config_path, "/tmp/x"), ("/etc/hostname", target), ("/bin/true", "/etc/true")):
+            with self.subTest(source=source, destination=destination):
+                self.until(self.create("copyfile", {"source": source, "destination": destination}), "Failed")
+        self.assertFalse(os.path.exists(target))
+
+    def test_T3_3_a_worker_sees_nothing_of_this_host_and_its_name_may_be_short(self):
+        """T.3.3: Ifconfig told anybody the host's interfaces, and a name of one character was its end."""
+        task_id = self.create("ifconfig", {"process": str(self.instance.part("keeper").pid), "port": str(self.instance.port)})
+        self.until(task_id, "Completed")
+        self.assert_confined(json.loads(self.result(task_id))["Output"]["string_output"])
+        self.until(self.create("a"), "Completed")
+
+    def test_T3_4_errors_are_errors_and_a_failure_has_its_reason(self):
+        """T.3.4: errors had status 200, and why a task had failed was never shown."""
+        self.assertEqual(self.ask("GET", f"/tasky/v1/tasks/{UNKNOWN}/status").status, 404)
+        self.assertEqual(self.ask("POST", "/tasky/v1/workers/nobody", "").status, 404)
+        self.assertEqual(self.until(self.create("fails"), "Failed")["Error"], "exited with status 1")
+
+    def test_T3_5_a_limit_of_tasks_is_kept_and_a_worker_can_be_paused(self):
+        """T.3.5: MaxNumTasks was never looked at, disabled workers ran, Pause and Resume did nothing."""
+        task_id = self.create("sleeper")
+        self.assertEqual(self.ask("POST", "/tasky/v1/workers/sleeper", "").status, 429)
+        self.cancel(task_id)
+        self.until(task_id, "Canceled")
+        self.assertEqual(self.instance.request("POST", "/v1/commands/silent/pause", {"queue": False, "reason": "disabled"}).status, 200)
+        self.assertEqual(self.ask("POST", "/tasky/v1/workers/silent", "").status, 409)
+        self.assertEqual(self.instance.request("POST", "/v1/commands/silent/resume", {}).status, 200)
+        self.until(self.create("silent"), "Completed")
+
+    def test_T3_6_a_cancel_stops_the_work_and_never_hangs(self):
+        """T.3.6: the work slept on after a cancel, and a cancel at the end of a task hung."""
+        task_id = self.create("sleeper")
+        self.until(task_id, "Running")
+        self.cancel(task_id)
+        self.until(task_id, "Canceled")
+        self.assertEqual([process for process in self.instance.processes() if process.name() == "sleep"], [])
+        for _ in range(10):
+            task_id = self.create("a")
+            self.assertEqual([self.cancel(task_id).status for _ in range(3)], [200] * 3)
+            self.until(task_id, "Completed", "Canceled")
+
+    def test_T3_7_old_tasks_go_and_bodies_are_bounded(self):
+        """T.3.7: tasks were never forgotten, and a body could have any length."""
+        first = self.create("few")
+        self.until(first, "Completed")
+        for _ in range(2):
+            self.until(self.create("few"), "Completed")
+        self.ended(lambda: self.ask("GET", f"/tasky/v1/tasks/{first}/result").status == 410, seconds=60)
+        self.assert_bodies_are_bounded("POST", "/tasky/v1/workers/silent")
+
+    def test_T3_8_many_at_once_are_each_told_of_their_own(self):
+        """T.3.8: state was read and written without locks."""
+        ended, faults = [], []
+
+        def client():
+            try:
+                for _ in range(5):
+                    task_id = self.create("fails")
+                    task = self.until(task_id, "Failed")
+                    ended.append((task_id, task["TaskId"], task["Error"]))
+            except AssertionError as fault:
+                faults.append(fault)
+        threads = [threading.Thread(target=client) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((faults, len(ended), len(set(ended))), ([], 40, 40))
+        self.assertTrue(all(asked == told and why == "exited with status 1" for asked, told, why in ended))
+
+    def test_T3_9_a_body_that_is_none_is_refused_at_once(self):
+        """T.3.9: a wrong body was accepted, and its task failed later, silently."""
+        before = len(self.jobs())
+        for body in ("{", "[1]", '"x"', "{}", '{"source": 1, "destination": "x"}', '{"source": "x"}'):
+            self.assertIn(self.ask("POST", "/tasky/v1/workers/copyfile", body).status, (400, 422), body)
+        self.assertEqual(len(self.jobs()), before)
+
+    def test_T3_10_lists_have_an_order(self):
+        """T.3.10: the order of workers and tasks was another at each call."""
+        tasks = [self.create("a") for _ in range(3)]
+        for task_id in tasks:
+            self.until(task_id, "Completed")
+        for path in ("/tasky/v1/workers/", "/tasky/v1/tasks/"):
+            self.assertEqual(len({self.ask("GET", path).body for _ in range(5)}), 1)
+        listed = [task["TaskId"] for task in self.ask("GET", "/tasky/v1/tasks/").json()["Tasks"]]
+        self.assertEqual(listed[:3], tasks[::-1], "the newest first")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ import http.client
 import json
 import os
 import signal
+import socket
 import unittest
 
 import harness
-from predecessors import PredecessorCase, SharedTests
+from predecessors import LOOK, SECRET_ENVIRONMENT, SECRET_NAME, HoleTests, PredecessorCase, SharedTests
 
 STARTED = b"The function will be executed in the background. Refer to container logs to see the output"
 JSON = "Not able to parse data as valid JSON\n"
@@ -16,13 +17,18 @@ EXECUTOR = "Requested executor is not installed\n"
 SCRIPT = "Requested script is not found in the scripts directory\n"
 
 
-class Gort(SharedTests, PredecessorCase):
+class Scripts(PredecessorCase):
     name = "gort"
     words = {"bash": "run-bash", "python3": "run-python"}
-    routes = [("GET", "/v1/health"), ("GET", "/v1/list-dist"), ("POST", "/v1/start"), ("GET", "/"), ("DELETE", "/v1/start"), ("GET", "/v1")]
 
     @classmethod
     def setUpClass(cls):
+        if not hasattr(cls, "scripts"):
+            cls.make_scripts()
+        super().setUpClass()
+
+    @classmethod
+    def make_scripts(cls):
         cls.scripts = harness.make_directory("scripts")
         os.chmod(cls.scripts, 0o755)
         cls.add("hello.sh", "echo hello $GREETING $1\n")
@@ -37,7 +43,6 @@ class Gort(SharedTests, PredecessorCase):
         cls.commands = {name: {"exec": [program, cls.scripts + "/{script}", "{args...}"], "params": params,
                                "env": {"GREETING": "{GREETING}"}, "sandbox": {"read": [cls.scripts]}}
                         for name, program in (("run-bash", "/bin/bash"), ("run-python", "/usr/bin/python3"))}
-        super().setUpClass()
 
     @classmethod
     def add(cls, name, text):
@@ -53,6 +58,10 @@ class Gort(SharedTests, PredecessorCase):
 
     def output(self, job):
         return self.instance.request("GET", job["output"]["url"]).body.decode()
+
+
+class Gort(SharedTests, Scripts):
+    routes = [("GET", "/v1/health"), ("GET", "/v1/list-dist"), ("POST", "/v1/start"), ("GET", "/"), ("DELETE", "/v1/start"), ("GET", "/v1")]
 
     def test_health(self):
         answer = self.ask("GET", "/v1/health")
@@ -133,7 +142,104 @@ class Gort(SharedTests, PredecessorCase):
         job = self.ended(lambda: (lambda job: job if job["state"] == "running" else None)(self.jobs()[0]))
         self.assertEqual(self.instance.request("POST", job["url"] + "/cancel", {}).status, 202)
         self.assertEqual(self.last_ended()["state"], "cancelled")
-        self.assertEqual([process for process in self.instance.processes() if "defunct" in str(process)], [])
+        self.assertEqual([process for process in self.instance.processes() if process.is_zombie()], [])
+
+
+class Holes(Scripts, HoleTests):
+    """The holes of gort, one by one (docs/predecessors.md)."""
+
+    options = {"environment": SECRET_ENVIRONMENT}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.make_scripts()
+        cls.add("look.py", LOOK)
+        cls.add("env.sh", "env\n")
+        cls.add("fails.sh", "exit 3\n")
+        cls.add("say.sh", "echo out $1; echo err $1 >&2\n")
+        cls.commands["brief"] = {**cls.commands["run-bash"], "timeout": "1s"}
+        cls.commands["one"] = {**cls.commands["run-bash"], "concurrency": {"limit": 1, "when_full": "reject"}}
+        cls.commands["broken"] = {**cls.commands["run-bash"], "workdir": "/nonexistent-directory"}
+        cls.words = {"bash": "run-bash", "python3": "run-python", "brief": "brief", "one": "one", "broken": "broken"}
+        super().setUpClass()
+
+    def test_G4_1_nobody_starts_anything_without_a_token_or_from_another_site(self):
+        """G.4.1: no authentication, all interfaces, form posts of any page."""
+        self.assert_nobody_gets_in("POST", "/v1/start", '{"executor": "bash", "script": "hello.sh"}')
+
+    def test_G4_2_only_listed_executors_run_and_no_path_is_one(self):
+        """G.4.2: any program of PATH, or any path; `rm` removed the script."""
+        for executor in ("rm", "/bin/rm", "/bin/bash", "../bash", "./bash", "bash ", "BASH", "env", "sh"):
+            with self.subTest(executor=executor):
+                self.assertEqual(self.start({"executor": executor, "script": "hello.sh"}).status, 500)
+        self.assertTrue(os.path.exists(os.path.join(self.scripts, "hello.sh")))
+
+    def test_G4_3_variables_that_load_code_start_nothing_and_nothing_is_inherited(self):
+        """G.4.3: env_vars unchecked, and the server's whole environment beside them."""
+        before = len(self.jobs())
+        for name in ("LD_PRELOAD", "LD_LIBRARY_PATH", "BASH_ENV", "ENV", "PATH", "NODE_OPTIONS", "PYTHONPATH", "PYTHONSTARTUP", "IFS", "PS4"):
+            with self.subTest(name=name):
+                self.assertEqual(self.start({"executor": "bash", "script": "hello.sh", "env_vars": [name + "=/tmp/x"]}).status, 422)
+        self.assertEqual(len(self.jobs()), before)
+        self.start({"executor": "bash", "script": "env.sh"})
+        self.assertNotIn(SECRET_NAME, self.output(self.last_ended()))
+
+    def test_G4_4_no_job_stays_behind_as_a_zombie(self):
+        """G.4.4: children were never waited for."""
+        for _ in range(3):
+            self.start({"executor": "bash", "script": "say.sh"})
+            self.last_ended()
+        self.ended(lambda: not self.zombies())
+
+    def test_G4_5_what_cannot_be_executed_is_refused_or_told_and_ends_nothing(self):
+        """G.4.5: a NUL, too long a list, or a program that is none dereferenced nil, and a script's failure was told nowhere."""
+        front = self.instance.part("front").pid
+        for more in ({"env_vars": ["GREETING=a\0b"]}, {"args": ["a\0b"]}, {"args": ["a" * 100] * 2000}):
+            self.assertIn(self.start({"executor": "bash", "script": "hello.sh", **more}).status, (413, 422))
+        self.assertEqual(self.start({"executor": "broken", "script": "hello.sh"}).status, 200)
+        self.assertEqual(self.last_ended()["state"], "launch_failed")
+        self.start({"executor": "bash", "script": "fails.sh"})
+        self.assertEqual(self.last_ended()["end"]["exit_code"], 3)
+        self.assertEqual(self.instance.part("front").pid, front)
+
+    def test_G4_6_output_is_kept_with_arguments_and_without(self):
+        """G.4.6: with `args` a job's output was dropped."""
+        for args, text in (({"args": ["now"]}, "out now\nerr now\n"), ({}, "out\nerr\n")):
+            self.start({"executor": "bash", "script": "say.sh", **args})
+            self.assertEqual(sorted(self.output(self.last_ended()).split("\n")), sorted(text.split("\n")))
+
+    def test_G4_7_jobs_have_an_id_a_state_an_end_and_limits(self):
+        """G.4.7: no id, no state, no exit code, no kill, no timeout, no limit of jobs or bodies. Slow clients: class Throttle."""
+        self.start({"executor": "brief", "script": "wait.sh"})
+        job = self.last_ended()
+        self.assertEqual((job["state"], job["end"]["reason"]), ("timed_out", "timed_out"))
+        self.assertEqual(self.start({"executor": "one", "script": "wait.sh"}).status, 200)
+        self.assertEqual(self.start({"executor": "one", "script": "wait.sh"}).status, 429)
+        job = self.jobs()[0]
+        self.assertEqual(self.instance.request("POST", job["url"] + "/cancel", {}).status, 202)
+        self.assertEqual(self.last_ended()["state"], "cancelled")
+        self.assert_bodies_are_bounded("POST", "/v1/start")
+
+    def test_G4_8_directories_and_hidden_files_are_no_scripts(self):
+        """G.4.8: a directory was accepted, dotfiles were listed and ran."""
+        listed = self.ask("GET", "/v1/list-dist").body.decode().split("\n")
+        for name in ("directory", ".hidden.sh", ".", ".."):
+            with self.subTest(name=name):
+                self.assertNotIn(name, listed)
+                self.assertEqual(self.start({"executor": "bash", "script": name}).status, 501)
+
+    def test_G4_9_a_header_is_no_address(self):
+        """G.4.9: X-Real-IP and X-Forwarded-For were believed from anybody."""
+        forged = {"X-Real-IP": "203.0.113.7", "X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
+        self.start({"executor": "bash", "script": "say.sh"}, headers=forged)
+        self.assertEqual(self.last_ended()["actor"]["addr"].split(":")[0], "127.0.0.1")
+        self.assertNotIn("203.0.113.7", self.instance.log())
+
+    def test_G4_10_a_job_is_nobody_on_this_host(self):
+        """G.4.10: jobs were the server's user, with its directory, its network and its processes."""
+        answer = self.start({"executor": "python3", "script": "look.py", "args": [str(self.instance.part("keeper").pid), str(self.instance.port)]})
+        self.assertEqual(answer.status, 200)
+        self.assert_confined(self.output(self.last_ended()))
 
 
 class Throttle(PredecessorCase):
@@ -158,6 +264,52 @@ class Throttle(PredecessorCase):
         for connection in connections:
             connection.close()
         self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+
+    def slow(self, port=None, path="/v1/start", head=b""):
+        """A POST whose head is there, and one byte of its body."""
+        connection = socket.create_connection(("127.0.0.1", port or self.port), 30)
+        self.addCleanup(connection.close)
+        connection.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 2\r\n\r\n{" % (path.encode(), head))
+        self.assertEqual(self.instance.request("GET", "/healthz", token=None).status, 200, "what came before it was read")
+        return connection
+
+    def finish(self, connection):
+        connection.sendall(b"}")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status
+
+    def test_a_request_whose_body_is_still_coming_counts(self):
+        first, second = self.slow(), self.slow()
+        answer = self.ask("GET", "/v1/health")
+        self.assertEqual((answer.status, answer.body), (503, b"Server capacity exceeded.\n"))
+        self.assertEqual(self.ask("POST", "/v1/start", "{}").status, 503)
+        self.assertEqual((self.finish(first), self.finish(second)), (400, 400), "they came first, and have their own answers")
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+
+    def test_who_came_first_is_not_locked_out_by_who_came_later(self):
+        first = self.slow()
+        later = [self.slow() for _ in range(5)]
+        self.assertEqual(self.finish(first), 400)
+        self.assertEqual(self.finish(later.pop()), 503)
+        later.pop().close()
+        self.assertEqual(self.finish(later[0]), 400)
+
+    def test_a_body_that_is_given_up_counts_no_more(self):
+        for connection in (self.slow(), self.slow()):
+            connection.close()
+        self.ended(lambda: self.ask("GET", "/v1/health").status == 200)
+
+    def test_requests_below_its_path_and_on_its_listener_count_together_and_no_others(self):
+        token = f"Authorization: Bearer {self.instance.token}\r\n".encode()
+        others = [self.slow(self.instance.port, path, token) for path in ("/v1/start", "/old", "/olds/v1/start", "/v1/commands/hello/jobs", "/nothing")]
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+        self.slow(self.instance.port, "/old/v1/start", token)
+        self.assertEqual(self.ask("GET", "/v1/health").status, 200)
+        self.slow(self.instance.port, "/old/v1/start?x=1", token)
+        self.assertEqual(self.ask("GET", "/v1/health").status, 503)
+        self.assertEqual(self.instance.request("GET", "/v1/jobs").status, 200, "what is not gort's is not throttled")
+        self.assertEqual(len(others), 5)
 
 
 if __name__ == "__main__":

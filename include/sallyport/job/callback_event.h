@@ -17,6 +17,13 @@ enum callback_event {
     CALLBACK_EVENT_COUNT
 };
 
+/* What a callback is sent: our own document, or that of a program whose clients named it. */
+enum callback_format {
+    CALLBACK_FORMAT_OWN,
+    CALLBACK_FORMAT_HTTP_RUNNER, /* its job, with its output */
+    CALLBACK_FORMAT_COUNT
+};
+
 enum delivery_state {
     DELIVERY_NONE,
     DELIVERY_WAITING, /* for its first attempt, or for the next */

@@ -96,6 +96,7 @@ struct msg_job {
     bool output_truncated;
     struct span output_sha256; /* 32 bytes once the job has ended, else nothing */
     uint64_t version;          /* counts the changes of the record */
+    struct span callback;      /* the URL that a predecessor's client named, as it wrote it; or nothing */
 };
 
 struct msg_output { /* descriptors: the bytes and the index, both read-only (output_log.h) */

@@ -63,6 +63,7 @@ struct           /* also MSG_CALL */
     bool has_files;                /* another one: a bundle (base/file_bundle.h) of uploads, which are parameters too */
     char callback[NAME_MAX_BYTES]; /* is told of its end; "": none */
     char callback_url[URL_MAX_BYTES]; /* where, for a callback that leaves it to requests; else "" */
+    uint8_t callback_format;          /* enum callback_format: what it is sent */
 };
 
 struct msg_read_job { /* also MSG_READ_OUTPUT, MSG_LIST_STEPS */

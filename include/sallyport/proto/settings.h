@@ -233,6 +233,7 @@ struct setting_predecessor {
     bool has_prefix;
     char prefix[PREFIX_MAX_BYTES]; /* "/runner"; "": the root */
     uint32_t requests_max;         /* at once; 0: as many as there are */
+    char callback[NAME_MAX_BYTES]; /* http-runner: that takes the URLs which its clients name; "": none does */
 };
 
 /* What its clients say, and the command that they mean. */

@@ -23,6 +23,7 @@ struct delivery {
     uint8_t event; /* enum callback_event */
     char callback[NAME_MAX_BYTES];
     char url[URL_MAX_BYTES]; /* "": the callback's own */
+    uint8_t format;          /* enum callback_format */
     uint8_t state;           /* enum delivery_state */
     uint32_t attempts;
     uint64_t created_unix_ms, due_unix_ms; /* due: while it waits */
@@ -35,6 +36,7 @@ struct job_callback {
     uint32_t number; /* of this job's, from 1 on */
     char callback[NAME_MAX_BYTES];
     char url[URL_MAX_BYTES]; /* "": the callback's own */
+    uint8_t format;          /* enum callback_format */
 };
 
 /* Needs an open transaction. What is noted already is not noted twice. `number` is not looked at. */

@@ -126,6 +126,7 @@ struct job_label {
 /* What a job was given. `params` hold no secret's value; `labels` are the entries, `index` the same for finding them. */
 struct job_input {
     struct span params, labels;
+    const char *callback; /* the URL that a predecessor's client named, as it wrote it; NULL: none */
     const struct job_label *index;
     uint32_t index_count;
 };
@@ -140,6 +141,9 @@ int store_job_read(struct store *store, const struct job_id *id, struct job_reco
 /* The same for what it was given; the spans belong to the store and last until the next call. */
 int store_job_input(struct store *store, const struct job_id *id, struct span *ret_params, struct span *ret_labels,
                     struct error *err);
+
+/* The callback of the job that store_job_input() has read last; lent in the same way. */
+struct span store_job_input_callback(const struct store *store);
 
 /* Called for each record; false ends the walk. */
 typedef bool store_visit(void *arg, const struct job_record *record);

@@ -12,7 +12,7 @@
 #include "sallyport/base/fd.h"
 #include "sallyport/base/log.h"
 #include "sallyport/base/text.h"
-#include "sallyport/proto/entries.h"
+#include "sallyport/json/predecessors.h"
 
 #include "../front.h"
 #include "../json_in.h"
@@ -90,9 +90,19 @@ const uint8_t *compat_peek(const struct request *request, size_t *ret_size)
 /* What is submitted: `values` are parameters, or steps. */
 struct order {
     const char *command, *called;
-    json_t *params, *steps; /* taken over; one of them */
-    int stdin_fd;           /* -1 for none; stays the caller's */
+    json_t *params, *steps;                 /* taken over; one of them */
+    int stdin_fd;                           /* -1 for none; stays the caller's */
+    const struct compat_callback *callback; /* NULL: none */
 };
+
+static void take_callback(struct msg_submit *submit, const struct compat_callback *callback)
+{
+    if (callback == NULL)
+        return;
+    text_copy(submit->callback, sizeof submit->callback, callback->name);
+    text_copy(submit->callback_url, sizeof submit->callback_url, callback->url);
+    submit->callback_format = (uint8_t)callback->format;
+}
 
 static bool submit(struct request *request, const struct order *order, ask_answered answered)
 {
@@ -108,6 +118,7 @@ static bool submit(struct request *request, const struct order *order, ask_answe
         request_refuse(request, &problem);
     } else {
         text_copy(submission->submit.command, sizeof submission->submit.command, order->command);
+        take_callback(&submission->submit, order->callback);
         is_sent = ask_submit(request, &submission->submit, order->stdin_fd, -1, answered);
     }
     json_decref(labels);
@@ -120,7 +131,15 @@ static bool submit(struct request *request, const struct order *order, ask_answe
 bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,
                    ask_answered answered)
 {
-    struct order order = { .command = command, .called = called, .params = params, .stdin_fd = -1 };
+    return compat_submit_callback(request, command, called, params, NULL, answered);
+}
+
+bool compat_submit_callback(struct request *request, const char *command, const char *called, json_t *params,
+                            const struct compat_callback *callback, ask_answered answered)
+{
+    struct order order = {
+        .command = command, .called = called, .params = params, .stdin_fd = -1, .callback = callback
+    };
     return submit(request, &order, answered);
 }
 
@@ -197,14 +216,4 @@ bool compat_id_parse(const char *text, size_t size, struct job_id *ret_id)
         ret_id->bytes[i] = (uint8_t)(high << 4 | low);
     }
     return true;
-}
-
-void compat_called(const struct msg_job *job, char called[CALLED_MAX_BYTES])
-{
-    struct reader in = { job->labels.data, job->labels.size };
-    struct entry entry;
-    text_copy(called, CALLED_MAX_BYTES, job->command);
-    while (entries_next(&in, &entry) > 0)
-        if (entry.kind == ENTRY_LABEL && span_is(entry.name, LABEL_CALLED))
-            text_copy_bytes(called, CALLED_MAX_BYTES, (const char *)entry.value.data, entry.value.size);
 }

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "sallyport/base/job_id.h"
+#include "sallyport/job/callback_event.h"
 #include "sallyport/proto/messages.h"
 #include "sallyport/proto/predecessors.h"
 
@@ -25,8 +26,6 @@ struct problem;
 extern const struct dialect gort_dialect, jobrunner_dialect, http_runner_dialect, go_tasky_dialect;
 
 #define PREDECESSORS_ROUTES_MAX 32 /* of all of them together */
-#define LABEL_CALLED            "called"
-#define LABEL_PREDECESSOR       "predecessor"
 #define COMPAT_TEXT             "text/plain; charset=utf-8"
 
 /* NULL: none, or not in this release. */
@@ -56,6 +55,14 @@ const uint8_t *compat_peek(const struct request *request, size_t *ret_size);
 bool compat_submit(struct request *request, const char *command, const char *called, json_t *params,
                    ask_answered answered);
 
+/* The same, and who is told of its end, in which form. The URL is shorter than URL_MAX_BYTES. */
+struct compat_callback {
+    const char *name, *url;
+    enum callback_format format;
+};
+bool compat_submit_callback(struct request *request, const char *command, const char *called, json_t *params,
+                            const struct compat_callback *callback, ask_answered answered);
+
 /* Commands one after another: the list is that of POST /v1/jobs, and taken over. */
 bool compat_submit_steps(struct request *request, json_t *steps, ask_answered answered);
 
@@ -77,6 +84,3 @@ void compat_reply_json(struct request *request, unsigned status, const char *con
 #define COMPAT_ID_BYTES 33
 const char *compat_id_text(const struct job_id *id, char text[COMPAT_ID_BYTES]);
 bool compat_id_parse(const char *text, size_t size, struct job_id *ret_id);
-
-/* What the label says that its client called the job's command; the command's own name for a job that came otherwise. */
-void compat_called(const struct msg_job *job, char called[CALLED_MAX_BYTES]);

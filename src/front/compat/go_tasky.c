@@ -18,8 +18,8 @@
 #include "sallyport/proto/channel.h"
 
 #include "../front.h"
-#include "../output_log.h"
-#include "../output_piece.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_piece.h"
 #include "../problem.h"
 #include "../request.h"
 #include "compat.h"

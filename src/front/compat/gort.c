@@ -8,11 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
 #include <event2/http.h>
 
+#include "sallyport/base/text.h"
+
 #include "../front.h"
+#include "../guard.h"
 #include "../problem.h"
 #include "../request.h"
+#include "../routes.h"
 #include "compat.h"
 #include "go_json.h"
 
@@ -172,14 +177,30 @@ static void gort_start(struct request *request)
     rights_ask(request, start);
 }
 
-/* One more than may be under way at once is refused, and none waits. */
+/* "POST /v1/start HTTP/1.1", and more lines. A target that is too long leads nowhere. */
+static bool is_ours(const struct front *front, const struct dialect *spoken, struct evbuffer *head)
+{
+    char line[16 + PATH_MAX_BYTES], target[PATH_MAX_BYTES];
+    ev_ssize_t size = evbuffer_copyout(head, line, sizeof line);
+    const char *from = size > 0 ? memchr(line, ' ', (size_t)size) : NULL;
+    const char *to = from != NULL ? memchr(from + 1, ' ', (size_t)(line + size - from - 1)) : NULL;
+    return to != NULL && text_copy_bytes(target, sizeof target, from + 1, (size_t)(to - from - 1)) &&
+           routes_lead_to(front, spoken, &gort_dialect, target);
+}
+
+/*
+ * One more than may be under way at once is refused, and none waits. A request is under way from its head on: one whose body
+ * is slow counts, for as long as the guard waits for that. With a guard that is gone the client is, too.
+ */
 static bool gort_admits(struct request *request)
 {
     const struct public_predecessor *gort = public_settings_predecessor(&request->front->settings, PREDECESSOR_GORT);
-    uint32_t count = 0;
+    if (gort == NULL || gort->requests_max == 0)
+        return true;
+    uint32_t count = request->guard != NULL ? guard_count_coming(request->guard, is_ours) : 0;
     for (const struct request *other = request->front->requests; other != NULL; other = other->next)
         count += other->dialect == &gort_dialect && other->route != NULL;
-    if (gort == NULL || gort->requests_max == 0 || count <= gort->requests_max)
+    if (count <= gort->requests_max)
         return true;
     compat_refuse(request, "gort-throttled", "Server capacity exceeded.");
     return false;

@@ -8,34 +8,22 @@
 
 #include <event2/http.h>
 
-#include "sallyport/job/job.h"
+#include "sallyport/json/predecessors.h"
 #include "sallyport/proto/channel.h"
-#include "sallyport/proto/entries.h"
 
+#include "../front.h"
 #include "../problem.h"
 #include "../request.h"
 #include "compat.h"
 #include "job_document.h"
 
-#define JSON_TYPE "application/json"
-#define ID_TAIL   "00000000" /* its ids have 40 digits, ours 32 */
-#define ID_BYTES  (COMPAT_ID_BYTES + sizeof ID_TAIL - 1)
-
+#define JSON_TYPE  "application/json"
 #define NOT_LISTED "Specified command is not in whitelist."
-
-/* Errors of Node's system calls, which its clients know a program by that could not be started. */
-#define NODE_ENOENT (-2)
 
 static bool id_parse(const char *text, struct job_id *ret_id)
 {
-    return strlen(text) == ID_BYTES - 1 && compat_id_parse(text, COMPAT_ID_BYTES - 1, ret_id) &&
-           strcmp(text + COMPAT_ID_BYTES - 1, ID_TAIL) == 0;
-}
-
-static json_t *id_json(const struct job_id *id)
-{
-    char text[COMPAT_ID_BYTES];
-    return json_sprintf("%s%s", compat_id_text(id, text), ID_TAIL);
+    return strlen(text) == HTTP_RUNNER_ID_BYTES - 1 && compat_id_parse(text, COMPAT_ID_BYTES - 1, ret_id) &&
+           strcmp(text + COMPAT_ID_BYTES - 1, HTTP_RUNNER_ID_TAIL) == 0;
 }
 
 /* Bytes of a character that JavaScript's \s matches, or 0. */
@@ -73,7 +61,7 @@ static json_t *split(const char *text)
 static void on_created(struct request *request, struct message *message)
 {
     json_t *job = request->state;
-    json_object_set_new(job, "id", id_json(&message->body.submitted.job_id));
+    json_object_set_new(job, "id", http_runner_id(&message->body.submitted.job_id));
     compat_reply_json(request, 202, JSON_TYPE, json_incref(job));
 }
 
@@ -82,17 +70,46 @@ static void job_free(void *job)
     json_decref(job);
 }
 
-static void submit(struct request *request, const char *command, const char *called, const char *args)
+/* What a request says; texts are borrowed from its body. */
+struct wish {
+    const char *called, *args;
+    const char *callback; /* NULL: none */
+};
+
+static void submit(struct request *request, const char *command, const struct wish *wish)
 {
-    json_t *words = split(args), *params = json_object();
+    json_t *words = split(wish->args), *params = json_object();
+    const struct public_predecessor *own =
+        public_settings_predecessor(&request->front->settings, PREDECESSOR_HTTP_RUNNER);
+    const struct compat_callback callback = { .name = own != NULL ? own->callback : "",
+                                              .url = wish->callback,
+                                              .format = CALLBACK_FORMAT_HTTP_RUNNER };
     request->state = json_pack("{s:s, s:s, s:s, s:n, s:s, s:O}", "stderr", "", "stdout", "", "id", "", "code",
-                               "command", called, "arguments", words);
+                               "command", wish->called, "arguments", words);
     request->free_state = job_free;
+    if (wish->callback != NULL)
+        json_object_set_new(request->state, "callback", json_string(wish->callback));
     /* Without a parameter for them, arguments are refused by the command's rules and not left out. */
-    if (args[0] != '\0' || compat_param(request, command, "args") != NULL)
+    if (wish->args[0] != '\0' || compat_param(request, command, "args") != NULL)
         json_object_set(params, "args", words);
     json_decref(words);
-    compat_submit(request, command, called, params, on_created);
+    compat_submit_callback(request, command, wish->called, params, wish->callback != NULL ? &callback : NULL,
+                           on_created);
+}
+
+/* NULL, or why the callback cannot be had. Where it may lead the keeper knows. */
+static const char *callback_fault(const struct request *request, json_t *callback)
+{
+    const struct public_predecessor *own =
+        public_settings_predecessor(&request->front->settings, PREDECESSOR_HTTP_RUNNER);
+    if (callback == NULL || json_is_null(callback))
+        return NULL;
+    size_t size = json_string_length(callback);
+    if (size == 0 || size >= URL_MAX_BYTES)
+        return "'callback' must be a URL, a text of 1 to 2047 bytes.";
+    if (own == NULL || own->callback[0] == '\0')
+        return "No 'callback' is taken here: the operator names who may be told ('predecessors.http-runner.callback').";
+    return NULL;
 }
 
 static void create(struct request *request, const struct msg_commands *commands)
@@ -103,22 +120,25 @@ static void create(struct request *request, const struct msg_commands *commands)
     if (!compat_body(request, &data, &size))
         return;
     json_t *body = json_loadb((const char *)data, size, JSON_DECODE_ANY, &where);
-    const char *called = json_string_value(json_object_get(body, "command"));
-    const char *args = json_string_value(json_object_get(body, "args"));
-    const char *command = called != NULL ? compat_command(request, commands, PREDECESSOR_HTTP_RUNNER, called) : NULL;
     json_t *callback = json_object_get(body, "callback");
+    const struct wish wish = { .called = json_string_value(json_object_get(body, "command")),
+                               .args = json_string_value(json_object_get(body, "args")),
+                               .callback = json_string_value(callback) };
+    const char *command =
+        wish.called != NULL ? compat_command(request, commands, PREDECESSOR_HTTP_RUNNER, wish.called) : NULL;
+    const char *fault = callback_fault(request, callback);
     if (body == NULL)
         compat_refuse(request, "bad-json", "%s", where.text);
-    else if (called == NULL || called[0] == '\0')
+    else if (wish.called == NULL || wish.called[0] == '\0')
         compat_refuse(request, "bad-request", "'command' must be a text that is not empty.");
     else if (command == NULL)
         compat_refuse(request, "bad-request", NOT_LISTED);
-    else if (args == NULL)
+    else if (wish.args == NULL)
         compat_refuse(request, "bad-request", "'args' must be a text.");
-    else if (callback != NULL && !json_is_null(callback))
-        compat_refuse(request, "bad-request", "Callbacks of http-runner are not in this release.");
+    else if (fault != NULL)
+        compat_refuse(request, "bad-request", "%s", fault);
     else
-        submit(request, command, called, args);
+        submit(request, command, &wish);
     json_decref(body);
 }
 
@@ -127,51 +147,15 @@ static void http_runner_create(struct request *request)
     rights_ask(request, create);
 }
 
-static json_t *arguments_of(const struct msg_job *job)
-{
-    struct reader in = { job->params.data, job->params.size };
-    struct entry entry;
-    json_t *arguments = json_array();
-    while (entries_next(&in, &entry) > 0)
-        if (entry.kind == ENTRY_ITEM + ENTRY_STRING && span_is(entry.name, "args"))
-            json_array_append_new(arguments, json_stringn((const char *)entry.value.data, entry.value.size));
-    return arguments;
-}
-
-/* Of a program that never ran. */
-static json_t *spawn_error(const struct msg_job *job, const char *called, json_t *arguments)
-{
-    if (job->reason != JOB_REASON_LAUNCH_FAILED)
-        return json_pack("{s:s, s:s}", "code", job_reason_text(job->reason), "message", job->message);
-    return json_pack("{s:i, s:s, s:o, s:s, s:O, s:s}", "errno", NODE_ENOENT, "code", "ENOENT", "syscall",
-                     json_sprintf("spawn %s", called), "path", called, "spawnargs", arguments, "message", job->message);
-}
-
 static json_t *members(const struct request *request, const struct msg_job *job)
 {
-    char called[CALLED_MAX_BYTES];
-    json_t *arguments = arguments_of(job), *code = json_null(), *err = json_null();
     (void)request;
-    compat_called(job, called);
-    bool never_ran =
-        job->reason == JOB_REASON_LAUNCH_FAILED || job->reason == JOB_REASON_REJECTED || job->reason == JOB_REASON_LOST;
-    if (job->reason == JOB_REASON_EXITED)
-        code = json_integer(job->exit_code);
-    else if (job->reason == JOB_REASON_LAUNCH_FAILED)
-        code = json_integer(NODE_ENOENT);
-    if (never_ran)
-        err = spawn_error(job, called, arguments);
-    json_t *object = json_pack("{s:o, s:o, s:s, s:o}", "id", id_json(&job->job_id), "code", code, "command", called,
-                               "arguments", arguments);
-    if (job_has_ended(job->state)) /* that it is there at all says so */
-        json_object_set(object, "err", err);
-    json_decref(err);
-    return object;
+    return http_runner_members(job);
 }
 
 static bool is_id(const char *text)
 {
-    return strlen(text) == ID_BYTES - 1 && strspn(text, "0123456789abcdef") == ID_BYTES - 1;
+    return strlen(text) == HTTP_RUNNER_ID_BYTES - 1 && strspn(text, "0123456789abcdef") == HTTP_RUNNER_ID_BYTES - 1;
 }
 
 static void refuse_id(struct request *request)
@@ -186,9 +170,9 @@ static void http_runner_read(struct request *request)
 {
     static const struct document_form form = {
         .content_type = JSON_TYPE,
-        .streams = { { "{\"stderr\":\"", OUTPUT_STDERR }, { "\",\"stdout\":\"", OUTPUT_STDOUT } },
+        .streams = { { HTTP_RUNNER_BEFORE_STDERR, OUTPUT_STDERR }, { HTTP_RUNNER_BEFORE_STDOUT, OUTPUT_STDOUT } },
         .stream_count = 2,
-        .after = "\",",
+        .after = HTTP_RUNNER_BEHIND_STDOUT,
         .end = "",
         .members = members,
     };

@@ -11,12 +11,11 @@
 #include <event2/buffer.h>
 
 #include "sallyport/base/fd.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_text.h"
 #include "sallyport/proto/channel.h"
 
-#include "../encode.h"
 #include "../flow.h"
-#include "../output_log.h"
-#include "../output_piece.h"
 #include "../problem.h"
 #include "../request.h"
 #include "compat.h"
@@ -30,9 +29,7 @@ struct document {
     unsigned stream; /* of the form's, which is told now; stream_count: the members are */
     bool has_begun;  /* what stands before its text is out */
     bool is_finished;
-    struct output_cursor cursor;
-    uint8_t carry[3]; /* the beginning of a character whose end is in the next piece */
-    size_t carry_size;
+    struct output_text text;
 };
 
 static int add(struct evbuffer *chunk, const char *text, size_t size)
@@ -43,22 +40,10 @@ static int add(struct evbuffer *chunk, const char *text, size_t size)
 /* 1: a piece was added, 0: there is no more of this stream, -errno. */
 static int add_piece(struct document *document, struct evbuffer *chunk)
 {
-    static uint8_t bytes[sizeof document->carry + OUTPUT_PIECE_MAX];
-    static char text[6 * sizeof bytes];
-    struct output_piece piece = { 0 };
-    int more = document->has_log
-                   ? output_piece_next(&document->log, &document->cursor, document->log.bytes, false, &piece)
-                   : 0;
-    if (more < 0)
-        return more;
-    size_t size = document->carry_size + (more > 0 ? piece.size : 0);
-    memcpy(bytes, document->carry, document->carry_size);
-    if (more > 0)
-        memcpy(bytes + document->carry_size, piece.data, piece.size);
-    document->carry_size = more > 0 ? encode_open_end(bytes, size) : 0;
-    size -= document->carry_size;
-    memcpy(document->carry, bytes + size, document->carry_size);
-    int done = add(chunk, text, encode_json_lossy(bytes, size, text));
+    const char *text;
+    size_t size;
+    int more = output_text_next(document->has_log ? &document->log : NULL, &document->text, &text, &size);
+    int done = more >= 0 ? add(chunk, text, size) : more;
     return done < 0 ? done : more;
 }
 
@@ -82,7 +67,7 @@ static int fill(struct request *request, struct evbuffer *chunk, size_t room)
             return add_members(document, chunk);
         if (!document->has_begun) {
             done = add(chunk, stream->before, strlen(stream->before));
-            document->cursor = (struct output_cursor){ .only = stream->stream, .piece_max = (uint32_t)(room / 6) };
+            output_text_begin(&document->text, stream->stream, (uint32_t)(room / 6));
             document->has_begun = true;
             continue;
         }

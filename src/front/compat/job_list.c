@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sallyport/proto/channel.h"
+#include "sallyport/json/predecessors.h"
 #include "sallyport/proto/entries.h"
 
 #include "../request.h"

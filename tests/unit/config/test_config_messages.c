@@ -304,6 +304,10 @@ Test(config, tells_wrong_predecessors)
         { "predecessors: {http-runner: {prefix: /a, requests: 4}}\n",
           "c.yaml:1:52: predecessors.http-runner.requests: is gort's alone; callers and commands have 'limits', 'rate' "
           "and 'concurrency'\n" },
+        { "predecessors: {gort: {prefix: /a, callback: x}, http-runner: {prefix: /b, callback: nobody}}\n",
+          "c.yaml:1:45: predecessors.gort.callback: is http-runner's alone; commands have 'on'\n"
+          "c.yaml:1:85: predecessors.http-runner.callback: there is no callback 'nobody'; callbacks are listed below "
+          "'callbacks'\n" },
         { "predecessors: {http-runner: {prefix: /a, commands: {ls: helo}}}\ncommands: {hello: {exec: [/x]}}\n",
           "c.yaml:1:57: predecessors.http-runner.commands.ls: there is no command 'helo'; did you mean 'hello'?\n" },
         { "predecessors: {http-runner: {listen: \"localhost:9000\"}}\n",

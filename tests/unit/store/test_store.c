@@ -15,7 +15,9 @@ static struct job_record add(const char *command, const char *actor, const char 
 {
     struct job_record record = sample(command, actor);
     struct job_label index = { span_of("pr"), span_of(label) };
-    struct job_input input = { span_of("params"), span_of("labels"), &index, label[0] != '\0' };
+    struct job_input input = {
+        .params = span_of("params"), .labels = span_of("labels"), .index = &index, .index_count = label[0] != '\0'
+    };
     cr_assert_eq(store_begin(store, &err), 0);
     cr_assert_eq(store_job_add(store, &record, &input, &err), 0, "%s", err.text);
     cr_assert_eq(store_commit(store, &err), 0);
@@ -172,7 +174,9 @@ Test(store, lists_by_any_mix_of_filters_newest_first)
 static void add_many(unsigned count)
 {
     const struct job_label index = { span_of("env"), span_of("prod") };
-    const struct job_input input = { span_of("params"), span_of("labels"), &index, 1 };
+    const struct job_input input = {
+        .params = span_of("params"), .labels = span_of("labels"), .index = &index, .index_count = 1
+    };
     cr_assert_eq(store_begin(store, &err), 0);
     for (unsigned i = 0; i < count; i++) {
         struct job_record record = sample("deploy", "ci");
@@ -259,7 +263,7 @@ Test(store, is_as_it_was_after_a_commit_that_failed)
     struct job_record first = add("deploy", "ci", ""), second = sample("deploy", "ci"), found;
     static char large[60000];
     memset(large, 'x', sizeof large);
-    struct job_input input = { { (uint8_t *)large, sizeof large }, { 0 }, NULL, 0 };
+    struct job_input input = { .params = { (uint8_t *)large, sizeof large } };
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     audit_head(store, before);
     /* The largest size of a file stands in for a full disk. */
@@ -289,7 +293,7 @@ Test(store, takes_nothing_of_a_transaction_that_was_given_up_in_its_middle)
     struct job_record first = sample("deploy", "ci"), second = sample("deploy", "ci"), third = sample("deploy", "ci");
     static char large[60000];
     memset(large, 'x', sizeof large);
-    struct job_input input = { { (uint8_t *)large, sizeof large }, { 0 }, NULL, 0 }, small = { 0 };
+    struct job_input input = { .params = { (uint8_t *)large, sizeof large } }, small = { 0 };
     uint64_t entries;
     tell(AUDIT_SUBMIT, &first.id, "ci");
     cr_assert_eq(sqlite3_exec(store->db, "PRAGMA max_page_count = 30", NULL, NULL, NULL), SQLITE_OK);

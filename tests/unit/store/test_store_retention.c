@@ -42,7 +42,9 @@ static struct job_record ended(const char *command, uint64_t finished_unix_ms, u
 {
     struct job_record record = { .id = job_id_new(), .state = JOB_QUEUED, .version = 1 };
     struct job_label label = { span_of("pr"), span_of("42") };
-    struct job_input input = { span_of("params"), span_of("labels"), &label, 1 };
+    struct job_input input = {
+        .params = span_of("params"), .labels = span_of("labels"), .index = &label, .index_count = 1
+    };
     text_copy(record.command, sizeof record.command, command);
     cr_assert_eq(store_job_add(store, &record, &input, &err), 0, "%s", err.text);
     record.state = JOB_SUCCEEDED;

@@ -1,4 +1,4 @@
-#include "encode.h"
+#include "sallyport/output/encode.h"
 
 #include <string.h>
 

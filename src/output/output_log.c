@@ -1,4 +1,4 @@
-#include "output_log.h"
+#include "sallyport/output/output_log.h"
 
 #include <errno.h>
 #include <string.h>

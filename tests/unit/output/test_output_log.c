@@ -6,8 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "output_log.h"
-#include "output_piece.h"
+#include "sallyport/output/output_log.h"
+#include "sallyport/output/output_piece.h"
+#include "sallyport/output/output_text.h"
 
 #define MOST_BYTES   4096
 #define MOST_RECORDS 512
@@ -90,7 +91,7 @@ static uint64_t next_of(const struct known *known, uint64_t offset, uint32_t onl
     return offset;
 }
 
-Test(front_output_log, finds_the_last_lines_of_both_streams_and_of_each)
+Test(output_log, finds_the_last_lines_of_both_streams_and_of_each)
 {
     static struct known known;
     for (unsigned seed = 1; seed <= 60; seed++) {
@@ -106,7 +107,7 @@ Test(front_output_log, finds_the_last_lines_of_both_streams_and_of_each)
     }
 }
 
-Test(front_output_log, finds_the_place_of_a_byte_of_one_stream_and_back)
+Test(output_log, finds_the_place_of_a_byte_of_one_stream_and_back)
 {
     static struct known known;
     for (unsigned seed = 1; seed <= 60; seed++) {
@@ -132,7 +133,7 @@ Test(front_output_log, finds_the_place_of_a_byte_of_one_stream_and_back)
 }
 
 /* The other stream's runs are longer than what is walked over; the log grows between two looks. */
-Test(front_output_log, gives_each_byte_of_a_stream_once_over_long_runs_of_the_other_one)
+Test(output_log, gives_each_byte_of_a_stream_once_over_long_runs_of_the_other_one)
 {
     static struct known known;
     for (uint32_t only = OUTPUT_STDOUT; only <= OUTPUT_STDERR; only++) {
@@ -157,7 +158,7 @@ Test(front_output_log, gives_each_byte_of_a_stream_once_over_long_runs_of_the_ot
     }
 }
 
-Test(front_output_log, looks_back_over_a_bounded_part_of_log_and_index)
+Test(output_log, looks_back_over_a_bounded_part_of_log_and_index)
 {
     struct output_log log;
     uint8_t packed[OUTPUT_RECORD_BYTES];
@@ -188,7 +189,7 @@ Test(front_output_log, looks_back_over_a_bounded_part_of_log_and_index)
     output_log_done(&log);
 }
 
-Test(front_output_log, refuses_an_index_that_contradicts_itself)
+Test(output_log, refuses_an_index_that_contradicts_itself)
 {
     struct output_log log;
     uint8_t packed[OUTPUT_RECORD_BYTES];
@@ -200,4 +201,38 @@ Test(front_output_log, refuses_an_index_that_contradicts_itself)
     cr_expect_eq(output_log_stream_bytes(&log, OUTPUT_STDERR, &found), -EBADMSG);
     cr_expect_eq(output_log_position(&log, OUTPUT_STDOUT, 3, &found), -EBADMSG);
     output_log_done(&log);
+}
+
+static void expect_text(struct output_log *log, uint32_t stream, const char *wanted)
+{
+    struct output_text text;
+    const char *piece;
+    size_t size, used = 0;
+    char whole[256];
+    int more = 1;
+    output_text_begin(&text, stream, 0);
+    while (more > 0) {
+        more = output_text_next(log, &text, &piece, &size);
+        cr_assert_geq(more, 0);
+        cr_assert_lt(used + size, sizeof whole);
+        memcpy(whole + used, piece, size);
+        used += size;
+    }
+    whole[used] = '\0';
+    cr_expect_str_eq(whole, wanted);
+}
+
+Test(output_log, is_told_as_text_in_which_no_character_is_cut_by_what_lies_between)
+{
+    static struct known known;
+    known_open(&known);
+    known_add(&known, OUTPUT_STDOUT, "a\"\xe2", 3);
+    known_add(&known, OUTPUT_STDERR, "\xff!\0", 3);
+    known_add(&known, OUTPUT_STDOUT, "\x82", 1);
+    known_add(&known, OUTPUT_STDERR, "\xc3", 1);
+    known_add(&known, OUTPUT_STDOUT, "\xac\n", 2);
+    expect_text(&known.log, OUTPUT_STDOUT, "a\\\"\xe2\x82\xac\\n");
+    expect_text(&known.log, OUTPUT_STDERR, "\\ufffd!\\u0000\\ufffd");
+    expect_text(NULL, OUTPUT_STDOUT, "");
+    output_log_done(&known.log);
 }

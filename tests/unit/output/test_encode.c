@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "encode.h"
+#include "sallyport/output/encode.h"
 
-Test(front_encode, tells_text_from_bytes_and_where_a_character_is_cut)
+Test(encode, tells_text_from_bytes_and_where_a_character_is_cut)
 {
     static const struct {
         const char *data;
@@ -42,7 +42,7 @@ Test(front_encode, tells_text_from_bytes_and_where_a_character_is_cut)
     }
 }
 
-Test(front_encode, escapes_what_json_must_not_hold)
+Test(encode, escapes_what_json_must_not_hold)
 {
     char to[100];
     static const char from[] = "a\"\\/\b\f\n\r\t\x01\x1b\x7f\xc3\xa9";
@@ -51,7 +51,7 @@ Test(front_encode, escapes_what_json_must_not_hold)
     cr_expect_str_eq(to, "a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001b\\u007f\xc3\xa9");
 }
 
-Test(front_encode, writes_base64_with_padding)
+Test(encode, writes_base64_with_padding)
 {
     static const char *const cases[][2] = {
         { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foobar", "Zm9vYmFy" }

@@ -1,4 +1,4 @@
-#include "output_piece.h"
+#include "sallyport/output/output_piece.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 
 #include "sallyport/base/clock.h"
 
-#include "encode.h"
-#include "output_log.h"
+#include "sallyport/output/encode.h"
+#include "sallyport/output/output_log.h"
 
 #define JUMP_AFTER OUTPUT_LOG_CACHE /* records passed over */
 

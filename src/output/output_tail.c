@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "output_log.h"
+#include "sallyport/output/output_log.h"
 
 #define TAIL_MAX_BYTES   (16 * 1024 * 1024)
 #define TAIL_MAX_RECORDS (TAIL_MAX_BYTES / OUTPUT_RECORD_BYTES)
