@@ -109,7 +109,7 @@ static int run(struct import *import, void *values, const struct words *words, s
 const struct importer import_go_tasky = {
     .name = NAME,
     .summary = "the address of go-tasky, and programs for its workers",
-    .usage = "[-addr [HOST]:PORT] [--worker NAME=PROGRAM]... [--workers FILE]",
+    .usage = "[-addr ADDRESS] [--worker NAME=PROGRAM]... [--workers FILE]",
     .details = "Each worker becomes a command that reads the request's body, and go-tasky is served\n"
                "on its port of 127.0.0.1.\n"
                "\n"

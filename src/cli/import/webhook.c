@@ -319,7 +319,7 @@ static const struct option_row rows[] = {
     { '\0', OPTION_TEXTS, "hooks", offsetof(struct webhook_options, files), "FILE", "a hooks.json; may be given again",
       NULL },
     { '\0', OPTION_TEXT, "port", offsetof(struct webhook_options, port), "PORT", "9000 unless given", NULL },
-    { '\0', OPTION_TEXT, "ip", offsetof(struct webhook_options, address), "ADDRESS", "said to be left to you", NULL },
+    { '\0', OPTION_TEXT, "ip", offsetof(struct webhook_options, address), "ADDRESS", "127.0.0.1 is what is taken over", NULL },
     { '\0', OPTION_TEXT, "urlprefix", offsetof(struct webhook_options, prefix), "PREFIX", "ours is /hooks", NULL },
     { '\0', OPTION_FLAG, "secure", offsetof(struct webhook_options, is_secure), NULL, "TLS, with -cert and -key",
       NULL },
