@@ -220,7 +220,7 @@ static int run(const struct cli *cli, const struct importer *importer, struct im
                struct words *words, struct error *err)
 {
     struct import import = { .secrets = NULL };
-    auto_free void *own = calloc(1, importer->option_bytes + 1);
+    void *own = calloc(1, importer->option_bytes + 1);
     const struct option_set sets[] = { { importer->rows, importer->row_count, own },
                                        { inner_rows, sizeof inner_rows / sizeof inner_rows[0], options } };
     int argc = 0, used = 0, done = own != NULL ? draft_init(&import.draft, err) : fail(err, ENOMEM, "read the options");
@@ -240,6 +240,7 @@ static int run(const struct cli *cli, const struct importer *importer, struct im
         }
     }
     lists_done(importer, own);
+    free(own);
     draft_done(&import.draft);
     return done;
 }

@@ -63,7 +63,8 @@ bool draft_has(const struct draft *draft, const char *section, const char *name)
            json_object_get(json_object_get(draft->held, section), name) != NULL;
 }
 
-static void add_note(struct draft *draft, const char *section, const char *name, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void add_note(struct draft *draft, const char *section, const char *name,
+                                                           const char *format, va_list args)
 {
     char sentence[SENTENCE_BYTES];
     json_t *names = map_below(draft->notes, section);

@@ -5,7 +5,6 @@
 #include "draft.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,11 +35,9 @@ static void bench_close(const struct bench *bench)
 
 static int write_draft(const struct bench *bench, const struct draft *draft, struct error *err)
 {
-    auto_fd int fd = open(bench->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+    FILE *to = fopen(bench->path, "we");
     if (to == NULL)
         return fail(err, errno, "write '%s'", bench->path);
-    fd = -1; /* the stream's now */
     int done = draft_write(draft, to, err);
     if (fclose(to) != 0 && done == 0)
         done = fail(err, errno, "write '%s'", bench->path);
@@ -71,15 +68,14 @@ static int is_taken(const struct bench *bench, const struct draft *draft, char r
     size_t size = 0;
     struct config *config = NULL;
     struct error fault = { 0 };
-    int done = write_draft(bench, draft, err);
-    FILE *to = done == 0 ? open_memstream(&report, &size) : NULL;
-    if (done == 0 && to == NULL)
-        done = fail(err, errno, "keep a report");
-    if (done < 0)
-        return done;
-    done = config_load(bench->path, CONFIG_OWNER_ANY, to, &config, &fault);
+    if (write_draft(bench, draft, err) < 0)
+        return -err->code;
+    FILE *to = open_memstream(&report, &size);
+    if (to == NULL)
+        return fail(err, errno, "keep a report");
+    int done = config_load(bench->path, CONFIG_OWNER_ANY, to, &config, &fault);
     config_free(config);
-    if (fclose(to) != 0)
+    if (fclose(to) != 0 || report == NULL)
         return fail(err, ENOMEM, "keep a report");
     if (done == 0)
         return 1;

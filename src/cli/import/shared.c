@@ -12,17 +12,18 @@
 
 json_t *text_fixed(const char *text)
 {
-    auto_free char *room = malloc(2 * strlen(text) + 1);
+    char *room = malloc(2 * strlen(text) + 1);
+    size_t used = 0;
     if (room == NULL)
         return NULL;
-    char *to = room;
     for (; *text != '\0'; text++) {
-        *to++ = *text;
+        room[used++] = *text;
         if (*text == '{' || *text == '}')
-            *to++ = *text;
+            room[used++] = *text;
     }
-    *to = '\0';
-    return json_string(room);
+    json_t *fixed = json_stringn(room, used);
+    free(room);
+    return fixed;
 }
 
 /* What every job sees of the host (ARCHITECTURE.md). */

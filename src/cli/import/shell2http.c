@@ -123,9 +123,8 @@ static bool split_words(const char *text, json_t *exec)
         return false;
     for (const char *at = text + strspn(text, " \t\n"); *at != '\0'; at += strspn(at, " \t\n")) {
         size_t size = strcspn(at, " \t\n");
-        auto_free char *word = strndup(at, size);
-        char path[1024];
-        if (word == NULL)
+        char word[1024], path[1024];
+        if (!text_copy_bytes(word, sizeof word, at, size))
             return false;
         bool is_first = json_array_size(exec) == 0;
         if (is_first)
@@ -270,7 +269,7 @@ static int take_limits(struct pair *pair, struct error *err)
 static int take_pair(struct import *import, const struct shell2http_options *options, const char *path,
                      const char *text, struct error *err)
 {
-    struct pair pair = { .import = import, .options = options, .text = text };
+    struct pair pair = { .import = import, .options = options, .path = path, .text = text };
     if (split_path(path, &pair, err) < 0)
         return -err->code;
     name_make(&import->draft, "commands", strcmp(pair.path, "/") == 0 ? "index" : pair.path, NAME_ROOM - 1, pair.name);

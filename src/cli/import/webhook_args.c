@@ -11,19 +11,20 @@
 /* "commits.0.author" as a JSON pointer. The caller's; NULL without memory. */
 static json_t *pointer_of(const char *name)
 {
-    auto_free char *room = malloc(2 * strlen(name) + 2);
+    char *room = malloc(2 * strlen(name) + 2);
+    size_t used = 0;
     if (room == NULL)
         return NULL;
-    char *to = room;
-    *to++ = '/';
+    room[used++] = '/';
     for (; *name != '\0'; name++) {
         bool is_special = *name == '~' || *name == '/';
-        *to++ = *name == '.' ? '/' : is_special ? '~' : *name;
+        room[used++] = *name == '.' ? '/' : is_special ? '~' : *name;
         if (is_special)
-            *to++ = *name == '~' ? '0' : '1';
+            room[used++] = *name == '~' ? '0' : '1';
     }
-    *to = '\0';
-    return json_string(room);
+    json_t *pointer = json_stringn(room, used);
+    free(room);
+    return pointer;
 }
 
 static bool is_form(const struct webhook *hook)

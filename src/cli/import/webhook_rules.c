@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "sallyport/base/fd.h"
 #include "sallyport/base/http_field.h"
 #include "webhook.h"
 
@@ -131,16 +130,6 @@ static void take_password(struct webhook *hook, const json_t *match)
                webhook_text(parameter, "name"), webhook_text(parameter, "source"));
 }
 
-/* A text inside of a pattern, standing for itself. */
-static void append_escaped(char **to, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (strchr("\\^$.[]|()?*+{}-#/ ", *text) != NULL)
-            *(*to)++ = '\\';
-        *(*to)++ = *text;
-    }
-}
-
 /* webhook looks for its pattern anywhere in a value, and we compare all of it. */
 static json_t *whole_pattern(const char *regex)
 {
@@ -154,16 +143,21 @@ static json_t *whole_pattern(const char *regex)
     return json_sprintf("%s(?:%s)%s", before, regex, after);
 }
 
-/* Everything but this text. */
+/* Everything but this text, which stands for itself in the pattern. */
 static json_t *other_text(const char *value)
 {
-    auto_free char *room = malloc(2 * strlen(value) + 32);
+    char *room = malloc(2 * strlen(value) + 1);
+    size_t used = 0;
     if (room == NULL)
         return NULL;
-    char *to = stpcpy(room, "(?!");
-    append_escaped(&to, value);
-    strcpy(to, "\\z)[\\s\\S]*");
-    return json_string(room);
+    for (; *value != '\0'; value++) {
+        if (strchr("\\^$.[]|()?*+{}-#/ ", *value) != NULL)
+            room[used++] = '\\';
+        room[used++] = *value;
+    }
+    json_t *pattern = json_sprintf("(?!%.*s\\z)[\\s\\S]*", (int)used, room);
+    free(room);
+    return pattern;
 }
 
 /* A rule of one value, which is another (`is_not`) or this. NULL: it is none, and the hook is held. */
