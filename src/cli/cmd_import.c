@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,35 +119,43 @@ static int write_new(const char *path, const char *text, mode_t mode, struct err
         return fail_plain(err, EEXIST, "'%s' is there already, and nothing is overwritten: name another one", path);
     if (fd < 0)
         return fail(err, errno, "make '%s'", path);
-    if (fchmod(fd, mode) < 0)
-        return fail(err, errno, "make '%s'", path);
-    int done = fd_write_all(fd, text, strlen(text), err);
-    if (done < 0)
-        fail_in(err, "write '%s'", path);
-    return done;
+    int done = fchmod(fd, mode) == 0 ? 0 : fail(err, errno, "set the mode");
+    if (done == 0)
+        done = fd_write_all(fd, text, strlen(text), err);
+    if (done == 0)
+        return 0;
+    unlink(path); /* half of it is of no use to anybody */
+    return fail_in(err, "write '%s'", path);
 }
 
-/* Those that were made before a failure go again. */
+/* The first `count` of them. */
+static void remove_secrets(const struct draft *draft, size_t count)
+{
+    const char *path;
+    json_t *secret;
+    json_object_foreach(draft->secrets, path, secret)
+    {
+        if (count-- == 0)
+            break;
+        unlink(path);
+    }
+}
+
+/* All, or none. */
 static int write_secrets(const struct draft *draft, struct error *err)
 {
     const char *path;
     json_t *secret;
     size_t written = 0;
-    int done = 0;
     json_object_foreach(draft->secrets, path, secret)
     {
-        if (done == 0)
-            done = write_new(path, json_string_value(secret), 0600, err);
-        written += done == 0;
-    }
-    json_object_foreach(draft->secrets, path, secret)
-    {
-        if (done < 0 && written > 0) {
-            unlink(path);
-            written--;
+        if (write_new(path, json_string_value(secret), 0600, err) < 0) {
+            remove_secrets(draft, written);
+            return -err->code;
         }
+        written++;
     }
-    return done;
+    return 0;
 }
 
 static void say_note(const char *place, const char *sentence)
@@ -193,18 +202,20 @@ static int make(const struct importer *importer, struct import *import, const st
                           options->output);
     if (options->secrets != NULL && options->secrets[0] != '/')
         return fail_plain(err, EINVAL, "--secrets must be an absolute path: it is written into the configuration");
+    if (options->secrets != NULL && access(options->secrets, W_OK | X_OK) < 0)
+        return fail(err, errno, "--secrets '%s' (install -d -m 700 '%s' makes it)", options->secrets, options->secrets);
     if (words->count > importer->words_max)
         return fail_plain(err, EINVAL, "'%s' is one word too many; usage: sallyport import %s %s",
                           words->items[importer->words_max], importer->name, importer->usage);
     import->secrets = options->secrets;
     import->needs_no_token = options->needs_no_token;
-    int done = importer->run(import, own, words, err);
-    if (done == 0)
-        done = write_secrets(&import->draft, err);
-    if (done == 0)
-        done = draft_prove(&import->draft, err);
+    if (importer->run(import, own, words, err) < 0 || write_secrets(&import->draft, err) < 0)
+        return -err->code;
+    int done = draft_prove(&import->draft, err);
     if (done == 0)
         done = deliver(&import->draft, options->output, err);
+    if (done < 0)
+        remove_secrets(&import->draft, SIZE_MAX);
     return done;
 }
 

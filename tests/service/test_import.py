@@ -138,6 +138,13 @@ class ResultTest(ImportCase):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), printed)
 
+    def test_names_of_files_that_are_no_text_are_told_as_far_as_they_are(self):
+        directory = self.scripts()
+        with open(os.path.join(directory.encode(), b"odd\xff\n"), "wb") as file:
+            file.write(b"nothing")
+        _, said = self.made("gort", "--scripts-dir", directory)
+        self.assertIn("'odd??' says by no #! line", said)
+
     def test_each_has_a_help_that_fits(self):
         for name in ("webhook", "shell2http", "http-runner", "gort", "jobrunner", "go-serverless", "go-tasky"):
             done = self.call(name, "--help")
@@ -152,6 +159,7 @@ class WrongUseTest(ImportCase):
         self.refused("cron", says="what can be imported is webhook, shell2http,")
         self.refused(says="usage: sallyport import ")
         self.refused("--secrets", "here", "webhook", self.hooks(HOOK), says="--secrets must be an absolute path")
+        self.refused("--secrets", "/no/such", "webhook", self.hooks(HOOK), says="install -d -m 700 '/no/such' makes it")
         self.refused("http-runner", "-w", b"\xff".decode("utf-8", "surrogateescape"), says="is not UTF-8")
 
     def test_of_webhook(self):
@@ -244,7 +252,8 @@ class WebhookTest(ImportCase):
             self.assertEqual(file.read(), SECRET + "\n")
         self.assertEqual(os.stat(path).st_mode & 0o7777, 0o600)
         self.assertIn("\nhooks:\n", text)
-        self.refused("--secrets", secrets, "webhook", self.hooks(HOOK), says="is there already, and nothing is overwritten")
+        self.refused("--secrets", secrets, "webhook", self.hooks(hook_with(id="another"), HOOK), says="is there already, and nothing is overwritten")
+        self.assertEqual(os.listdir(secrets), ["deploy"])
 
     def test_without_a_place_for_it_the_hook_is_held_and_the_line_that_makes_it_is_shown(self):
         text, said = self.hook()

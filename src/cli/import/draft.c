@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "sallyport/base/error.h"
-#include "sallyport/base/fd.h"
+#include "sallyport/base/text.h"
 
 #define SENTENCE_BYTES 1024
 
@@ -71,13 +71,13 @@ __attribute__((format(printf, 4, 0))) static void add_note(struct draft *draft, 
     int length = vsnprintf(sentence, sizeof sentence, format, args);
     if (length >= (int)sizeof sentence)
         length = (int)sizeof sentence - 1;
-    /* A character that was cut in two at the end is left out. */
-    json_t *text = NULL;
-    for (int cut = 0; text == NULL && cut < 4 && cut < length; cut++)
-        text = json_stringn(sentence, (size_t)(length - cut));
+    /* A character may have been cut in two at the end, and names of files may be anything. */
+    if (!text_is_utf8(sentence, (size_t)length))
+        for (int i = 0; i < length; i++)
+            sentence[i] = (signed char)sentence[i] < 0 ? '?' : sentence[i];
     if (json_object_get(names, name) == NULL)
         json_object_set_new(names, name, json_array());
-    json_array_append_new(json_object_get(names, name), text);
+    json_array_append_new(json_object_get(names, name), json_string(sentence));
 }
 
 void draft_note(struct draft *draft, const char *section, const char *name, const char *format, ...)
@@ -117,7 +117,11 @@ void draft_each_note(const struct draft *draft, void (*take)(const char *place, 
     for (size_t i = 0; draft_sections[i] != NULL; i++) {
         const char *name;
         json_t *sentences;
+        tell(draft, draft_sections[i], "", take);
         json_object_foreach(json_object_get(draft->notes, draft_sections[i]), name, sentences)
-            tell(draft, draft_sections[i], name, take);
+        {
+            if (name[0] != '\0')
+                tell(draft, draft_sections[i], name, take);
+        }
     }
 }

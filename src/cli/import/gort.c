@@ -212,6 +212,10 @@ static int run(struct import *import, void *values, const struct words *words, s
     bool is_port = port_said == NULL || port_read(port_said, &port);
     if (realpath(wanted, directory) == NULL && (wanted[0] != '/' || !text_copy(directory, sizeof directory, wanted)))
         return fail(err, errno, "the scripts' directory '%s' (name it with --scripts-dir)", wanted);
+    if (!text_is_utf8(directory, strlen(directory)))
+        return fail_plain(err, EINVAL,
+                          "the path of the scripts' directory is not UTF-8, which a configuration has to be: "
+                          "rename it");
     json_t *called = json_object();
     int done = take_executors(import, options, directory, called, err);
     if (done < 0) {

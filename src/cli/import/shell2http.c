@@ -214,6 +214,10 @@ static void take_fields(struct pair *pair)
         note(pair,
              "-form: its text has no $v_NAME, so it takes no fields: name them with --form-var, and a request that has "
              "others is refused.");
+    if (json_object_size(json_object_get(pair->command, "params")) > 0)
+        note(pair,
+             "Its text is the shell's, as before: a field that stands there without quotes (\"$v_name\") is split into "
+             "words, and one that is given to eval or to another shell is code.");
     static const char *const keys[] = { "params", "env" };
     for (size_t i = 0; i < 2; i++)
         if (json_object_size(json_object_get(pair->command, keys[i])) == 0)
