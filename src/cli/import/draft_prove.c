@@ -138,7 +138,7 @@ static int prove_one_by_one(struct draft *draft, const struct bench *bench, stru
 
 int draft_prove(struct draft *draft, struct error *err)
 {
-    struct bench bench;
+    struct bench bench = { .directory = "" };
     char why[ERROR_TEXT_BYTES];
     int done = bench_open(&bench, err);
     if (done < 0)
