@@ -277,6 +277,11 @@ class WebhookTest(ImportCase):
         self.assertIn("    route: {path: /deploy}\n", text)
         self.assertIn("hooks.deploy: No signature proves who sends, so there is no hook.", said)
 
+    def test_a_fixed_text_that_looks_like_a_secret_is_told(self):
+        _, said = self.hook(**{"pass-arguments-to-command": [{"source": "string", "name": "--token=x"}]})
+        self.assertIn("A fixed text of it looks like a secret.", said)
+        self.assertNotIn("looks like a secret", self.hook()[1])
+
     def test_rules_become_rules(self):
         parameter = {"source": "payload", "name": "a.0.b"}
         rows = [

@@ -119,8 +119,16 @@ static const char *param_for(struct webhook *hook, const json_t *argument)
 /* What stands for one argument or variable. NULL, and the hook is held. */
 static json_t *value_of(struct webhook *hook, const json_t *argument)
 {
-    if (strcmp(webhook_text(argument, "source"), "string") == 0)
-        return text_fixed(webhook_text(argument, "name"));
+    const char *text = webhook_text(argument, "name");
+    if (strcmp(webhook_text(argument, "source"), "string") == 0) {
+        if (strcasestr(text, "token") != NULL || strcasestr(text, "secret") != NULL ||
+            strcasestr(text, "passw") != NULL)
+            draft_note(
+                &hook->import->draft, "commands", hook->name,
+                "A fixed text of it looks like a secret. It was an argument or a variable for all to see, and it "
+                "stands in this file now: let the program read it from a file of its own.");
+        return text_fixed(text);
+    }
     const char *param = param_for(hook, argument);
     return param != NULL ? json_sprintf("{%s}", param) : NULL;
 }

@@ -188,11 +188,11 @@ static void take_match(struct webhook *hook, const json_t *match)
     if (algorithm != NULL) {
         take_signature(hook, match, algorithm);
     } else if (strcmp(type, "ip-whitelist") == 0) {
-        draft_note(
-            &hook->import->draft, "hooks", hook->name,
-            "Its ip-whitelist '%.100s' is left out: the proof says who sends. Let a firewall or the proxy look at "
-            "addresses, too.",
-            webhook_text(match, "ip-range"));
+        draft_note(&hook->import->draft, "hooks", hook->name,
+                   "Its ip-whitelist '%.100s' is left out: a proof, or a token, says who sends. Let a firewall or the "
+                   "proxy look at "
+                   "addresses, too.",
+                   webhook_text(match, "ip-range"));
     } else if (strcmp(type, "scalr-signature") == 0) {
         webhook_block(hook, "Scalr signs with SHA-1, which is not taken");
     } else if (is_secret(json_object_get(match, "parameter"))) {
