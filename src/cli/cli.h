@@ -42,6 +42,7 @@ struct subcommand {
     size_t option_bytes; /* of the struct that the options fill */
     bool needs_server;
     bool has_job_codes; /* --help explains the exit codes of jobs */
+    bool leaves_rest;   /* from the first word on, options are its own to read: they come as words */
     size_t words_min, words_max;
     int (*run)(struct cli *cli, void *options, const struct words *words); /* returns the exit code */
 };
@@ -53,4 +54,4 @@ extern const struct subcommand cmd_run, cmd_artifacts, cmd_logs, cmd_attach, cmd
     cmd_hook_deliveries, cmd_hook_redeliver, cmd_hook_test, cmd_version, cmd_queue, cmd_rerun, cmd_param_test,
     cmd_pause, cmd_resume, cmd_stdin, cmd_policy_show, cmd_policy_diff, cmd_policy_explain, cmd_policy_import,
     cmd_policy_test, cmd_policy_learn, cmd_audit_policy, cmd_selftest, cmd_try, cmd_image_pull, cmd_image_ls,
-    cmd_image_verify, cmd_image_gc, cmd_user_hash;
+    cmd_image_verify, cmd_image_gc, cmd_user_hash, cmd_import;

@@ -38,6 +38,7 @@ static const struct {
         &cmd_config_check,
         &cmd_config_reload,
         &cmd_config_reference,
+        &cmd_import,
         &cmd_drain,
         &cmd_schedule_ls,
         &cmd_callback_ls,
@@ -213,6 +214,15 @@ static int run_command(const struct subcommand *command, struct cli *cli, void *
     return command->run(cli, options, words);
 }
 
+/* What another reader of options will look at. */
+static int add_rest(const struct subcommand *command, int argc, char **argv, struct words *words, struct error *err)
+{
+    int done = 0;
+    for (int i = 0; command->leaves_rest && i < argc && done == 0; i++)
+        done = words_add(words, argv[i], err);
+    return done;
+}
+
 static int start_command(struct common *common, int argc, char **argv)
 {
     struct error err;
@@ -227,7 +237,9 @@ static int start_command(struct common *common, int argc, char **argv)
     int code = CODE_TROUBLE;
     if (options == NULL)
         say("out of memory");
-    else if (options_parse(argc - name_words, argv + name_words, sets, 2, false, &words, &used, &err) < 0)
+    else if (options_parse(argc - name_words, argv + name_words, sets, 2, command->leaves_rest, &words, &used, &err) <
+                 0 ||
+             add_rest(command, argc - name_words - used, argv + name_words + used, &words, &err) < 0)
         say("%s", err.text);
     else if (common->cli.wants_help) {
         print_command_help(command);

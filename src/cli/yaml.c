@@ -1,12 +1,11 @@
 #include "yaml.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 /* Only letters, digits and a few signs, beginning with a letter, and none of YAML's words (1.1's included). */
-static bool is_plain(const char *text)
+bool yaml_is_plain(const char *text)
 {
     static const char *const words[] = { "null", "true", "false", "yes", "no", "on", "off", "y", "n" };
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -21,7 +20,7 @@ static bool is_plain(const char *text)
 
 static void print_scalar(FILE *to, const json_t *value)
 {
-    if (json_is_string(value) && is_plain(json_string_value(value)))
+    if (json_is_string(value) && yaml_is_plain(json_string_value(value)))
         fputs(json_string_value(value), to);
     else
         json_dumpf(value, to, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));

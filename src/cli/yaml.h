@@ -2,6 +2,10 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 void yaml_print(FILE *to, const json_t *value);
+
+/* Whether the text may stand without quotes, and is the same text then. */
+bool yaml_is_plain(const char *text);
