@@ -27,7 +27,7 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
     struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     (void)arg;
-    if (bev == NULL || guard_new(&front, bev) < 0)
+    if (bev == NULL || guard_new(&front, NULL, bev) < 0)
         abort();
     return bev;
 }

@@ -64,7 +64,7 @@ static struct outcome read_all(const uint8_t *data, size_t size, size_t step)
         abort();
     for (size_t at = 0; at < size && outcome.fault == WIRE_FINE; at += step) {
         evbuffer_add(piece, data + at, size - at < step ? size - at : step);
-        if (!has_head && arrival_is_whole(&arrival, piece)) {
+        if (evbuffer_get_length(arrival.pending) == 0 && !has_head && arrival_is_whole(&arrival, piece)) {
             check_form(piece, &arrival.head, 0);
             evbuffer_add_buffer(outcome.requests, piece);
             continue;

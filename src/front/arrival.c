@@ -84,7 +84,7 @@ bool arrival_is_whole(struct arrival *arrival, struct evbuffer *from)
     size_t size = evbuffer_get_length(from), head_size = 0;
     struct wire_scan scan = { 0 };
     enum wire_fault fault = WIRE_FINE;
-    if (evbuffer_get_length(arrival->pending) > 0 || evbuffer_get_contiguous_space(from) != size)
+    if (evbuffer_get_contiguous_space(from) != size)
         return false;
     const char *bytes = (const char *)evbuffer_pullup(from, -1);
     return bytes != NULL && wire_scan_head(&scan, bytes, size, &head_size, &fault) > 0 && head_size == size &&

@@ -9,11 +9,11 @@
 struct evbuffer;
 
 struct arrival {
+    struct wire_head head;
     struct evbuffer *pending; /* not yet looked at; a body with a length gathers here */
     struct evbuffer *text;    /* the head, without the lines about the body */
     struct evbuffer *data;    /* what the chunks held */
     struct wire_scan scan;
-    struct wire_head head;
     struct wire_chunks chunks;
     bool is_whole; /* the text has the empty line at its end */
 };
@@ -26,8 +26,8 @@ void arrival_done(struct arrival *arrival);
 void arrival_drop(struct arrival *arrival);
 
 /*
- * Whether `from`, which nothing waits in front of, is one whole request that may go on as it is: most are. arrival->head says
- * what was found then. False: nothing is known, and the bytes are to be added.
+ * Whether `from` is one whole request that may go on as it is: most are. Only when nothing is pending. arrival->head says what was
+ * found then. False: nothing is known, and the bytes are to be added.
  */
 bool arrival_is_whole(struct arrival *arrival, struct evbuffer *from);
 

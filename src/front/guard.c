@@ -21,11 +21,8 @@
 #include <event2/event.h>
 #include <event2/http.h>
 
-#include "sallyport/base/clock.h"
-#include "sallyport/base/log.h"
-
 #include "arrival.h"
-#include "forwarded.h"
+#include "crowd_admission.h"
 #include "front.h"
 #include "hook_head.h"
 #include "http.h"
@@ -39,7 +36,6 @@
 #define LARGE_LEAST_BYTES_PER_S (256 * 1024)           /* a large body has so much more time */
 #define BODY_STEP_LEAST_BYTES   (15 * 1024)            /* what must come in each such step */
 #define BODY_FREE_BYTES         REQUEST_HEAD_MAX_BYTES /* of each body, that nobody else must leave room for */
-#define CROWD_TELL_MS           10000
 #define LINGER_MAX_S            2
 #define EARLY_MAX_BYTES         REQUEST_HEAD_MAX_BYTES /* what may wait behind a request in flight */
 #define REFUSED_PATH            "/.refused/"
@@ -47,24 +43,28 @@
 enum guard_state { GUARD_IDLE, GUARD_HEAD, GUARD_BODY, GUARD_BUSY, GUARD_REFUSING, GUARD_LINGERING };
 
 struct guard {
+    /* First what each request has to do with: with thousands of connections it is not in the processor's cache. */
+    struct bufferevent *bev; /* a reference */
+    struct guard *next;      /* in its bucket */
     struct front *front;
-    const struct dialect *spoken;
-    struct guard *next, **link; /* in its bucket */
-    struct bufferevent *bev;    /* a reference */
-    struct evbuffer_cb_entry *watcher;
-    struct arrival arrival;               /* of the next request; evhttp saw nothing of it */
-    struct crowd_member member;           /* of its address */
     struct evhttp_connection *connection; /* NULL until evhttp made it */
-    struct event *deadline;
     struct request *request;
+    uint64_t *room; /* which of the front's counts has `held` in it; NULL: none */
+    uint64_t held;  /* bytes of the body for which room was taken */
     enum guard_state state;
-    uint64_t *room;      /* which of the front's counts has `held` in it; NULL: none */
-    uint64_t held;       /* bytes of the body for which room was taken */
-    uint64_t arrived;    /* of the body when the step began */
+    unsigned idle_steps;    /* that passed since the answer */
+    bool is_timed;          /* the deadline runs */
+    bool is_broken;         /* to be closed from the loop */
+    struct arrival arrival; /* of the next request; evhttp saw nothing of it */
+
     uint64_t number;     /* of all bodies; 0: the request has none */
+    uint64_t arrived;    /* of the body when the step began */
     unsigned steps_left; /* for the body to arrive in */
-    unsigned idle_steps; /* that passed since the answer */
-    bool is_broken;      /* to be closed from the loop */
+    struct event *deadline;
+    struct evbuffer_cb_entry *watcher;
+    const struct dialect *spoken;
+    struct guard **link;        /* what points to it in its bucket */
+    struct crowd_member member; /* of its address */
 };
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg); /* first at once, to find evhttp's connection */
@@ -77,6 +77,16 @@ static struct guard **bucket_of(struct front *front, const struct bufferevent *b
     return &front->guards.buckets[((uintptr_t)bev >> 6) % GUARD_BUCKETS];
 }
 
+static struct guard *guard_of(struct front *front, const struct bufferevent *bev)
+{
+    struct guard *guard = front->guards.latest;
+    if (guard == NULL || guard->bev != bev)
+        guard = *bucket_of(front, bev);
+    while (guard != NULL && guard->bev != bev)
+        guard = guard->next;
+    return guard;
+}
+
 void guard_forget_body(struct guard *guard)
 {
     if (guard->room != NULL)
@@ -87,6 +97,8 @@ void guard_forget_body(struct guard *guard)
 
 static void guard_free(struct guard *guard)
 {
+    if (guard->front->guards.latest == guard)
+        guard->front->guards.latest = NULL;
     crowd_leave(&guard->member);
     guard_forget_body(guard);
     if (guard->watcher != NULL)
@@ -129,6 +141,7 @@ int guard_new(struct front *front, const struct dialect *spoken, struct bufferev
 static void set_deadline(struct guard *guard, unsigned seconds)
 {
     struct timeval after = { seconds, 0 };
+    guard->is_timed = seconds > 0;
     if (seconds > 0)
         evtimer_add(guard->deadline, &after);
     else
@@ -181,6 +194,7 @@ static void let_through(struct guard *guard)
 {
     struct evbuffer *input = bufferevent_get_input(guard->bev);
     guard->state = GUARD_BUSY;
+    guard->front->guards.latest = guard;
     input_open(guard, input);
     int done = arrival_hand_over(&guard->arrival, input);
     input_close(guard, input);
@@ -337,6 +351,7 @@ static bool stays(struct guard *guard, struct evbuffer *input, size_t passed)
         judge_size(guard) != WIRE_FINE)
         return false;
     guard->state = GUARD_BUSY;
+    guard->front->guards.latest = guard;
     return true;
 }
 
@@ -357,32 +372,6 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         break_later(guard);
 }
 
-/* False: the address has too many, which is told now and then. */
-static bool join_crowd(struct guard *guard)
-{
-    struct front *front = guard->front;
-    struct sockaddr_storage peer = { 0 };
-    socklen_t size = sizeof peer;
-    unsigned most = front->settings.address_connections_max;
-    if (getpeername(bufferevent_getfd(guard->bev), (struct sockaddr *)&peer, &size) < 0)
-        return false; /* it left already */
-    char *host = NULL;
-    ev_uint16_t port = 0;
-    evhttp_connection_get_peer(guard->connection, &host, &port);
-    if (host != NULL && forwarded_is_proxy(&front->settings.proxies, host))
-        return true; /* many clients stand behind it */
-    if (crowd_enter(&front->crowd, &guard->member, (struct sockaddr *)&peer, most))
-        return true;
-    uint64_t now_ms = clock_monotonic_ms();
-    if (now_ms - front->crowd_told_ms >= CROWD_TELL_MS) {
-        front->crowd_told_ms = now_ms;
-        log_warn(
-            "address=%s has %u connections already, as many as server.connections_per_address allows; more are closed",
-            host != NULL ? host : "", most);
-    }
-    return false;
-}
-
 /* evhttp made its connection behind guard_new(), in the same turn; or it could not, and let the bufferevent go. */
 static void adopt(struct guard *guard)
 {
@@ -395,7 +384,7 @@ static void adopt(struct guard *guard)
     }
     guard->connection = arg;
     evhttp_connection_set_closecb(guard->connection, on_closed, guard);
-    if (join_crowd(guard))
+    if (crowd_admits(guard->front, guard->connection, &guard->member))
         set_deadline(guard, STEP_S);
     else
         evhttp_connection_free(guard->connection);
@@ -422,6 +411,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     struct guard *guard = arg;
     (void)fd;
     (void)what;
+    guard->is_timed = false;
     if (guard->connection == NULL) {
         adopt(guard);
     } else if (guard->state == GUARD_BUSY && !guard->is_broken) {
@@ -451,7 +441,7 @@ static void on_answered(struct evhttp_request *http, void *arg)
     guard->number = 0;
     guard->state = GUARD_IDLE;
     guard->idle_steps = 0;
-    if (!evtimer_pending(guard->deadline, NULL)) /* one that runs will do: a new one for each request costs too much */
+    if (!guard->is_timed) /* a deadline that runs will do: a new one for each request costs too much */
         set_deadline(guard, STEP_S);
     feed(guard);
 }
@@ -471,9 +461,7 @@ static void on_closed(struct evhttp_connection *connection, void *arg)
 struct guard *guard_attach(struct request *request)
 {
     struct bufferevent *bev = evhttp_connection_get_bufferevent(request->connection);
-    struct guard *guard = *bucket_of(request->front, bev);
-    while (guard != NULL && guard->bev != bev)
-        guard = guard->next;
+    struct guard *guard = guard_of(request->front, bev);
     if (guard == NULL || guard->connection == NULL)
         return NULL;
     guard->request = request;
@@ -507,6 +495,6 @@ unsigned guard_count_coming(const struct guard *guard, guard_judge *is_meant)
     for (size_t i = 0; i < GUARD_BUCKETS; i++)
         for (const struct guard *other = front->guards.buckets[i]; other != NULL; other = other->next)
             if (other->state == GUARD_BODY && (guard->number == 0 || other->number < guard->number))
-                count += is_meant(front, other->spoken, other->arrival.text);
+                count += is_meant(other->spoken, other->arrival.text);
     return count;
 }

@@ -20,6 +20,7 @@ struct request;
 #define GUARD_BUCKETS 1024
 
 struct guards {
+    struct guard *latest; /* to let a request through, which evhttp most often looks at next; NULL when it is gone */
     struct guard *buckets[GUARD_BUCKETS];
 };
 
@@ -30,7 +31,7 @@ int guard_new(struct front *front, const struct dialect *spoken, struct bufferev
  * How many requests are on their way whose heads were whole before that of this one, and whose bodies are not: of those that
  * `is_meant` finds right by what is spoken there and the head's text. A walk over all connections.
  */
-typedef bool guard_judge(const struct front *front, const struct dialect *spoken, struct evbuffer *head);
+typedef bool guard_judge(const struct dialect *spoken, struct evbuffer *head);
 unsigned guard_count_coming(const struct guard *guard, guard_judge *is_meant);
 
 /* The guard's request from here on, until it is answered or the connection ends, which request_connection_closed() tells.

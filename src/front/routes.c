@@ -224,31 +224,16 @@ static void find_mounted(struct request *request, struct path *path, unsigned me
     }
 }
 
-static bool has_path(const struct dialect *dialect, const struct path *path)
+bool routes_lead_to(const struct dialect *dialect, const char *target)
 {
-    struct path_match match;
-    for (size_t i = 0; i < dialect->route_count; i++)
-        if (path_matches(path, dialect->routes[i].path, &match))
-            return true;
-    return false;
-}
-
-bool routes_lead_to(const struct front *front, const struct dialect *spoken, const struct dialect *dialect,
-                    const char *target)
-{
-    const struct public_settings *settings = &front->settings;
     const char *query, *why;
     struct path path;
+    struct path_match match;
     if (!path_parse(target, &path, &query, &why))
         return false;
-    if (spoken == dialect)
-        return has_path(dialect, &path);
-    if (spoken != &api_dialect || has_path(spoken, &path))
-        return false;
-    for (uint32_t i = 0; i < settings->predecessor_count; i++)
-        if (predecessor_dialect(settings->predecessors[i].which) == dialect && settings->predecessors[i].has_prefix &&
-            path_enter(&path, settings->predecessors[i].prefix))
-            return has_path(dialect, &path);
+    for (size_t i = 0; i < dialect->route_count; i++)
+        if (path_matches(&path, dialect->routes[i].path, &match))
+            return true;
     return false;
 }
 

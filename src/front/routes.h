@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 struct dialect;
-struct front;
 struct request;
 
 /*
@@ -15,12 +14,8 @@ struct request;
  */
 void routes_dispatch(struct request *request);
 
-/*
- * Whether a target leads to a row of this dialect, whatever its method, on a listener where `spoken` is; the API's own paths
- * come first. For requests that are not whole yet: who is meant by a body is not known.
- */
-bool routes_lead_to(const struct front *front, const struct dialect *spoken, const struct dialect *dialect,
-                    const char *target);
+/* Whether a target leads to a row of this dialect, whatever its method, on a listener of its own. For requests that are not whole yet. */
+bool routes_lead_to(const struct dialect *dialect, const char *target);
 
 /* The path of the request, for problem documents. */
 const char *routes_instance(const struct request *request);

@@ -282,7 +282,7 @@ static enum wire_fault parse_field(struct part line, size_t at, struct part valu
             return WIRE_FIELD_TWICE;
         values[i] = trim((struct part){ colon + 1, line.size - name.size - 1 });
         if (i < WIRE_BODY_LINES)
-            head->body_lines[head->body_line_count++] = (struct wire_line){ at, line.size + 2 };
+            head->body_lines[head->body_line_count++] = (struct wire_line){ (unsigned)at, (unsigned)line.size + 2 };
     }
     return WIRE_FINE;
 }

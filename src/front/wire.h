@@ -55,7 +55,7 @@ enum wire_body { WIRE_BODY_NONE, WIRE_BODY_LENGTH, WIRE_BODY_CHUNKS };
 
 /* A line of the head with its end, counted from the head's start. */
 struct wire_line {
-    size_t at, size;
+    unsigned at, size;
 };
 
 #define WIRE_BODY_LINES 3

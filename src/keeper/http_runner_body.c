@@ -43,7 +43,7 @@ static int add_stream(struct body *body, struct output_log *log, enum output_str
         more = output_text_next(log, &state, &text, &size);
         if (more < 0)
             return more;
-        if (size > end - body->size || i == PIECES_MAX) { /* a piece is whole or it is not there: no escape is cut */
+        if (body->size + size > end || i == PIECES_MAX) { /* a piece is whole or it is not there: no escape is cut */
             body->is_cut = true;
             return 0;
         }
@@ -79,7 +79,7 @@ static void add_output(struct keeper *keeper, const struct job_record *record, s
     int has_log = open_log(keeper, record, &log, &err), done = 0;
     struct output_log *from = has_log > 0 ? &log : NULL;
     add(body, HTTP_RUNNER_BEFORE_STDERR, strlen(HTTP_RUNNER_BEFORE_STDERR));
-    done = add_stream(body, from, OUTPUT_STDERR, body->size + (body->room - body->size) / 2);
+    done = add_stream(body, from, OUTPUT_STDERR, (body->size + body->room) / 2);
     add(body, HTTP_RUNNER_BEFORE_STDOUT, strlen(HTTP_RUNNER_BEFORE_STDOUT));
     if (done == 0)
         done = add_stream(body, from, OUTPUT_STDOUT, body->room);

@@ -177,20 +177,25 @@ static void gort_start(struct request *request)
     rights_ask(request, start);
 }
 
-/* "POST /v1/start HTTP/1.1", and more lines. A target that is too long leads nowhere. */
-static bool is_ours(const struct front *front, const struct dialect *spoken, struct evbuffer *head)
+/*
+ * "POST /v1/start HTTP/1.1", and more lines. A target that is too long leads nowhere. On gort's own listener alone, where this
+ * host's programs are: whoever reaches the API's could else keep all others out, for nobody knows yet who it is.
+ */
+static bool is_ours(const struct dialect *spoken, struct evbuffer *head)
 {
+    if (spoken != &gort_dialect)
+        return false;
     char line[16 + PATH_MAX_BYTES], target[PATH_MAX_BYTES];
     ev_ssize_t size = evbuffer_copyout(head, line, sizeof line);
     const char *from = size > 0 ? memchr(line, ' ', (size_t)size) : NULL;
     const char *to = from != NULL ? memchr(from + 1, ' ', (size_t)(line + size - from - 1)) : NULL;
     return to != NULL && text_copy_bytes(target, sizeof target, from + 1, (size_t)(to - from - 1)) &&
-           routes_lead_to(front, spoken, &gort_dialect, target);
+           routes_lead_to(&gort_dialect, target);
 }
 
 /*
- * One more than may be under way at once is refused, and none waits. A request is under way from its head on: one whose body
- * is slow counts, for as long as the guard waits for that. With a guard that is gone the client is, too.
+ * One more than may be under way at once is refused, and none waits. A request of its own listener is under way from its head
+ * on: one whose body is slow counts, for as long as the guard waits for that. With a guard that is gone the client is, too.
  */
 static bool gort_admits(struct request *request)
 {
