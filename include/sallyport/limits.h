@@ -13,6 +13,12 @@
 #define PARAM_COUNT_MAX           64          /* parameters of one command */
 #define LIST_ITEMS_MAX            1024        /* items in one list parameter */
 #define STDIN_MAX_BYTES           (64 * 1024 * 1024)
+/* A request as a file: the upload of this name is also request.json in a directory of the job, which leaves its answer there. */
+#define CONTEXT_PARAM      "request"
+#define CONTEXT_REQUEST    "request.json"
+#define CONTEXT_RESPONSE   "response.json"
+#define CONTEXT_ARTIFACTS  "*/" CONTEXT_RESPONSE /* the directory's name is that of the job */
+#define CONTEXT_PATH_BYTES 48                    /* "/tmp/" and a UUID, with the NUL */
 #define UPLOADS_MAX_BYTES         (64 * 1024 * 1024) /* all uploads of one job */
 #define UPLOAD_MAX_DEFAULT_BYTES  (16 * 1024 * 1024)
 #define SECRET_MAX_BYTES          256  /* a bearer token as presented */

@@ -12,7 +12,6 @@
 #include "cell.h"
 #include "sallyport/base/file_bundle.h"
 
-#define FILES_DIRECTORY "/run/files"
 #define SPARE_INODES    2 /* the directory, and one more */
 
 static struct bundle bundle;

@@ -156,7 +156,8 @@ void follows_check_sequence(struct reading *reading, const struct command *comma
     static const char *const programs_alone[] = { "env",       "workdir",       "user",      "stdin",
                                                   "stdin_max", "stdin_idle",    "files_max", "signals",
                                                   "artifacts", "artifacts_max", "sandbox",   "degrade",
-                                                  "grace",     "output",        "record",    "image" };
+                                                  "grace",     "output",        "record",    "image",
+                                                  "context" };
     bool has_exec = is_written(reading, "exec");
     if (!command_is_sequence(command)) {
         if (!has_exec && !is_written(reading, "steps") && !is_written(reading, "image"))
