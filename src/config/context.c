@@ -16,19 +16,24 @@ static void check_param(struct reading *reading, const struct command *command)
                     ": {type: file, required: true}}");
 }
 
+static bool sets_variable(const struct command *command, const char *name)
+{
+    for (uint32_t i = 0; command->env != NULL && i < command->env_count; i++)
+        if (strcmp(command->env[i].name, name) == 0)
+            return true;
+    for (uint32_t i = 0; i < command->param_count; i++)
+        if (strcmp(command->params[i].env_name, name) == 0)
+            return true;
+    return false;
+}
+
 /* They are the launcher's to set. */
 static void check_variables(struct reading *reading, const struct command *command)
 {
     static const char *const ours[] = { "REQUEST_ID", "CONTEXT_PATH" };
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-        bool is_taken = false;
-        for (uint32_t k = 0; k < command->env_count; k++)
-            is_taken |= strcmp(command->env[k].name, ours[i]) == 0;
-        for (uint32_t k = 0; k < command->param_count; k++)
-            is_taken |= strcmp(command->params[k].env_name, ours[i]) == 0;
-        if (is_taken)
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (sets_variable(command, ours[i]))
             fault_below(reading, "context", -1, "sets %s itself; choose another name for that variable", ours[i]);
-    }
 }
 
 /* The answer is an artefact like others, and its place needs no word of the owner's. */

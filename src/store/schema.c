@@ -174,6 +174,13 @@ static const struct migration {
       "CREATE TRIGGER hook_delivery_is_removed AFTER DELETE ON hook_deliveries BEGIN"
       "  UPDATE hook_totals SET deliveries = deliveries - 1 WHERE hook = old.hook;"
       "  DELETE FROM hook_totals WHERE hook = old.hook AND deliveries = 0; END;" },
+    /* A number is given once: whoever reads in pages meets each row once. */
+    { "functions",
+      "CREATE TABLE functions (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, image TEXT NOT NULL,"
+      "  variables BLOB NOT NULL) STRICT;"
+      "CREATE TABLE function_routes (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
+      "  path TEXT NOT NULL UNIQUE, function_id BLOB NOT NULL) STRICT;"
+      "CREATE INDEX function_routes_by_function ON function_routes (function_id);" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

@@ -196,11 +196,11 @@ struct command {
     char **artifacts; /* patterns (base/glob.h) of files below the working directory that are kept after the end */
     uint32_t artifact_count;
     uint64_t artifacts_max_bytes; /* of all of them together */
-    bool has_context;             /* it takes a request as a file, and leaves its answer as one (CONTEXT_* of limits.h) */
-    bool ends_with_caller;        /* has_context: the job is cancelled when whoever called goes away */
     struct retention retention;
     struct queue_rules queue;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
+    bool has_context;         /* it takes a request as a file, and leaves its answer as one (CONTEXT_* of limits.h) */
+    bool ends_with_caller;    /* has_context: the job is cancelled when whoever called goes away */
 #if SALLYPORT_TEST_SWITCHES
     uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */
 #endif
