@@ -5,15 +5,21 @@
 #pragma once
 
 /* --- requests --------------------------------------------------------------------------------------------- */
-#define REQUEST_HEAD_MAX_BYTES    (16 * 1024)  /* as common proxies; larger heads are attacks or cookies */
-#define REQUEST_JSON_MAX_BYTES    (256 * 1024) /* jansson needs up to 79 times this for hostile input */
-#define REQUEST_JSON_MAX_DEPTH    32
-#define PARAMS_MAX_BYTES          (48 * 1024) /* all parameters of one job: they must fit one message */
-#define PARAM_STRING_MAX_BYTES    4096        /* one value, unless the command's max_length says so */
-#define PARAM_COUNT_MAX           64          /* parameters of one command */
-#define LIST_ITEMS_MAX            1024        /* items in one list parameter */
-#define STDIN_MAX_BYTES           (64 * 1024 * 1024)
-#define UPLOADS_MAX_BYTES         (64 * 1024 * 1024) /* all uploads of one job */
+#define REQUEST_HEAD_MAX_BYTES (16 * 1024)  /* as common proxies; larger heads are attacks or cookies */
+#define REQUEST_JSON_MAX_BYTES (256 * 1024) /* jansson needs up to 79 times this for hostile input */
+#define REQUEST_JSON_MAX_DEPTH 32
+#define PARAMS_MAX_BYTES       (48 * 1024) /* all parameters of one job: they must fit one message */
+#define PARAM_STRING_MAX_BYTES 4096        /* one value, unless the command's max_length says so */
+#define PARAM_COUNT_MAX        64          /* parameters of one command */
+#define LIST_ITEMS_MAX         1024        /* items in one list parameter */
+#define STDIN_MAX_BYTES        (64 * 1024 * 1024)
+/* A request as a file: the upload of this name is also request.json in a directory of the job, which leaves its answer there. */
+#define CONTEXT_PARAM             "request"
+#define CONTEXT_REQUEST           "request.json"
+#define CONTEXT_RESPONSE          "response.json"
+#define CONTEXT_ARTIFACTS         "*/" CONTEXT_RESPONSE /* the directory's name is that of the job */
+#define CONTEXT_PATH_BYTES        48                    /* "/tmp/" and a UUID, with the NUL */
+#define UPLOADS_MAX_BYTES         (64 * 1024 * 1024)    /* all uploads of one job */
 #define UPLOAD_MAX_DEFAULT_BYTES  (16 * 1024 * 1024)
 #define SECRET_MAX_BYTES          256  /* a bearer token as presented */
 #define SESSION_SECRET_BYTES      64   /* 256 random bits in hex: the value of a session's cookie */
@@ -40,15 +46,19 @@
 #define PART_STDIN "stdin"
 
 /* --- names ------------------------------------------------------------------------------------------------ */
-#define NAME_MAX_BYTES       64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
-#define ADDRESS_MAX_BYTES    64   /* a numeric address with its port */
-#define CALLED_MAX_BYTES     129  /* what a client of a predecessor calls a command; the value of a label */
-#define PREFIX_MAX_BYTES     128  /* of the paths of one that came before */
-#define HOST_NAME_MAX_BYTES  254  /* RFC 1035 section 2.3.4, and the closing NUL */
-#define ORIGIN_MAX_BYTES     268  /* "https://", a host and a port */
-#define REASON_MAX_BYTES     256  /* a sentence for people */
-#define ERROR_TEXT_MAX_BYTES 512  /* what struct error holds */
-#define PATH_MAX_BYTES       1024 /* any path that the configuration names */
+#define NAME_MAX_BYTES           64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
+#define ADDRESS_MAX_BYTES        64   /* a numeric address with its port */
+#define FUNCTION_COUNT_MAX       1000 /* that clients of go-serverless made, and routes to them */
+#define FUNCTION_VARIABLES_MAX   100
+#define FUNCTION_VARIABLES_BYTES (16 * 1024) /* of one, as entries */
+#define FUNCTION_PATH_BYTES      512
+#define CALLED_MAX_BYTES         129  /* what a client of a predecessor calls a command; the value of a label */
+#define PREFIX_MAX_BYTES         128  /* of the paths of one that came before */
+#define HOST_NAME_MAX_BYTES      254  /* RFC 1035 section 2.3.4, and the closing NUL */
+#define ORIGIN_MAX_BYTES         268  /* "https://", a host and a port */
+#define REASON_MAX_BYTES         256  /* a sentence for people */
+#define ERROR_TEXT_MAX_BYTES     512  /* what struct error holds */
+#define PATH_MAX_BYTES           1024 /* any path that the configuration names */
 
 /* --- messages between processes ----------------------------------------------------------------------------- */
 #define MESSAGE_MAX_BYTES      (64 * 1024) /* below the default socket buffer, so it never needs parts */

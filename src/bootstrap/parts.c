@@ -37,6 +37,20 @@ static int write_routes(const struct config *config, struct record_file *file, s
     return done;
 }
 
+/* The images of functions: what they mean is the keeper's to say. */
+static int write_functions(const struct config *config, struct record_file *file, struct error *err)
+{
+    int done = 0;
+    for (uint32_t i = 0; i < config->predecessor_count; i++) {
+        const struct config_predecessor *predecessor = &config->predecessors[i];
+        if (predecessor->setting.which != PREDECESSOR_GO_SERVERLESS)
+            continue;
+        for (uint32_t k = 0; k < predecessor->called_count && done == 0; k++)
+            done = add(file, SETTING_CALLED, &predecessor->called[k], err);
+    }
+    return done;
+}
+
 static int write_maps(const struct config_hook *hook, struct record_file *file, struct error *err)
 {
     int done = 0;
@@ -204,6 +218,8 @@ static int write_keeper(const struct bootstrap *bootstrap, const struct config *
     int done = add(file, SETTING_KEEPER, &keeper, err);
     if (done == 0)
         done = write_routes(config, file, err);
+    if (done == 0)
+        done = write_functions(config, file, err);
     if (done == 0)
         done = write_identities(bootstrap, config, file, err);
     if (done == 0)

@@ -63,6 +63,8 @@ struct cell_ends {
     int status, result, control, tmp;
 };
 
+#define FILES_DIRECTORY "/run/files" /* where uploads are */
+
 /* Runs in the new namespaces as their pid 1; fds are the order's (enum cell_run_fd). Never returns. */
 _Noreturn void cell_enter(const struct plan *plan, const int *fds, const struct cell_ends *ends);
 
@@ -70,6 +72,7 @@ _Noreturn void cell_enter(const struct plan *plan, const int *fds, const struct 
 void cell_build_root(const struct plan *plan);     /* mounts.c */
 void cell_enter_image(const struct plan *plan);    /* image.c: a part of it, where the root is an image */
 void cell_place_files(const struct plan *plan);    /* files.c: a part of it */
+void job_make_context(const struct plan *plan);    /* context.c: with the job's own rights alone */
 void cell_apply_rlimits(const struct plan *plan);  /* rlimits.c */
 void cell_open_program(const struct plan *plan);   /* program.c: CELL_PROGRAM */
 void cell_drop_to_job(const struct plan *plan);    /* caps.c: ids, capabilities, securebits; then reads back */

@@ -12,8 +12,7 @@
 #include "cell.h"
 #include "sallyport/base/file_bundle.h"
 
-#define FILES_DIRECTORY "/run/files"
-#define SPARE_INODES    2 /* the directory, and one more */
+#define SPARE_INODES 2 /* the directory, and one more */
 
 static struct bundle bundle;
 static uint8_t piece[64 * 1024];

@@ -66,6 +66,7 @@ _Noreturn void job_become(const struct plan *plan)
     cell_drop_to_job(plan);
     die_with_init();
     forbid_writable_code(plan);
+    job_make_context(plan); /* before the layers that a command may have without the right to make a link */
     cell_apply_landlock(plan);
     if (chdir(plan->workdir) < 0) /* as the job, so that it sees what it may see */
         cell_fail("enter-workdir", plan->workdir);

@@ -36,6 +36,7 @@ static const struct field plan_fields[] = {
     BYTES(struct plan, filter, FILTER_INSTRUCTIONS_MAX * 8),
     U8(struct plan, image, CELL_IMAGE_WRITABLE),
     BOOL(struct plan, has_files),
+    TEXT(struct plan, context),
     BYTES(struct plan, artifacts, CELL_GLOBS_MAX_BYTES),
     U64(struct plan, artifacts_max_bytes),
     U32(struct plan, layers_off, UINT32_MAX),

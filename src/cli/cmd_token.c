@@ -28,7 +28,8 @@ static const struct option_row create_rows[] = {
     { '\0', OPTION_TEXT, "name", offsetof(struct create_options, name), "NAME",
       "what logs and reports call its holder (default: my-token)", NULL },
     { '\0', OPTION_TEXTS, "allow", offsetof(struct create_options, allow), "SCOPES",
-      "run:GLOB, read:own, read:all, cancel:own, cancel:all,\nmetrics, admin; with commas, or given again\n(default: "
+      "run:GLOB, read:own, read:all, cancel:own, cancel:all,\nmetrics, admin:functions, admin; with commas, or given "
+      "again\n(default: "
       "run:*,read:own,cancel:own)",
       NULL },
     { '\0', OPTION_TEXT, "expires", offsetof(struct create_options, expires), "WHEN",
@@ -53,7 +54,7 @@ static int read_scopes(const struct words *allow, json_t *scopes, struct error *
                 return fail_plain(
                     err, EINVAL,
                     "'%.*s' is no scope; --allow takes run:GLOB, read:own, read:all, cancel:own, cancel:all, metrics, "
-                    "admin",
+                    "admin:functions, admin",
                     (int)length, at);
             json_array_append_new(scopes, json_string(scope));
             if (at[length] == '\0')

@@ -34,8 +34,9 @@ static const struct column columns[] = {
 static json_t *identity_json(const struct config_identity *identity)
 {
     static const char *const scopes[SCOPE_KIND_COUNT] = {
-        [SCOPE_READ_OWN] = "read:own",     [SCOPE_READ_ALL] = "read:all", [SCOPE_CANCEL_OWN] = "cancel:own",
-        [SCOPE_CANCEL_ALL] = "cancel:all", [SCOPE_ADMIN] = "admin",       [SCOPE_METRICS] = "metrics",
+        [SCOPE_READ_OWN] = "read:own",         [SCOPE_READ_ALL] = "read:all", [SCOPE_CANCEL_OWN] = "cancel:own",
+        [SCOPE_CANCEL_ALL] = "cancel:all",     [SCOPE_ADMIN] = "admin",       [SCOPE_METRICS] = "metrics",
+        [SCOPE_FUNCTIONS] = "admin:functions",
     };
     json_t *allow = json_array();
     char text[NAME_MAX_BYTES + 16], when[CLOCK_TEXT_BYTES];

@@ -38,7 +38,8 @@ void token_hash(const char *token, char text[TOKEN_HASH_TEXT_BYTES])
 
 bool token_scope_is_sound(const char *scope)
 {
-    static const char *const fixed[] = { "read:own", "read:all", "cancel:own", "cancel:all", "metrics", "admin" };
+    static const char *const fixed[] = { "read:own", "read:all", "cancel:own",     "cancel:all",
+                                         "metrics",  "admin",    "admin:functions" };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (strcmp(fixed[i], scope) == 0)
             return true;

@@ -18,5 +18,5 @@ int token_make(char token[TOKEN_TEXT_BYTES], struct error *err);
 
 void token_hash(const char *token, char text[TOKEN_HASH_TEXT_BYTES]);
 
-/* run:GLOB, read:own, read:all, cancel:own, cancel:all, metrics, admin. */
+/* run:GLOB, read:own, read:all, cancel:own, cancel:all, metrics, admin, admin:functions. */
 bool token_scope_is_sound(const char *scope);

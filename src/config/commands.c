@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accounts.h"
+#include "context.h"
 #include "env_names.h"
 #include "files.h"
 #include "follows.h"
@@ -294,6 +295,7 @@ void command_close(struct reading *reading)
     take_input(reading, command);
     files_check(reading, command);
     take_artifacts(reading, command);
+    context_take(reading, command);
     command->parallel = (uint32_t)draft->parallel;
     command->account = ACCOUNT_NONE;
     if (command_is_sequence(command))

@@ -136,6 +136,7 @@ struct command_draft {
     uint64_t stdin_max_bytes, files_max_bytes;
     const json_t *artifacts; /* texts: patterns */
     uint64_t artifacts_max_bytes;
+    bool has_context;
     uint64_t record; /* 0 full, 1 metadata-only */
     uint64_t parallel;
     uint64_t signals; /* bit n-1 for signal n */

@@ -153,10 +153,10 @@ static bool is_written(struct reading *reading, const char *key)
 
 void follows_check_sequence(struct reading *reading, const struct command *command)
 {
-    static const char *const programs_alone[] = { "env",       "workdir",       "user",      "stdin",
-                                                  "stdin_max", "stdin_idle",    "files_max", "signals",
-                                                  "artifacts", "artifacts_max", "sandbox",   "degrade",
-                                                  "grace",     "output",        "record",    "image" };
+    static const char *const programs_alone[] = { "env",        "workdir",   "user",    "stdin",     "stdin_max",
+                                                  "stdin_idle", "files_max", "signals", "artifacts", "artifacts_max",
+                                                  "sandbox",    "degrade",   "grace",   "output",    "record",
+                                                  "image",      "context" };
     bool has_exec = is_written(reading, "exec");
     if (!command_is_sequence(command)) {
         if (!has_exec && !is_written(reading, "steps") && !is_written(reading, "image"))

@@ -73,8 +73,9 @@ static bool read_scope(const char *text, struct setting_scope *ret_scope)
         const char *text;
         enum scope_kind kind;
     } fixed[] = {
-        { "read:own", SCOPE_READ_OWN },     { "read:all", SCOPE_READ_ALL }, { "cancel:own", SCOPE_CANCEL_OWN },
-        { "cancel:all", SCOPE_CANCEL_ALL }, { "metrics", SCOPE_METRICS },   { "admin", SCOPE_ADMIN },
+        { "read:own", SCOPE_READ_OWN },         { "read:all", SCOPE_READ_ALL }, { "cancel:own", SCOPE_CANCEL_OWN },
+        { "cancel:all", SCOPE_CANCEL_ALL },     { "metrics", SCOPE_METRICS },   { "admin", SCOPE_ADMIN },
+        { "admin:functions", SCOPE_FUNCTIONS },
     };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (strcmp(text, fixed[i].text) == 0) {
@@ -99,7 +100,7 @@ static void take_scopes(struct reading *reading, struct config_identity *identit
         else if (text[0] != '\0')
             fault_below(reading, "allow", (int)i,
                         "'%.80s' is no right; write run:COMMAND (or run:*), read:own, read:all, cancel:own, "
-                        "cancel:all, metrics or admin",
+                        "cancel:all, metrics, admin:functions or admin",
                         text);
     }
 }

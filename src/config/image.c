@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "context.h"
 #include "env_names.h"
 #include "paths.h"
 #include "sallyport/base/error.h"
@@ -53,7 +54,7 @@ static bool is_set(const struct command *command, const char *name)
 static bool may_set(const struct command *command, const char *name)
 {
     return env_is_name(name) && !env_is_ours(name) && (!env_is_obeyed(name) || strcmp(name, "PATH") == 0) &&
-           !is_set(command, name);
+           !(command->has_context && context_is_variable(name)) && !is_set(command, name);
 }
 
 static int add_variables(struct command *command, const struct image_settings *settings, struct error *err)

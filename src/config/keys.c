@@ -211,7 +211,7 @@ const struct key keys[] = {
     { "tokens.*.allow", KEY_TEXTS, NODE_AT(struct identity_draft, allow), .least = 1, .most = SCOPE_COUNT_MAX,
       .is_required = true, .hint = "[\"run:deploy-*\", read:own]",
       .help = "Any of `run:COMMAND` (`*` stands for any characters), `read:own`, `read:all`, `cancel:own`, "
-              "`cancel:all`, `metrics`, `admin`." },
+              "`cancel:all`, `metrics`, `admin:functions` (to make and delete functions of go-serverless), `admin`." },
     CALLER_KEYS("tokens.*"),
 
     { "peers", KEY_ENTRIES, .most = TOKEN_COUNT_MAX, .entries = &peer_life, .hint = "{ops: {uid: 0, allow: [admin]}}",

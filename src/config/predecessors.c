@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "reading.h"
+#include "sallyport/base/image_name.h"
 #include "sallyport/base/text.h"
 #include "sallyport/proto/predecessors.h"
 
@@ -103,8 +104,6 @@ void predecessor_close(struct reading *reading)
 {
     const struct predecessor_draft *draft = &reading->predecessor;
     struct config_predecessor *predecessor = latest(reading);
-    if (predecessor->setting.which == PREDECESSOR_GO_SERVERLESS)
-        fault_at_key(reading, "is not in this release; the name is kept for a later one");
     if (draft->prefix == NULL && draft->listen == NULL)
         fault_at_key(reading,
                      "needs 'prefix' (a path below which it is served), 'listen' (a listener of its own), or both");
@@ -140,24 +139,50 @@ static void check_callback(struct reading *reading, const struct setting_predece
                 setting->callback);
 }
 
+/* Images are compared in one spelling, of which each is listed once. The key is as it was written until then. */
+static void spell_image(struct reading *reading, struct config_predecessor *predecessor, struct setting_called *entry)
+{
+    char name[CALLED_MAX_BYTES];
+    if (!image_name_spell(entry->called, name)) {
+        fault_below(reading, entry->called, -1,
+                    "is no name of an image such as docker.io/acme/hello:1, or one of more than %d bytes with its "
+                    "registry and its tag",
+                    CALLED_MAX_BYTES - 1);
+        return;
+    }
+    for (const struct setting_called *other = predecessor->called; other != entry; other++)
+        if (strcmp(other->called, name) == 0)
+            fault_below(reading, entry->called, -1, "is the image '%s', which stands there already", name);
+    memcpy(entry->called, name, sizeof entry->called);
+}
+
+static void check_called(struct reading *reading, struct config_predecessor *predecessor, struct setting_called *entry)
+{
+    const struct policy *policy = reading->config->policy;
+    const char *name = entry->command, *nearest = command_nearest(policy, name);
+    bool is_function = predecessor->setting.which == PREDECESSOR_GO_SERVERLESS;
+    int index = policy_find_command(policy, name);
+    if (index < 0)
+        fault_below(reading, entry->called, -1, "there is no command '%s'%s%s%s", name,
+                    nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                    nearest != NULL ? "'?" : "");
+    else if (is_function && !policy->commands[index].has_context)
+        fault_below(reading, entry->called, -1, "'%s' takes no request as a file; write 'context: true' there", name);
+    if (is_function)
+        spell_image(reading, predecessor, entry);
+}
+
 void predecessors_check(struct reading *reading)
 {
     struct config *config = reading->config;
     size_t length = enter_key(reading, "predecessors");
     for (uint32_t i = 0; i < config->predecessor_count; i++) {
-        const struct config_predecessor *predecessor = &config->predecessors[i];
+        struct config_predecessor *predecessor = &config->predecessors[i];
         size_t length_one = enter_key(reading, predecessor_name(predecessor->setting.which));
         check_callback(reading, &predecessor->setting);
         size_t length_commands = enter_key(reading, "commands");
-        for (uint32_t k = 0; k < predecessor->called_count; k++) {
-            const char *name = predecessor->called[k].command;
-            if (policy_find_command(config->policy, name) >= 0)
-                continue;
-            const char *nearest = command_nearest(config->policy, name);
-            fault_below(reading, predecessor->called[k].called, -1, "there is no command '%s'%s%s%s", name,
-                        nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-                        nearest != NULL ? "'?" : "");
-        }
+        for (uint32_t k = 0; k < predecessor->called_count; k++)
+            check_called(reading, predecessor, &predecessor->called[k]);
         leave(reading, length_commands);
         leave(reading, length_one);
     }

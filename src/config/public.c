@@ -242,6 +242,8 @@ static void add_artifacts(json_t *object, const struct command *command)
         json_array_append_new(patterns, json_string(command->artifacts[i]));
     json_object_set_new(object, "artifacts", patterns);
     json_object_set_new(object, "artifacts_max", json_integer((json_int_t)command->artifacts_max_bytes));
+    if (command->has_context)
+        json_object_set_new(object, "context", json_true());
 }
 
 /* Only for functions. */

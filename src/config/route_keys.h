@@ -34,6 +34,11 @@
       .help = "A status from 200 to 599. 204, 205 and 304 have no body, whatever was written." },                      \
     { "commands.*.on_disconnect", KEY_WORD, NUMBER_AT(struct command_draft, on_disconnect),                            \
       .word = word_on_disconnect, .fallback = "continue",                                                              \
-      .help = "What becomes of the job when the caller of its `route` goes away before the answer: it goes on, or "    \
-              "`cancel`." }
+      .help = "What becomes of the job when the caller of its `route`, or of a function with `context`, goes away "     \
+              "before the answer: it goes on, or `cancel`." },                                                         \
+    { "commands.*.context", KEY_BOOL, BOOL_AT(struct command_draft, has_context), .fallback = "false",                 \
+      .help = "The request as a file, as functions of go-serverless have it. The job gets a directory of its own, "    \
+              "whose path is `CONTEXT_PATH` and whose name is `REQUEST_ID`, a UUID; `request.json` in it is the "        \
+              "parameter `request`, which must be a required `file`. What it leaves as `response.json`, `{}` until "   \
+              "then, is kept as an artefact." }
 /* clang-format on */

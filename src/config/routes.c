@@ -160,8 +160,8 @@ static void take_route(struct reading *reading, const struct command *command)
 void route_take(struct reading *reading, const struct command *command)
 {
     const struct command_draft *draft = &reading->command_draft;
-    if (draft->on_disconnect == 1 && draft->route_path == NULL)
-        fault_below(reading, "on_disconnect", -1, "means something for a command with 'route' alone");
+    if (draft->on_disconnect == 1 && draft->route_path == NULL && !draft->has_context)
+        fault_below(reading, "on_disconnect", -1, "means something for a command with 'route' or 'context' alone");
     if (draft->route_path == NULL)
         return;
     if (command_is_sequence(command))

@@ -17,6 +17,7 @@
 #include "sallyport/proto/artifact_index.h"
 #include "sallyport/proto/channel.h"
 
+#include "artifacts.h"
 #include "handlers.h"
 #include "sallyport/output/output_log.h"
 #include "problem.h"
@@ -55,6 +56,31 @@ static int found_init(struct found *found, struct message *message, struct error
         return fail(err, -done, "read an index");
     found->reader.in = (struct reader){ found->index, (size_t)artifacts->index_bytes };
     return 0;
+}
+
+int artifact_find(struct message *message, const char *name, struct output_log *ret_log, uint8_t *ret_why,
+                  struct error *err)
+{
+    struct found found;
+    struct artifact_index_entry entry;
+    size_t size = strlen(name);
+    *ret_why = ARTIFACT_WHY_NONE;
+    if (message->body.artifacts.state != ARTIFACTS_STORED)
+        return 0;
+    int more = found_init(&found, message, err);
+    while (more >= 0 && (more = artifact_index_next(&found.reader, &entry, err)) > 0)
+        if (entry.name.size == size && memcmp(entry.name.data, name, size) == 0)
+            break;
+    if (more > 0 && entry.why == ARTIFACT_WHY_NONE) {
+        output_log_show_window(&found.log, entry.offset, entry.bytes);
+        *ret_log = found.log;
+        found.log.bytes_fd = found.log.index_fd = -1; /* the caller's from here */
+    } else if (more > 0) {
+        *ret_why = entry.why;
+        more = 0;
+    }
+    found_done(&found);
+    return more;
 }
 
 static void refuse_broken(struct request *request, const struct error *err)

@@ -3,6 +3,8 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 
+#include "sallyport/base/error.h"
+#include "sallyport/base/fd.h"
 #include "sallyport/limits.h"
 
 #include "fields.h"
@@ -11,6 +13,8 @@
 #include "problem.h"
 #include "request.h"
 #include "wipe.h"
+
+#define STEP_BYTES ((size_t)1024 * 1024)
 
 void body_forget(struct request *request)
 {
@@ -61,6 +65,23 @@ bool body_bytes(struct request *request, const uint8_t **ret_data, size_t *ret_s
     *ret_data = size > 0 ? evbuffer_pullup(body, -1) : (const uint8_t *)"";
     *ret_size = size;
     return true;
+}
+
+int body_pour(struct request *request, int fd, struct error *err)
+{
+    struct evbuffer *body = evhttp_request_get_input_buffer(request->http);
+    for (size_t taken = 0; taken < STEP_BYTES && evbuffer_get_length(body) > 0;) {
+        struct evbuffer_iovec piece;
+        if (evbuffer_peek(body, -1, NULL, &piece, 1) < 1)
+            break;
+        size_t size = piece.iov_len < STEP_BYTES - taken ? piece.iov_len : STEP_BYTES - taken;
+        int done = fd_write_all(fd, piece.iov_base, size, err);
+        if (done < 0)
+            return done;
+        evbuffer_drain(body, size);
+        taken += size;
+    }
+    return 0;
 }
 
 bool body_nothing(struct request *request)

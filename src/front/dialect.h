@@ -28,6 +28,7 @@ struct dialect {
     size_t route_count;
     bool is_open;       /* who asks is not looked at, so that nobody is asked for evidence */
     bool ignores_query; /* what stands behind a '?' means nothing */
+    bool has_functions; /* its paths below /r are looked into where the API has no function for this caller */
     bool has_no_head;   /* HEAD is a method like any other that does not fit */
     /*
      * Whether a request that a row fits is in this dialect, where others are mounted at the same path; it may look into the

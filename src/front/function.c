@@ -23,6 +23,7 @@
 #include "json_out.h"
 #include "problem.h"
 #include "request.h"
+#include "routes.h"
 #include "submit_headers.h"
 
 static void on_rights(struct request *request, const struct msg_commands *commands); /* what may be run here */
@@ -107,6 +108,8 @@ static void on_rights(struct request *request, const struct msg_commands *comman
     const struct public_settings *settings = &request->front->settings;
     uint32_t methods;
     const struct public_function *function = find(request, commands, &methods);
+    if (function == NULL && methods == 0 && routes_go_on(request))
+        return;
     if (function == NULL && methods == 0) {
         refuse(request, "not-found", "There is nothing at this path, or it is not yours to see.");
     } else if (function == NULL) {
@@ -151,7 +154,7 @@ static void submit(struct request *request)
     submission->submit.params =
         (struct span){ submission->params, (uint32_t)(sizeof submission->params - call->params.left) };
     memcpy(submission->submit.command, call->function.command, sizeof submission->submit.command);
-    ask_call(request, &submission->submit, submission->stdin_fd, on_call);
+    ask_call(request, &submission->submit, submission->stdin_fd, -1, on_call);
 }
 
 /* --- what becomes of it ----------------------------------------------------------------------------------------- */
@@ -205,7 +208,7 @@ static void on_call(struct request *request, struct message *message)
         take_submitted(request, &message->body.submitted);
     } else if (message->type == MSG_JOB) {
         take_job(call, &message->body.job);
-    } else if (call->end.state != 0 && call->log.bytes_fd < 0) {
+    } else if (message->type == MSG_OUTPUT && call->end.state != 0 && call->log.bytes_fd < 0) {
         const struct msg_output *output = &message->body.output;
         output_log_init(&call->log, fd_take(&message->fds[0]), fd_take(&message->fds[1]));
         output_log_grow(&call->log, output->bytes, output->records, true);

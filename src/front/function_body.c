@@ -22,8 +22,6 @@
 #include "problem.h"
 #include "request.h"
 
-#define STEP_BYTES ((size_t)1024 * 1024)
-
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
 static void on_step(evutil_socket_t fd, short what, void *arg);
@@ -122,22 +120,6 @@ void function_take_body(struct request *request, void (*done)(struct request *re
         take_params(request, body, done);
 }
 
-static int take_piece(const struct call *call, struct evbuffer *body, struct error *err)
-{
-    for (size_t taken = 0; taken < STEP_BYTES && evbuffer_get_length(body) > 0;) {
-        struct evbuffer_iovec piece;
-        if (evbuffer_peek(body, -1, NULL, &piece, 1) < 1)
-            break;
-        size_t size = piece.iov_len < STEP_BYTES - taken ? piece.iov_len : STEP_BYTES - taken;
-        int done = fd_write_all(call->submission.stdin_fd, piece.iov_base, size, err);
-        if (done < 0)
-            return done;
-        evbuffer_drain(body, size);
-        taken += size;
-    }
-    return 0;
-}
-
 static void on_step(evutil_socket_t fd, short what, void *arg)
 {
     struct request *request = arg;
@@ -146,7 +128,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
     struct error err = { 0 };
     (void)fd;
     (void)what;
-    int done = take_piece(call, body, &err);
+    int done = body_pour(request, call->submission.stdin_fd, &err);
     if (done == 0 && evbuffer_get_length(body) > 0) {
         go_on(request);
         return;

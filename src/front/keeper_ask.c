@@ -201,15 +201,16 @@ static bool refuse_no_room(struct request *request, ask_answered answered)
     return false;
 }
 
-bool ask_call(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered)
+bool ask_call(struct request *request, struct msg_submit *submit, int stdin_fd, int files_fd, ask_answered answered)
 {
     submit->evidence = request->evidence;
     submit->has_stdin = stdin_fd >= 0;
-    uint64_t expects = BIT(MSG_SUBMITTED) | BIT(MSG_JOB) | BIT(MSG_OUTPUT);
+    submit->has_files = files_fd >= 0;
+    uint64_t expects = BIT(MSG_SUBMITTED) | BIT(MSG_JOB) | BIT(MSG_OUTPUT) | BIT(MSG_ARTIFACTS);
     if (!descriptors_allow_stream(request->front))
         return refuse_no_room(request, answered);
-    if (!put(request, &request->asks[ASK_MAIN],
-             &(struct question){ MSG_CALL, submit, stdin_fd, true, expects, answered }))
+    if (!put_with_files(request, &request->asks[ASK_MAIN],
+                        &(struct question){ MSG_CALL, submit, stdin_fd, true, expects, answered }, files_fd))
         return false;
     ask_await_fds(&request->asks[ASK_MAIN], 2);
     return true;
@@ -329,6 +330,21 @@ bool ask_hook_redeliver(struct request *request, struct msg_hook_redeliver *agai
     again->evidence = request->evidence;
     return put(request, &request->asks[ASK_MAIN],
                &(struct question){ MSG_HOOK_REDELIVER, again, -1, false, BIT(MSG_SUBMITTED), answered });
+}
+
+bool ask_list_functions(struct request *request, struct msg_list_functions *list, ask_answered answered)
+{
+    list->evidence = request->evidence;
+    uint64_t expects = BIT(MSG_FUNCTION) | BIT(MSG_JOBS_END);
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_LIST_FUNCTIONS, list, -1, false, expects, answered });
+}
+
+bool ask_change_functions(struct request *request, struct msg_change_functions *change, ask_answered answered)
+{
+    change->evidence = request->evidence;
+    return put(request, &request->asks[ASK_MAIN],
+               &(struct question){ MSG_CHANGE_FUNCTIONS, change, -1, false, BIT(MSG_FUNCTION), answered });
 }
 
 bool ask_list_steps(struct request *request, ask_answered answered)

@@ -50,7 +50,9 @@ struct asks {
 bool ask_whoami(struct request *request, ask_answered answered);
 bool ask_list_commands(struct request *request, ask_answered answered);
 bool ask_submit(struct request *request, struct msg_submit *submit, int stdin_fd, int files_fd, ask_answered answered);
-bool ask_call(struct request *request, struct msg_submit *submit, int stdin_fd, ask_answered answered);
+bool ask_call(struct request *request, struct msg_submit *submit, int stdin_fd, int files_fd, ask_answered answered);
+bool ask_list_functions(struct request *request, struct msg_list_functions *list, ask_answered answered);
+bool ask_change_functions(struct request *request, struct msg_change_functions *change, ask_answered answered);
 bool ask_pause(struct request *request, struct msg_pause *pause, ask_answered answered);
 bool ask_read_job(struct request *request, bool watch, ask_answered answered);
 bool ask_read_output(struct request *request, bool watch, ask_answered answered);

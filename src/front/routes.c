@@ -197,7 +197,8 @@ static const struct route *find_row(const struct dialect *dialect, const struct 
  * What is mounted on the API's listeners, where the API itself has nothing: whoever has a row that fits and is meant, or else a
  * row that fits, or else the one whose path lies nearest above, to say in its words that nothing is there.
  */
-static void find_mounted(struct request *request, struct path *path, unsigned method, unsigned *allowed)
+static void find_mounted(struct request *request, struct path *path, unsigned method, bool has_functions,
+                         unsigned *allowed)
 {
     enum { NOTHING, PATH, ROW, MEANT } best = NOTHING;
     const struct public_settings *settings = &request->front->settings;
@@ -207,7 +208,8 @@ static void find_mounted(struct request *request, struct path *path, unsigned me
         const struct dialect *dialect = predecessor_dialect(predecessor->which);
         struct path_match match = { 0 };
         unsigned fits = 0;
-        if (!predecessor->has_prefix || dialect == NULL || !path_enter(path, predecessor->prefix))
+        if (!predecessor->has_prefix || dialect == NULL || (has_functions && !dialect->has_functions) ||
+            !path_enter(path, predecessor->prefix))
             continue;
         const struct route *row = find_row(dialect, path, method, &match, &fits);
         bool is_meant = row != NULL && (dialect->is_meant == NULL || dialect->is_meant(request));
@@ -237,6 +239,18 @@ bool routes_lead_to(const struct dialect *dialect, const char *target)
     return false;
 }
 
+static void answer(struct request *request, const struct path *path, const char *raw_query, unsigned allowed)
+{
+    if (request->route != NULL && request->dialect->admits != NULL && !request->dialect->admits(request))
+        return;
+    if (request->route != NULL)
+        run_route(request, request->dialect->ignores_query && request->route->query_keys == NULL ? NULL : raw_query);
+    else if (allowed != 0)
+        refuse_method(request, allowed);
+    else
+        refuse_no_route(request, path);
+}
+
 void routes_dispatch(struct request *request)
 {
     struct path path;
@@ -248,15 +262,30 @@ void routes_dispatch(struct request *request)
     unsigned method = evhttp_request_get_command(request->http), allowed = 0;
     request->route = find_row(request->dialect, &path, method, &request->path, &allowed);
     if (request->route == NULL && allowed == 0 && request->dialect == &api_dialect)
-        find_mounted(request, &path, method, &allowed);
-    if (request->route != NULL && request->dialect->admits != NULL && !request->dialect->admits(request))
-        return;
-    if (request->route != NULL)
-        run_route(request, request->dialect->ignores_query && request->route->query_keys == NULL ? NULL : raw_query);
-    else if (allowed != 0)
-        refuse_method(request, allowed);
-    else
-        refuse_no_route(request, &path);
+        find_mounted(request, &path, method, false, &allowed);
+    answer(request, &path, raw_query, allowed);
+}
+
+bool routes_go_on(struct request *request)
+{
+    struct path path;
+    const char *raw_query, *why;
+    const struct route *own = request->route;
+    unsigned method = evhttp_request_get_command(request->http), allowed = 0;
+    if (!path_parse(evhttp_request_get_uri(request->http), &path, &raw_query, &why))
+        return false; /* it was taken before */
+    request->route = NULL;
+    find_mounted(request, &path, method, true, &allowed);
+    if (request->route == NULL && allowed == 0) {
+        request->dialect = &api_dialect;
+        request->route = own;
+        return false;
+    }
+    request->free_state(request->state);
+    request->free_state = NULL;
+    request->state = NULL;
+    answer(request, &path, raw_query, allowed);
+    return true;
 }
 
 const struct dialect api_dialect = {

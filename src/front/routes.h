@@ -17,5 +17,11 @@ void routes_dispatch(struct request *request);
 /* Whether a target leads to a row of this dialect, whatever its method, on a listener of its own. For requests that are not whole yet. */
 bool routes_lead_to(const struct dialect *dialect, const char *target);
 
+/*
+ * The API has no function for this caller at a path below /r: a predecessor that is mounted there may have one. True: it is its
+ * to answer, and the state of the route before is gone. False: nothing has changed.
+ */
+bool routes_go_on(struct request *request);
+
 /* The path of the request, for problem documents. */
 const char *routes_instance(const struct request *request);

@@ -251,6 +251,11 @@ bool may_read_metrics(const struct caller *who)
     return has_scope(who, SCOPE_METRICS);
 }
 
+bool may_change_functions(const struct caller *who)
+{
+    return has_scope(who, SCOPE_FUNCTIONS);
+}
+
 bool may_administer(const struct caller *who)
 {
     return has_scope(who, SCOPE_ADMIN);
@@ -265,6 +270,7 @@ static const char *const scope_texts[SCOPE_KIND_COUNT] = {
     [SCOPE_CANCEL_ALL] = "cancel:all",
     [SCOPE_ADMIN] = "admin",
     [SCOPE_METRICS] = "metrics",
+    [SCOPE_FUNCTIONS] = "admin:functions",
 };
 
 void caller_scopes_text(const struct caller *who, char *to, size_t room)

@@ -52,6 +52,7 @@ bool may_read_all(const struct caller *who);
 bool may_read_own(const struct caller *who);
 bool may_read(const struct caller *who, const char *actor, uint8_t via);
 bool may_administer(const struct caller *who);
+bool may_change_functions(const struct caller *who);                     /* those of go-serverless, and their routes */
 bool may_know(const struct caller *who, const char *actor, uint8_t via); /* the name of a job: its own, or readable */
 bool may_pause(const struct caller *who);
 bool may_see_argv(const struct caller *who); /* which shows paths of the host */

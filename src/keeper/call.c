@@ -21,7 +21,7 @@ bool call_check(struct keeper *keeper, const struct submit *submit)
     const struct request *request = submit->request;
     if (request->type != MSG_CALL)
         return true;
-    if (rules_find_route(&keeper->rules, submit->asked->command) == NULL) {
+    if (rules_find_route(&keeper->rules, submit->asked->command) == NULL && !submit->command->has_context) {
         request_refuse(keeper, request,
                        &(struct refusal){ .status = 404, .code = "not-found", .command = submit->asked->command },
                        "there is no such function");
@@ -74,23 +74,51 @@ static void tell_no_output(struct keeper *keeper, uint32_t request_id, const str
     turn_send(keeper, &keeper->front, MSG_REFUSED, request_id, &refused, NULL, 0);
 }
 
+static bool has_context(const struct keeper *keeper, const char *name)
+{
+    const struct command *command = rules_find_command(&keeper->rules, name);
+    return command != NULL && command->has_context;
+}
+
+/* What a function with a context answers is a file that it left. */
+static int tell_artifacts(struct keeper *keeper, uint32_t request_id, const struct job_record *record,
+                          struct error *err)
+{
+    struct msg_artifacts artifacts = { .job_id = record->id };
+    int fds[2] = { -1, -1 };
+    int done = look_open_artifacts(keeper, record, fds, &artifacts, err);
+    if (done == 0)
+        turn_send(keeper, &keeper->front, MSG_ARTIFACTS, request_id, &artifacts, fds,
+                  artifacts.state == ARTIFACTS_STORED ? 2 : 0);
+    for (int i = 0; i < 2; i++)
+        fd_close(&fds[i]);
+    return done;
+}
+
+static int tell_output(struct keeper *keeper, uint32_t request_id, const struct job_record *record, struct error *err)
+{
+    struct msg_output output;
+    int fds[2] = { -1, -1 };
+    int done = look_open_output(keeper, record, fds, &output, err);
+    if (done == 0)
+        turn_send(keeper, &keeper->front, MSG_OUTPUT, request_id, &output, fds, 2);
+    for (int i = 0; i < 2; i++)
+        fd_close(&fds[i]);
+    return done;
+}
+
 static void tell_record(struct keeper *keeper, uint32_t request_id, const struct job_record *record)
 {
     struct msg_job report;
-    struct msg_output output;
     struct error err = { 0 };
-    int fds[2] = { -1, -1 };
     int done = report_job(keeper, record, &report, &err);
     if (done == 0) {
         turn_send(keeper, &keeper->front, MSG_JOB, request_id, &report, NULL, 0);
-        done = look_open_output(keeper, record, fds, &output, &err);
+        done = has_context(keeper, record->command) ? tell_artifacts(keeper, request_id, record, &err)
+                                                    : tell_output(keeper, request_id, record, &err);
     }
-    if (done == 0)
-        turn_send(keeper, &keeper->front, MSG_OUTPUT, request_id, &output, fds, 2);
-    else
+    if (done < 0)
         tell_no_output(keeper, request_id, record, &err);
-    for (int i = 0; i < 2; i++)
-        fd_close(&fds[i]);
 }
 
 void call_tell(struct keeper *keeper, uint32_t request_id, const struct job *job)
@@ -134,7 +162,9 @@ static void cancel_stored(struct keeper *keeper, void *arg, bool is_stored)
 static bool ends_with_caller(const struct keeper *keeper, const char *command)
 {
     const struct setting_route *route = rules_find_route(&keeper->rules, command);
-    return route != NULL && route->ends_with_caller;
+    const struct command *function = rules_find_command(&keeper->rules, command);
+    return (route != NULL && route->ends_with_caller) ||
+           (function != NULL && function->has_context && function->ends_with_caller);
 }
 
 static void cancel(struct keeper *keeper, const struct watch *watch)

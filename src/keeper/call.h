@@ -2,8 +2,8 @@
  * A call: the submit of a function, by a caller who waits for what it writes. It needs no right but to run the command: the
  * caller hears how its own job ended and gets its output, under the number of the call, and nothing else of it.
  *
- * MSG_SUBMITTED says that there is a job, MSG_JOB that it has ended, MSG_OUTPUT brings both files and is the last. An
- * MSG_UNWATCH before that says that the caller went away; then the job ends, too, where its command says so.
+ * MSG_SUBMITTED says that there is a job, MSG_JOB that it has ended, MSG_OUTPUT brings both files and is the last; of a command
+ * with a context it is MSG_ARTIFACTS, for what that answers is a file. An MSG_UNWATCH before that says that the caller went away; then the job ends, too, where its command says so.
  */
 #pragma once
 

@@ -59,6 +59,8 @@ static const struct answer {
     [MSG_LIST_HOOKS] = { answer_list_hooks, PHASE_BOTH },
     [MSG_LIST_HOOK_DELIVERIES] = { answer_list_hook_deliveries, PHASE_BOTH },
     [MSG_HOOK_REDELIVER] = { answer_hook_redeliver, PHASE_SERVING },
+    [MSG_LIST_FUNCTIONS] = { answer_list_functions, PHASE_BOTH },
+    [MSG_CHANGE_FUNCTIONS] = { answer_change_functions, PHASE_SERVING },
 };
 
 /* Every request begins with its evidence, so that nobody can forget to look at it. */
@@ -72,7 +74,9 @@ static_assert(offsetof(struct msg_whoami, evidence) == 0 && offsetof(struct msg_
                   offsetof(struct msg_stdin, evidence) == 0 && offsetof(struct msg_login, evidence) == 0 &&
                   offsetof(struct msg_hook, evidence) == 0 && offsetof(struct msg_hook_run, evidence) == 0 &&
                   offsetof(struct msg_list_hook_deliveries, evidence) == 0 &&
-                  offsetof(struct msg_hook_redeliver, evidence) == 0,
+                  offsetof(struct msg_hook_redeliver, evidence) == 0 &&
+                  offsetof(struct msg_list_functions, evidence) == 0 &&
+                  offsetof(struct msg_change_functions, evidence) == 0,
               "evidence comes first");
 
 /* Takes the next one when the message speaks of it. */

@@ -31,6 +31,10 @@ int look_open_output(struct keeper *keeper, const struct job_record *record, int
 
 /* look_artifacts.c; and what it has in common with look.c. */
 void answer_read_artifacts(struct keeper *keeper, const struct request *request, const struct message *message);
+struct msg_artifacts;
+int look_open_artifacts(const struct keeper *keeper, const struct job_record *record, int fds[2],
+                        struct msg_artifacts *ret_artifacts,
+                        struct error *err); /* of an ended job; as look_open_output() */
 bool look_is_gone(const struct job_record *record);
 void look_refuse_gone(struct keeper *keeper, const struct request *request, const struct job_record *record);
 void look_refuse_damaged(struct keeper *keeper, const struct request *request, const struct job_record *record,
@@ -62,6 +66,10 @@ void answer_list_jobs(struct keeper *keeper, const struct request *request, cons
 void answer_login(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_read_session(struct keeper *keeper, const struct request *request, const struct message *message);
 void answer_logout(struct keeper *keeper, const struct request *request, const struct message *message);
+
+/* functions.c, list_functions.c */
+void answer_change_functions(struct keeper *keeper, const struct request *request, const struct message *message);
+void answer_list_functions(struct keeper *keeper, const struct request *request, const struct message *message);
 
 /* reload.c, drain.c */
 void answer_reload(struct keeper *keeper, const struct request *request, const struct message *message);

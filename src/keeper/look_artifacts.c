@@ -37,6 +37,14 @@ static int open_stored(const struct keeper *keeper, const struct job_record *rec
     return 0;
 }
 
+int look_open_artifacts(const struct keeper *keeper, const struct job_record *record, int fds[2],
+                        struct msg_artifacts *ret_artifacts, struct error *err)
+{
+    if (look_is_gone(record))
+        return fail_plain(err, ENOENT, "its files were removed");
+    return record->artifacts_stored_bytes > 0 ? open_stored(keeper, record, fds, ret_artifacts, err) : 0;
+}
+
 static void tell(struct keeper *keeper, const struct request *request, const struct msg_artifacts *artifacts,
                  const int fds[2])
 {

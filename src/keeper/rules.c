@@ -160,6 +160,19 @@ static int add_route(struct rules *draft, const struct setting_route *setting, s
     return 0;
 }
 
+static int add_image(struct rules *draft, const struct setting_called *setting, struct error *err)
+{
+    int index = policy_find_command(draft->policy, setting->command);
+    if (draft->image_count >= COMMAND_COUNT_MAX || index < 0 || !draft->policy->commands[index].has_context)
+        return fail_plain(err, EBADMSG, "an image '%s' that means no function, or one too many", setting->called);
+    struct setting_called *larger = realloc(draft->images, (draft->image_count + 1) * sizeof *larger);
+    if (larger == NULL)
+        return fail(err, ENOMEM, "read settings");
+    draft->images = larger;
+    larger[draft->image_count++] = *setting;
+    return 0;
+}
+
 static int add_setting(struct rules *draft, uint32_t type, const union any_setting *setting, struct error *err)
 {
     switch (type) {
@@ -188,6 +201,8 @@ static int add_setting(struct rules *draft, uint32_t type, const union any_setti
         return add_notice(draft, &setting->notice, err);
     case SETTING_ROUTE:
         return add_route(draft, &setting->route, err);
+    case SETTING_CALLED:
+        return add_image(draft, &setting->called, err);
     default:
         return fail_plain(err, EBADMSG, "a record that is not for the keeper: %s", setting_defs[type].name);
     }
@@ -228,6 +243,14 @@ const struct setting_route *rules_find_route(const struct rules *rules, const ch
     return NULL;
 }
 
+const struct command *rules_find_image(const struct rules *rules, const char *image)
+{
+    for (uint32_t i = 0; i < rules->image_count; i++)
+        if (strcmp(rules->images[i].called, image) == 0)
+            return rules_find_command(rules, rules->images[i].command);
+    return NULL;
+}
+
 const struct caller *rules_find_caller(const struct rules *rules, const char *name, uint8_t via)
 {
     for (uint32_t i = 0; i < rules->caller_count; i++)
@@ -265,6 +288,7 @@ void rules_free(struct rules *rules)
     free(rules->callbacks);
     free(rules->notices);
     free(rules->routes);
+    free(rules->images);
     if (rules->file != NULL)
         explicit_bzero(rules->file, rules->file_bytes);
     free(rules->file);

@@ -56,6 +56,8 @@ struct rules {
     uint32_t notice_count;
     struct setting_route *routes; /* of which the keeper wants no more than that there is one, and what ends with it */
     uint32_t route_count;
+    struct setting_called *images; /* of go-serverless's functions, and the commands that they mean */
+    uint32_t image_count;
     uint8_t *file; /* of the settings: secrets are in it */
     size_t file_bytes;
 };
@@ -80,6 +82,9 @@ const struct setting_callback *rules_find_callback(const struct rules *rules, co
 
 /* Of a command that is a function; NULL for others. */
 const struct setting_route *rules_find_route(const struct rules *rules, const char *command);
+
+/* The command that is meant by an image, in its one spelling (base/image_name.h); NULL when it is not listed. */
+const struct command *rules_find_image(const struct rules *rules, const char *image);
 
 /* Takes NULL members. */
 void rules_free(struct rules *rules);

@@ -206,9 +206,10 @@ static int turn_commit(struct keeper *keeper, struct error *err)
     return done;
 }
 
-/* These tell what a job is, or that there is one, and were made of what was to be stored. */
+/* These tell what a job or a function is, or that there is one, and were made of what was to be stored. */
 static const bool tells_of_jobs[MSG_COUNT] = {
-    [MSG_SUBMITTED] = true, [MSG_JOB] = true, [MSG_JOBS_END] = true, [MSG_CALLBACK] = true, [MSG_HOOK_ANSWER] = true,
+    [MSG_SUBMITTED] = true, [MSG_JOB] = true,         [MSG_JOBS_END] = true,
+    [MSG_CALLBACK] = true,  [MSG_HOOK_ANSWER] = true, [MSG_FUNCTION] = true,
 };
 
 static void send_answer(struct keeper *keeper, struct turn_item *item, bool is_stored)

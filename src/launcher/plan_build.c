@@ -44,11 +44,11 @@ static bool env_has(const uint8_t *start, const uint8_t *end, const char *variab
 }
 
 /* What every job finds, and nothing else: API.md part E. */
-static int add_fixed_variables(const struct plan_order *order, const uint8_t *start, struct writer *out,
-                               uint32_t *count, struct error *err)
+static int add_fixed_variables(const struct plan_order *order, const char *context, const uint8_t *start,
+                               struct writer *out, uint32_t *count, struct error *err)
 {
     const struct command *command = &order->policy->commands[order->command];
-    char variables[10][VARIABLE_MAX_BYTES];
+    char variables[12][VARIABLE_MAX_BYTES];
     uint32_t made = 0;
     const char *user = command->account == ACCOUNT_NONE ? "job" : order->policy->accounts[command->account].name;
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "HOME=/tmp");
@@ -62,6 +62,10 @@ static int add_fixed_variables(const struct plan_order *order, const uint8_t *st
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_ATTEMPT=1");
     snprintf(variables[made++], VARIABLE_MAX_BYTES, "SALLYPORT_DEADLINE=%llu",
              (unsigned long long)((order->now_unix_ms + order->timeout_ms) / 1000));
+    if (command->has_context) {
+        snprintf(variables[made++], VARIABLE_MAX_BYTES, "REQUEST_ID=%s", strrchr(context, '/') + 1);
+        snprintf(variables[made++], VARIABLE_MAX_BYTES, "CONTEXT_PATH=%s", context);
+    }
     for (uint32_t i = 0; i < made; i++) {
         if (env_has(start, out->at, variables[i]))
             continue;
@@ -89,7 +93,7 @@ static int build_texts(const struct plan_order *order, struct plan_room *room, s
     int done = matcher_expand(order->matcher, order->command, order->params, &arguments, &argument_count, &env,
                               &env_count, err);
     if (done == 0)
-        done = add_fixed_variables(order, room->env, &env, &env_count, err);
+        done = add_fixed_variables(order, room->plan.context, room->env, &env, &env_count, err);
     if (done < 0)
         return done;
     room->plan.arguments = span_between(room->arguments, &arguments);
@@ -148,6 +152,21 @@ static int build_artifacts(const struct command *command, struct plan_room *room
     return 0;
 }
 
+/* A directory of the job's own, named by its id in the spelling that clients of functions know. */
+static int build_context(const struct plan_order *order, struct plan *plan, struct error *err)
+{
+    struct job_id id;
+    char hex[2 * JOB_ID_BYTES + 1];
+    if (!order->policy->commands[order->command].has_context)
+        return 0;
+    if (!order->has_files || !job_id_parse(order->job_id, &id))
+        return fail_plain(err, EINVAL, "a context without a request, or of no job");
+    text_hex(id.bytes, sizeof id.bytes, hex);
+    snprintf(plan->context, sizeof plan->context, "/tmp/%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
+    return 0;
+}
+
 static void build_program(const struct command *command, struct plan *plan)
 {
     bool is_script = command->interpreter[0] != '\0';
@@ -203,7 +222,9 @@ int plan_build(const struct plan_order *order, struct plan_room *ret_room, struc
     plan->has_files = order->has_files;
     static_assert((int)CELL_IMAGE_WRITABLE == (int)ROOT_IMAGE_WRITABLE, "one number for both");
     plan->image = root->image_kind;
-    int done = build_texts(order, ret_room, err);
+    int done = build_context(order, plan, err);
+    if (done == 0)
+        done = build_texts(order, ret_room, err);
     if (done == 0)
         done = build_secrets(order, ret_room, err);
     if (done == 0)

@@ -186,6 +186,18 @@ static int check_artifacts(const struct command *command, struct error *err)
     return 0;
 }
 
+/* The request comes as the upload of this name, and there is somewhere for the answer to be taken from. */
+static int check_context(const struct command *command, struct error *err)
+{
+    int index = command_find_param(command, CONTEXT_PARAM);
+    if (!command->has_context)
+        return 0;
+    if (command_is_sequence(command) || index < 0 || command->params[index].rule.type != PARAM_FILE ||
+        !command->params[index].is_required || command->artifact_count == 0)
+        return fail_plain(err, EINVAL, "a context without a file '" CONTEXT_PARAM "', or without artifacts");
+    return 0;
+}
+
 static int check_disks(const struct command *command, struct error *err)
 {
     for (uint32_t i = 0; i < command->disk_count; i++) {
@@ -201,7 +213,7 @@ static int check_disks(const struct command *command, struct error *err)
 int command_check(const struct command *command, struct error *err)
 {
     if (check_params(command, err) < 0 || check_templates(command, err) < 0 || check_queue(command, err) < 0 ||
-        check_artifacts(command, err) < 0 || check_disks(command, err) < 0)
+        check_artifacts(command, err) < 0 || check_context(command, err) < 0 || check_disks(command, err) < 0)
         return fail_in(err, "command '%s'", command->name);
     return 0;
 }

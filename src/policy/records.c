@@ -60,6 +60,8 @@ static const struct field command_fields[] = {
     U32(struct command, artifact_count, ARTIFACT_GLOB_COUNT_MAX),
     U32(struct command, disk_count, DISK_COUNT_MAX),
     U64(struct command, artifacts_max_bytes),
+    BOOL(struct command, has_context),
+    BOOL(struct command, ends_with_caller),
     U64(struct command, retention.age_ms),
     U32(struct command, retention.count, UINT32_MAX),
     U64(struct command, retention.bytes),

@@ -74,6 +74,7 @@ static const struct field whoami_fields[] = {
 };
 
 #include "hook_fields.h"
+#include "function_fields.h"
 
 static const struct field list_commands_fields[] = {
     EVIDENCE(struct msg_list_commands),
@@ -475,4 +476,5 @@ const struct record_def message_defs[MSG_COUNT] = {
     [MSG_LOGGED_OUT] = RECORD("logged-out", struct msg_empty, empty_fields),
     [MSG_DELIVERED] = RECORD("delivered", struct msg_delivered, delivered_fields),
     HOOK_MESSAGES,
+    FUNCTION_MESSAGES,
 };

@@ -30,6 +30,7 @@ static const char *const what_texts[AUDIT_WHAT_COUNT] = {
     [AUDIT_CANCEL] = "cancel",     [AUDIT_SIGNAL] = "signal",   [AUDIT_STDIN] = "stdin",   [AUDIT_CONFIG] = "config",
     [AUDIT_RELOAD] = "reload",     [AUDIT_DRAIN] = "drain",     [AUDIT_PAUSE] = "pause",   [AUDIT_RESUME] = "resume",
     [AUDIT_CALLBACK] = "callback", [AUDIT_LOGIN] = "login",     [AUDIT_LOGOUT] = "logout", [AUDIT_DROPPED] = "dropped",
+    [AUDIT_FUNCTION] = "function",
 };
 
 #define ROW_MAX_BYTES (sizeof(struct audit_row) + 128)

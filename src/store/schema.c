@@ -177,6 +177,13 @@ static const struct migration {
     { "callbacks of predecessors' clients", "ALTER TABLE job_inputs ADD COLUMN callback TEXT NOT NULL DEFAULT '';"
                                             "ALTER TABLE job_callbacks ADD COLUMN format INTEGER NOT NULL DEFAULT 0;"
                                             "ALTER TABLE deliveries ADD COLUMN format INTEGER NOT NULL DEFAULT 0;" },
+    /* A number is given once: whoever reads in pages meets each row once. */
+    { "functions",
+      "CREATE TABLE functions (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, image TEXT NOT NULL,"
+      "  variables BLOB NOT NULL) STRICT;"
+      "CREATE TABLE function_routes (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
+      "  path TEXT NOT NULL UNIQUE, function_id BLOB NOT NULL) STRICT;"
+      "CREATE INDEX function_routes_by_function ON function_routes (function_id);" },
 };
 
 #define MIGRATION_COUNT (sizeof migrations / sizeof migrations[0])

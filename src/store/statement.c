@@ -18,6 +18,10 @@
     "id, hook, identity, delivery, fate, event, address, detail, job_id, bytes, created_unix_ms, seen_unix_ms, "       \
     "count, "                                                                                                          \
     "unsigned_digest"
+#define FUNCTION_COLUMNS "functions.number, functions.id, image, variables"
+#define FUNCTION_ROUTES                                                                                                \
+    "SELECT function_routes.number, functions.id, image, variables, function_routes.id, path FROM function_routes "    \
+    "JOIN functions ON functions.id = function_id "
 #define AUDIT_COLUMNS "sequence, unix_ms, what, job_id, actor, address, command, detail, count, previous, head"
 
 /* ?2 since, ?3 the actor, ?4 enum audit_verdict, ?5 the job; each may say "any". */
@@ -146,6 +150,19 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_HOOK_DELIVERIES_COUNT] = "SELECT coalesce(sum(deliveries), 0) FROM hook_totals WHERE hook = ?1",
     [STATEMENT_HOOK_DELIVERIES_EXPIRE] = "DELETE FROM hook_deliveries WHERE id IN (SELECT id FROM hook_deliveries "
                                          "WHERE seen_unix_ms < ?1 ORDER BY seen_unix_ms LIMIT ?2)",
+    [STATEMENT_FUNCTION_ADD] = "INSERT INTO functions (id, image, variables) VALUES (?1, ?2, ?3)",
+    [STATEMENT_FUNCTION_REMOVE] = "DELETE FROM functions WHERE id = ?1",
+    [STATEMENT_FUNCTION_READ] = "SELECT " FUNCTION_COLUMNS " FROM functions WHERE id = ?1",
+    [STATEMENT_FUNCTIONS_LIST] =
+        "SELECT " FUNCTION_COLUMNS " FROM functions WHERE number > ?1 ORDER BY number LIMIT ?2",
+    [STATEMENT_FUNCTIONS_COUNT] = "SELECT (SELECT count(*) FROM functions), (SELECT count(*) FROM function_routes), "
+                                  "(SELECT count(*) FROM function_routes WHERE function_id = ?1)",
+    [STATEMENT_FUNCTION_ROUTE_ADD] = "INSERT INTO function_routes (id, path, function_id) VALUES (?1, ?2, ?3)",
+    [STATEMENT_FUNCTION_ROUTE_REMOVE] = "DELETE FROM function_routes WHERE id = ?1",
+    [STATEMENT_FUNCTION_ROUTE_READ] = FUNCTION_ROUTES "WHERE function_routes.id = ?1",
+    [STATEMENT_FUNCTION_ROUTE_AT] = FUNCTION_ROUTES "WHERE path = ?1",
+    [STATEMENT_FUNCTION_ROUTES_LIST] =
+        FUNCTION_ROUTES "WHERE function_routes.number > ?1 ORDER BY function_routes.number LIMIT ?2",
     [STATEMENT_AUDIT_ADD] =
         "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_AUDIT_LAST] = "SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1",

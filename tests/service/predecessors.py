@@ -18,7 +18,7 @@ class PredecessorCase(unittest.TestCase):
     """`name`: of the predecessor; `words`: what its clients say, and the command that is meant; `commands`: ours; `options`: of
     the instance."""
 
-    name, words, commands, keys, routes, options = None, {}, {}, {}, [], {}
+    name, words, commands, keys, routes, options, allow = None, {}, {}, {}, [], {}, ALLOW
     prefix = "/old"
     instance = None
 
@@ -30,7 +30,7 @@ class PredecessorCase(unittest.TestCase):
         cls.port = free_port()
         cls.instance.config["predecessors"] = {
             cls.name: {"prefix": cls.prefix, "listen": f"127.0.0.1:{cls.port}", "commands": cls.words, **cls.keys}}
-        cls.instance.config["peers"] = {"old-clients": {"predecessor": cls.name, "allow": ALLOW}}
+        cls.instance.config["peers"] = {"old-clients": {"predecessor": cls.name, "allow": cls.allow}}
         cls.instance.config["tokens"]["poor"] = {"hash": harness.token_hash("poor" * 10), "allow": ["read:own"]}
         cls.instance.__enter__()
 

@@ -9,10 +9,14 @@ ARGS = {"args": {"type": "list", "of": {"type": "string"}, "default": []}}
 COMMANDS = {
     "shell": {"exec": ["/bin/bash", "-c", "{command_line}"], "params": {"command_line": {"type": "string", "required": True}}},
     "echo": {"exec": ["/usr/bin/echo", "{args...}"], "params": ARGS},
+    "function": {"exec": ["/bin/bash", "-c", 'cat "$CONTEXT_PATH/request.json" >"$CONTEXT_PATH/response.json"'], "context": True,
+                 "params": {"request": {"type": "file", "required": True}}},
+    "own": {"exec": ["/usr/bin/echo", "own"], "route": {"path": "/own"}},
     "script": {"exec": ["/usr/bin/echo", "{script}"], "params": {"script": {"type": "enum", "values": ["a.sh"], "required": True}}},
 }
 ROOT = {"gort": {"prefix": "/", "commands": {"bash": "script"}}, "jobrunner": {"prefix": "/", "commands": {"bash": "shell"}},
-        "http-runner": {"prefix": "/", "commands": {"echo": "echo"}}, "go-tasky": {"prefix": "/", "commands": {"echo": "echo"}}}
+        "http-runner": {"prefix": "/", "commands": {"echo": "echo"}}, "go-tasky": {"prefix": "/", "commands": {"echo": "echo"}},
+        "go-serverless": {"prefix": "/", "commands": {"acme/hello:1": "function"}}}
 
 
 class AtOneRoot(ServiceTest):
@@ -38,6 +42,19 @@ class AtOneRoot(ServiceTest):
         self.assertEqual(list(ask("GET", "/").json()), ["IDs"])
         self.assertEqual(list(ask("POST", "/tasky/v1/workers/echo", b"").json()), ["TaskId"])
         self.assertEqual(list(ask("GET", "/tasky/v1/tasks/").json()), ["Tasks"])
+
+    def test_functions_of_both_kinds_are_called_below_r_and_the_api_s_own_come_first(self):
+        ask = self.instance.request
+        made = ask("POST", "/v1/functions", {"image": "acme/hello:1"}).json()["data"]["id"]
+        for path in ("/theirs", "/own"):
+            self.assertEqual(ask("POST", "/v1/routes", {"path": path, "function_id": made}).status, 200)
+        self.assertEqual(len(ask("GET", "/v1/routes").json()["data"]), 2)
+        self.assertEqual(ask("POST", "/r/theirs", b"{}").body, b"{}")
+        self.assertEqual(ask("POST", "/r/own").body, b"own\n")
+        self.assertEqual(ask("POST", "/r/nothing", b"").json(), {"success": False, "message": "there is no such route", "data": None})
+        self.assertEqual(ask("GET", "/r/attach").status, 405)
+        for path in ("/r/theirs", "/r/own", "/r/nothing", "/v1/functions"):
+            self.assertEqual(ask("POST", path, b"{}", token=None).status, 401)
 
     def test_the_api_s_own_paths_come_first(self):
         for path, status in (("/v1/jobs", 200), ("/v1/whoami", 200), ("/healthz", 200), ("/v1/commands/echo", 200), ("/v1/jobs/nothing", 404)):

@@ -102,9 +102,10 @@ struct plan {
     struct span filter;    /* struct sock_filter[] */
     struct span artifacts; /* patterns, each with its NUL; then /tmp outlives the job, and is gone through */
     uint64_t artifacts_max_bytes;
-    uint8_t image;       /* enum cell_image */
-    bool has_files;      /* uploads: files of mode 0400 in /run/files */
-    uint32_t layers_off; /* enum cell_layer; must be 0 but in a test build */
+    uint8_t image;                    /* enum cell_image */
+    bool has_files;                   /* uploads: files of mode 0400 in /run/files */
+    char context[CONTEXT_PATH_BYTES]; /* a directory that the job makes of its own upload; "" for none */
+    uint32_t layers_off;              /* enum cell_layer; must be 0 but in a test build */
 };
 
 struct cell_signal {

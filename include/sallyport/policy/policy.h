@@ -199,6 +199,8 @@ struct command {
     struct retention retention;
     struct queue_rules queue;
     bool keeps_metadata_only; /* no parameters in the record, and no output once the job has ended */
+    bool has_context;         /* it takes a request as a file, and leaves its answer as one (CONTEXT_* of limits.h) */
+    bool ends_with_caller;    /* has_context: the job is cancelled when whoever called goes away */
 #if SALLYPORT_TEST_SWITCHES
     uint32_t test_layers_off; /* enum cell_layer: what a test leaves out */
 #endif

@@ -20,6 +20,7 @@
 #include "sallyport/limits.h"
 #include "sallyport/proto/answers.h"
 #include "sallyport/proto/deliveries.h"
+#include "sallyport/proto/functions.h"
 #include "sallyport/proto/hooks.h"
 #include "sallyport/proto/orders.h"
 #include "sallyport/proto/requests.h"
@@ -129,6 +130,13 @@ enum msg_type {
     MSG_HOOK_ANSWER,
     MSG_HOOK_INFO,
     MSG_HOOK_DELIVERY,
+
+    /* front -> keeper, of go-serverless's functions */
+    MSG_LIST_FUNCTIONS,
+    MSG_CHANGE_FUNCTIONS,
+
+    /* keeper -> front */
+    MSG_FUNCTION,
 
     MSG_COUNT,
 };
@@ -251,6 +259,9 @@ union any_message {
     struct msg_list_hook_deliveries list_hook_deliveries;
     struct msg_hook_delivery hook_delivery;
     struct msg_hook_redeliver hook_redeliver;
+    struct msg_list_functions list_functions;
+    struct msg_change_functions change_functions;
+    struct msg_function function;
 };
 
 #define ACCOUNT_NONE UINT32_MAX

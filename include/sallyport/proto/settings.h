@@ -34,7 +34,7 @@ enum setting_type {
     SETTING_PIN,            /* keeper, behind the scopes of the token or user that it belongs to */
     SETTING_ROUTE,          /* front and keeper, one for each command that is a function */
     SETTING_PREDECESSOR,    /* front, one for each whose clients are served */
-    SETTING_CALLED,         /* front, behind the predecessor that it belongs to */
+    SETTING_CALLED,         /* front, behind the predecessor that it belongs to; keeper: an image of go-serverless */
     SETTING_FRONT_HOOK,     /* front, one for each; its rules and its maps stand behind it */
     SETTING_HOOK_RULE,      /* front, behind the hook that it belongs to */
     SETTING_HOOK,           /* keeper, one for each: a secret is in it; its maps stand behind it */
@@ -144,6 +144,7 @@ enum scope_kind {
     SCOPE_CANCEL_ALL,
     SCOPE_ADMIN,
     SCOPE_METRICS,
+    SCOPE_FUNCTIONS,
     SCOPE_KIND_COUNT
 };
 

@@ -294,6 +294,7 @@ enum audit_what {
     AUDIT_CALLBACK, /* a receiver said that it is gone, and is left alone */
     AUDIT_LOGIN,    /* of a user, with the right password */
     AUDIT_LOGOUT,   /* asked for by that user */
+    AUDIT_FUNCTION, /* of go-serverless, or a route to one, made or deleted */
     AUDIT_DROPPED, /* a process of ours broke a rule of its channel, and is not listened to any more; detail says which and why */
     AUDIT_WHAT_COUNT,
 };

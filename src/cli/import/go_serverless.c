@@ -102,8 +102,8 @@ static void take_function(struct import *import, const json_t *function, json_t 
     const char *last = slash != NULL ? slash + 1 : image;
     snprintf(called_here, sizeof called_here, "%.*s", (int)strcspn(last, ":@"), last);
     name_make(draft, "commands", called_here, NAME_ROOM - 1, name);
-    json_t *command = json_pack("{s:s, s:{s:{s:s, s:b}}, s:[s]}", "image", image, "params", "request", "type", "file",
-                                "required", 1, "artifacts", "response.json");
+    json_t *command = json_pack("{s:s, s:b, s:{s:{s:s, s:b}}}", "image", image, "context", 1, "params", "request",
+                                "type", "file", "required", 1);
     take_environment(import, name, command, json_object_get(function, "environment"));
     draft_set(draft, "commands", name, command);
     if (image_reference_parse(image, &reference, &fault) < 0)

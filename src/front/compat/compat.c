@@ -24,6 +24,7 @@ const struct dialect *predecessor_dialect(unsigned which)
     static const struct dialect *const dialects[PREDECESSOR_COUNT] = {
         [PREDECESSOR_GORT] = &gort_dialect,
         [PREDECESSOR_JOBRUNNER] = &jobrunner_dialect,
+        [PREDECESSOR_GO_SERVERLESS] = &go_serverless_dialect,
         [PREDECESSOR_HTTP_RUNNER] = &http_runner_dialect,
         [PREDECESSOR_GO_TASKY] = &go_tasky_dialect,
     };

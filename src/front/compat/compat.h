@@ -23,12 +23,13 @@
 
 struct problem;
 
-extern const struct dialect gort_dialect, jobrunner_dialect, http_runner_dialect, go_tasky_dialect;
+extern const struct dialect gort_dialect, jobrunner_dialect, http_runner_dialect, go_tasky_dialect,
+    go_serverless_dialect;
 
-#define PREDECESSORS_ROUTES_MAX 32 /* of all of them together */
+#define PREDECESSORS_ROUTES_MAX 40 /* of all of them together */
 #define COMPAT_TEXT             "text/plain; charset=utf-8"
 
-/* NULL: none, or not in this release. */
+/* NULL: none. */
 const struct dialect *predecessor_dialect(unsigned which);
 
 /*

@@ -29,7 +29,7 @@ Test(token, hash_is_over_the_exact_text)
 Test(token, scopes_are_those_of_the_configuration)
 {
     static const char *const good[] = { "run:*",      "run:deploy-web", "run:deploy-*", "read:own", "read:all",
-                                        "cancel:own", "cancel:all",     "metrics",      "admin" };
+                                        "cancel:own", "cancel:all",     "metrics",      "admin",    "admin:functions" };
     static const char *const bad[] = { "",      "run:",      "run",  "run:Deploy", "run:a b",
                                        "read:", "read:mine", "root", "admin " };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)

@@ -246,7 +246,7 @@ Test(config, tells_wrong_callers)
         { "tokens: {a: {allow: [admin]}}\n", "c.yaml:1:10: tokens.a: 'hash' is missing\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [run]}}\n",
           "c.yaml:1:103: tokens.a.allow[0]: 'run' is no right; write run:COMMAND (or run:*), read:own, read:all, "
-          "cancel:own, cancel:all, metrics or admin\n" },
+          "cancel:own, cancel:all, metrics, admin:functions or admin\n" },
         { "tokens: {a: {hash: \"sha256:" DIGITS "\", allow: [admin], expires: 2027-02-30}}\n",
           "c.yaml:1:120: tokens.a.expires: '2027-02-30' is no time; write a date such as 2027-01-31, or "
           "2027-01-31T18:00:00Z\n" },
@@ -287,8 +287,13 @@ Test(config, tells_wrong_predecessors)
     static const struct mistake mistakes[] = {
         { "predecessors: {goort: {prefix: /a}}\n", "c.yaml:1:16: predecessors.goort: 'goort' is no name here: gort, "
                                                    "jobrunner, go-serverless, http-runner or go-tasky\n" },
-        { "predecessors: {go-serverless: {prefix: /a}}\n",
-          "c.yaml:1:16: predecessors.go-serverless: is not in this release; the name is kept for a later one\n" },
+        { "predecessors: {go-serverless: {prefix: /a, commands: {\"a//x\": e}}}\ncommands: {e: {exec: [/bin/true]}}\n",
+          "c.yaml:1:63: predecessors.go-serverless.commands.a//x: 'e' takes no request as a file; write 'context: "
+          "true' "
+          "there\n"
+          "c.yaml:1:63: predecessors.go-serverless.commands.a//x: is no name of an image such as "
+          "docker.io/acme/hello:1, "
+          "or one of more than 128 bytes with its registry and its tag\n" },
         { "predecessors: {gort: {commands: {}}}\n", "c.yaml:1:16: predecessors.gort: needs 'prefix' (a path below "
                                                     "which it is served), 'listen' (a listener of its "
                                                     "own), or both\n" },

@@ -121,7 +121,7 @@ Test(config_routes, with_mistakes_say_what_to_write)
         { ROUTE("path: /a, http_status: {1: 199}"),
           "c.yaml:1:70: commands.x.route.http_status.1: must be between 200 and 599\n" },
         { "commands: {x: {exec: [/bin/true], on_disconnect: cancel}}\n",
-          "c.yaml:1:50: commands.x.on_disconnect: means something for a command with 'route' alone\n" },
+          "c.yaml:1:50: commands.x.on_disconnect: means something for a command with 'route' or 'context' alone\n" },
         { "commands: {x: {exec: [/bin/true], stdin: stream, route: {path: /a}}}\n",
           "c.yaml:1:57: commands.x.route: goes with 'stdin: body' or none; a stream would have nobody to feed it\n" },
         { "commands:\n"

@@ -174,8 +174,8 @@ static inline struct policy *rig_policy(void)
 static inline void rig_caller(struct rules *rules, const char *name, const char *token, uint64_t expires,
                               const char *scopes)
 {
-    static const char *const texts[] = { "",           "run:",       "read:own", "read:all",
-                                         "cancel:own", "cancel:all", "admin",    "metrics" };
+    static const char *const texts[] = { "",           "run:",  "read:own", "read:all",       "cancel:own",
+                                         "cancel:all", "admin", "metrics",  "admin:functions" };
     rules->callers = realloc(rules->callers, (rules->caller_count + 1) * sizeof *rules->callers);
     struct caller *caller = &rules->callers[rules->caller_count++];
     *caller = (struct caller){ .kind = token != NULL ? IDENTITY_TOKEN : IDENTITY_PEER,
