@@ -236,7 +236,7 @@ class GoServerless(SharedTests, PredecessorCase):
 
     # --- the holes, by their numbers in the list of what is not to be reproduced
 
-    def test_hole_1_who_may_call_may_not_make_and_images_are_those_of_the_list(self):
+    def test_S5_1_who_may_call_may_not_make_and_images_are_those_of_the_list(self):
         path = self.serve("echo")
         poor = "poor" * 10      # knows nothing and may run nothing
         for method, where, body in (("POST", "/v1/functions", '{"image": "acme/echo:1"}'), ("DELETE", "/v1/functions/" + UNKNOWN, None),
@@ -249,7 +249,7 @@ class GoServerless(SharedTests, PredecessorCase):
         self.failed(self.create("acme/hidden:1"), 400, "not listed")   # a command that this caller may not see
         self.failed(self.create("alpine"), 400, "'docker.io/library/alpine:latest' is not listed")
 
-    def test_hole_2_an_id_of_the_client_s_overwrites_nothing(self):
+    def test_S5_2_an_id_of_the_client_s_overwrites_nothing(self):
         first = self.data(self.create("acme/greet:1", {"GREETING": "first"}), 201)
         second = self.data(self.create("acme/echo:1", id=first["id"]), 201)
         self.assertNotEqual(first["id"], second["id"])
@@ -258,7 +258,7 @@ class GoServerless(SharedTests, PredecessorCase):
         unknown = self.data(self.create("acme/echo:1", id=UNKNOWN), 201)
         self.assertIn(unknown["id"], [item["id"] for item in self.data(self.ask("GET", "/v1/functions"))])
 
-    def test_hole_3_no_environment_makes_the_list_unreadable(self):
+    def test_S5_3_no_environment_makes_the_list_unreadable(self):
         before = self.data(self.ask("GET", "/v1/functions"))
         for environment, text in (({"GREETING": "a\nb"}, "control character"), ({"A\nB": "x"}, "control character"), ({"A=B": "x"}, "'='"), ({"": "x"}, "empty"),
                                   ({"OTHER": "x"}, "'OTHER' is none"), ({"request": "x"}, "'request' is none"), ({"TOKEN": "x"}, "'TOKEN' is none"),
@@ -268,7 +268,7 @@ class GoServerless(SharedTests, PredecessorCase):
                 self.failed(self.create("acme/greet:1", environment), 400, text)
         self.assertEqual(self.data(self.ask("GET", "/v1/functions")), before)
 
-    def test_hole_4_a_link_or_a_device_in_the_place_of_the_response_is_not_followed(self):
+    def test_S5_4_a_link_or_a_device_in_the_place_of_the_response_is_not_followed(self):
         for name in ("link", "pipe"):
             with self.subTest(name=name):
                 answer = self.call(self.serve(name))
@@ -277,7 +277,7 @@ class GoServerless(SharedTests, PredecessorCase):
         self.failed(self.call(self.serve("large")), 502, "no file that is read")    # nor is one beyond the limit of the command
         self.failed(self.call(self.serve("gone")), 500, "response file is gone")
 
-    def test_hole_5_a_function_sees_no_other_request(self):
+    def test_S5_5_a_function_sees_no_other_request(self):
         path = self.serve("show")
         first, second = (self.call(path, body).body.decode() for body in (b"first", b"second"))
         self.assertNotEqual(first.splitlines()[0], second.splitlines()[0])
@@ -285,10 +285,10 @@ class GoServerless(SharedTests, PredecessorCase):
             self.assertEqual([line for line in seen.splitlines() if line.startswith("/tmp/") and line != "/tmp/seen"], [seen.splitlines()[1]])
         self.assertNotIn("first", second)
 
-    def test_hole_6_a_long_line_in_the_log_does_not_cut_the_answer_short(self):
+    def test_S5_6_a_long_line_in_the_log_does_not_cut_the_answer_short(self):
         self.answered(self.call(self.serve("noisy")), b'{"n":1}')
 
-    def test_hole_7_a_timeout_holds_and_the_job_of_who_goes_away_is_cancelled(self):
+    def test_S5_7_a_timeout_holds_and_the_job_of_who_goes_away_is_cancelled(self):
         self.failed(self.call(self.serve("slow")), 504, "took too long")
         path = self.serve("leaves")
         with socket.create_connection(("127.0.0.1", self.port)) as client:
@@ -296,16 +296,16 @@ class GoServerless(SharedTests, PredecessorCase):
             self.ended(lambda: [job for job in self.jobs() if job["command"] == "leaves" and job["state"] == "running"])
         self.ended(lambda: [job for job in self.jobs() if job["command"] == "leaves" and job["state"] == "cancelled"])
 
-    def test_hole_7_nothing_of_a_call_is_left_in_tmp(self):
+    def test_S5_7_nothing_of_a_call_is_left_in_tmp(self):
         before = set(os.listdir("/tmp"))
         self.call(self.serve("show"))
         self.assertEqual([name for name in set(os.listdir("/tmp")) - before if UUID.search(name)], [])
 
-    def test_hole_8_a_function_that_fails_is_no_success(self):
+    def test_S5_8_a_function_that_fails_is_no_success(self):
         self.failed(self.call(self.serve("fails")), 500, "exit code 3, and wrote no response")
         self.answered(self.call(self.serve("says-and-fails")), b'{"success":false,"message":"missing message"}', 500)
 
-    def test_hole_9_what_is_not_known_is_404_and_no_inner_text_leaks(self):
+    def test_S5_9_what_is_not_known_is_404_and_no_inner_text_leaks(self):
         for method, where, body in (("GET", "/v1/routes/" + UNKNOWN, None), ("POST", f"/v1/functions/{UNKNOWN}/pull", None), ("DELETE", "/v1/functions/" + UNKNOWN, None),
                                     ("DELETE", "/v1/routes/" + UNKNOWN, None), ("POST", "/v1/routes", f'{{"path": "/n", "function_id": "{UNKNOWN}"}}'), ("POST", "/r/nothing", "")):
             with self.subTest(method=method, where=where):
@@ -313,7 +313,7 @@ class GoServerless(SharedTests, PredecessorCase):
                 self.failed(answer, 404, "^there is no such (function|route)$")
                 self.assertNotIn(b"sql", answer.body)
 
-    def test_hole_10_no_registry_is_asked_whatever_the_image_s_name_says(self):
+    def test_S5_10_no_registry_is_asked_whatever_the_image_s_name_says(self):
         with socket.create_server(("127.0.0.1", 0)) as trap:
             trap.settimeout(0)
             host = f"127.0.0.1:{trap.getsockname()[1]}"
@@ -328,14 +328,14 @@ class GoServerless(SharedTests, PredecessorCase):
             with self.subTest(image=image):
                 self.assertEqual(self.data(self.create(image), 201)["image"], image)
 
-    def test_hole_11_what_a_client_says_is_data_on_every_way(self):
+    def test_S5_11_what_a_client_says_is_data_on_every_way(self):
         nasty = '"}, {"success": true, $(id) `id` \'; \\ \u2028'
         self.answered(self.call(self.serve("echo"), json.dumps({"message": nasty})), json.dumps({"message": nasty}).encode())
         made = self.data(self.create("acme/echo:1"), 201)["id"]
         path = "/" + nasty.replace("\\", "")
         self.assertEqual(self.data(self.route(path, made))["path"], path)
 
-    def test_hole_12_what_is_stored_is_whole(self):
+    def test_S5_12_what_is_stored_is_whole(self):
         made = self.data(self.create("acme/echo:1"), 201)["id"]
         for function_id in (None, "", "null"):
             self.failed(self.route("/no-function", function_id), 400, "invalid UUID length")
@@ -396,6 +396,31 @@ class Restart(PredecessorCase):
         pulled = self.ask("POST", f"/v1/functions/{made['id']}/pull")
         self.assertEqual((pulled.status, "not listed" in json.loads(pulled.body)["message"]), (400, True))
         self.assertEqual(self.ask("GET", "/v1/routes").body, listed)    # who could delete it sees it
+
+
+class Example(PredecessorCase):
+    """The function that docs/migrating.md shows, as go-serverless had one."""
+
+    name, words = "go-serverless", {"hello-world": "hello"}
+    allow = [*ALLOW, "admin:functions"]
+
+    @classmethod
+    def setUpClass(cls):
+        with open(os.path.join(os.path.dirname(__file__), "../../docs/migrating.md"), encoding="utf-8") as file:
+            program, = re.findall(r"^```python\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+        cls.commands = {"hello": {"exec": ["/usr/bin/python3", "-c", program.replace("{", "{{").replace("}", "}}")], "context": True,
+                                  "params": {"request": {"type": "file", "required": True}}}}
+        super().setUpClass()
+
+    def test_it_answers_as_its_predecessor_did(self):
+        made = json.loads(self.ask("POST", "/v1/functions", '{"image": "hello-world"}').body)["data"]["id"]
+        self.assertEqual(self.ask("POST", "/v1/routes", json.dumps({"path": "/hello", "function_id": made})).status, 200)
+        answer = self.ask("POST", "/r/hello", '{"message": "say \\"hi\\""}')
+        self.assertEqual((answer.status, answer.body),
+                         (200, b'{\n  "success": true,\n  "data": {\n    "message": "say \\"hi\\""\n  }\n}'))
+        for body in ("", "[]", "{}", '{"message": 5}', "no json"):
+            answer = self.ask("POST", "/r/hello", body)
+            self.assertEqual((answer.status, json.loads(answer.body)), (500, {"success": False, "message": "missing message"}), body)
 
 
 class Image(unittest.TestCase):

@@ -13,6 +13,7 @@ import unittest
 
 import harness
 from harness import Instance, Response, free_port, wait_until
+from images import Store, busybox_layout
 
 SECRET = "a-secret-that-nobody-may-read-0123"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -345,10 +346,12 @@ class WebhookTest(ImportCase):
 class ServedTest(ImportCase):
     """The result, as it is, beside the configuration of an instance."""
 
-    def start(self, *arguments, environment=None, port_option=None):
+    def start(self, *arguments, environment=None, port_option=None, images=None, changed=lambda text: text):
         harness.needs_root(self)
         harness.needs_program(self, "sallyportd")
         self.instance = Instance({})
+        if images:
+            self.instance.config["images"] = images
         self.addCleanup(lambda: self.instance.process and self.instance.kill())
         self.port = self.instance.port if port_option else None
         if port_option:
@@ -358,7 +361,7 @@ class ServedTest(ImportCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         directory = os.path.join(self.instance.directory, "conf.d")
         os.mkdir(directory, 0o755)
-        self.instance.write_private(os.path.join(directory, "imported.yaml"), done.stdout)
+        self.instance.write_private(os.path.join(directory, "imported.yaml"), changed(done.stdout))
         self.instance.start()
 
     def ask(self, port, method, path, body=None, headers=None):
@@ -417,6 +420,23 @@ class ServedTest(ImportCase):
             self.ask(port, "GET", f"/tasky/v1/tasks/{task}/status").json()))
         self.assertEqual(status["TaskId"], task)
         self.assertIn("what was sent", self.ask(port, "GET", f"/tasky/v1/tasks/{task}/result").body.decode())
+
+    def test_a_client_of_go_serverless(self):
+        place = harness.make_directory("import-images")
+        self.addCleanup(shutil.rmtree, place, True)
+        layout, digest = busybox_layout(place, config=("--config.entrypoint", "/bin/busybox", "--config.entrypoint", "true"))
+        image, store = f"registry.example/hello@sha256:{digest}", Store(os.path.join(place, "store"))
+        self.assertEqual(store.pull(image, layout).returncode, 0)
+        functions = self.file("functions.json", {"success": True, "data": [{"id": "1", "image": image, "environment": {"GREETING": "hi"}}]})
+        port = free_port()
+        self.start("--no-token", "go-serverless", "--functions", functions, images={"dir": store.path},
+                   changed=lambda text: text.replace("127.0.0.1:9999", f"127.0.0.1:{port}"))
+        made = self.ask(port, "POST", "/v1/functions", json.dumps({"image": image}))
+        self.assertEqual(made.status, 201, made.body)
+        route = {"path": "/hello", "function_id": made.json()["data"]["id"]}
+        self.assertEqual(self.ask(port, "POST", "/v1/routes", json.dumps(route)).status, 200)
+        answer = self.ask(port, "POST", "/r/hello", "{}")
+        self.assertEqual((answer.status, answer.body), (200, b"{}"))
 
     def test_without_no_token_its_clients_are_asked_for_one(self):
         port = free_port()

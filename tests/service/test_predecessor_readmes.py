@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 import harness
-from predecessors import PredecessorCase
+from predecessors import ALLOW, PredecessorCase
 
 STARTED = "The function will be executed in the background. Refer to container logs to see the output"
 ARGS = {"args": {"type": "list", "of": {"type": "string"}, "default": []}}
@@ -83,6 +83,30 @@ class Jobrunner(Readme):
             self.ended(lambda place=place: self.curl(place, path="/") == ('{"IDs":null}', 200))
             body, status = self.curl(place, "-N", path=f"/{job_id}/attach")
             self.assertEqual((set(body.split("\n")) - {""}, status), ({"bar"}, 200))
+
+
+class GoServerless(Readme):
+    name, words = "go-serverless", {"xprnio/hello-world": "hello"}
+    allow = [*ALLOW, "admin:functions"]
+    commands = {"hello": {"exec": ["/bin/sh", "-c", 'cat "$CONTEXT_PATH/request.json" >"$CONTEXT_PATH/response.json"'], "context": True,
+                          "params": {"request": {"type": "file", "required": True}}}}
+
+    def test_the_examples_of_go_serverless(self):
+        json_type = ("-H", "Content-Type: application/json")
+        for number, place in enumerate(self.examples()):
+            path = f"/hello{number}"
+            body, status = self.curl(place, "-X", "POST", *json_type, "-d", '{"image": "xprnio/hello-world"}', path="/v1/functions")
+            made = json.loads(body)["data"]
+            self.assertEqual((status, made["image"]), (201, "xprnio/hello-world"))
+            body, status = self.curl(place, path="/v1/functions")
+            self.assertEqual((status, json.loads(body)["data"][-1]["id"]), (200, made["id"]))
+            route = json.dumps({"path": path, "function_id": made["id"]})
+            body, status = self.curl(place, "-X", "POST", *json_type, "-d", route, path="/v1/routes")
+            self.assertEqual((status, json.loads(body)["data"]["function"]["id"]), (200, made["id"]))
+            body, status = self.curl(place, path="/v1/routes")
+            self.assertEqual((status, json.loads(body)["data"][-1]["path"]), (200, path))
+            answer = self.curl(place, "-X", "POST", *json_type, "-d", '{"message": "Hello"}', path="/r" + path)
+            self.assertEqual(answer, ('{"message": "Hello"}', 200))
 
 
 class HttpRunner(Readme):

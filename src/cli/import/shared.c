@@ -72,23 +72,42 @@ json_t *param_any_list(void)
     return json_pack("{s:s, s:{s:s, s:b}, s:[]}", "type", "list", "of", "type", "string", "allow_dash", 1, "default");
 }
 
+/* What its clients need, each once. */
+static json_t *scopes_of(const char *name, const json_t *words)
+{
+    json_t *scopes = json_array(), *command;
+    const char *word;
+    json_object_foreach((json_t *)(uintptr_t)words, word, command)
+        json_array_append_new(scopes, json_sprintf("run:%s", json_string_value(command)));
+    json_array_append_new(scopes, json_string("read:own"));
+    json_array_append_new(scopes, json_string("cancel:own"));
+    if (strcmp(name, "go-serverless") == 0) /* they make what they call */
+        json_array_append_new(scopes, json_string("admin:functions"));
+    return scopes;
+}
+
+/* "run:a,read:own"; NULL when memory is short. The caller frees. */
+static char *joined(const json_t *texts)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        return NULL;
+    for (size_t i = 0; i < json_array_size(texts); i++)
+        fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(json_array_get(texts, i)));
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 static void add_callers(struct import *import, const char *name, unsigned port, const json_t *words)
 {
     struct draft *draft = &import->draft;
-    char scopes[512] = "", peer[NAME_ROOM];
-    json_t *allow = json_array();
-    const char *word;
-    json_t *command;
-    json_object_foreach((json_t *)(uintptr_t)words, word, command)
-    {
-        char scope[NAME_ROOM + 8];
-        size_t used = strlen(scopes);
-        snprintf(scope, sizeof scope, "run:%s", json_string_value(command));
-        json_array_append_new(allow, json_string(scope));
-        snprintf(scopes + used, sizeof scopes - used, "%s,", scope);
-    }
-    json_array_append_new(allow, json_string("read:own"));
-    json_array_append_new(allow, json_string("cancel:own"));
+    char peer[NAME_ROOM];
+    json_t *allow = scopes_of(name, words);
+    auto_free char *scopes = joined(allow);
     snprintf(peer, sizeof peer, "%s-clients", name);
     if (import->needs_no_token) {
         draft_set(draft, "peers", peer, json_pack("{s:s, s:o}", "predecessor", name, "allow", allow));
@@ -101,10 +120,9 @@ static void add_callers(struct import *import, const char *name, unsigned port, 
     json_decref(allow);
     draft_note(
         draft, "predecessors", name,
-        "Its clients need a token (an Authorization header) now: sallyport token create --name %s --allow "
-        "'%sread:own,cancel:own' makes one, and the lines that admit it. Clients that can send none: import once "
-        "more with --no-token.",
-        peer, scopes);
+        "Its clients need a token (an Authorization header) now: sallyport token create --name %s --allow '%s' makes "
+        "one, and the lines that admit it. Clients that can send none: import once more with --no-token.",
+        peer, scopes != NULL ? scopes : "...");
 }
 
 void predecessor_set(struct import *import, const char *name, unsigned port, json_t *words)
