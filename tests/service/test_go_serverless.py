@@ -147,7 +147,7 @@ class GoServerless(SharedTests, PredecessorCase):
                 with self.subTest(form=form, where=where):
                     self.failed(self.ask(method, where % form), 400, text)
 
-    def test_a_pull_fetches_nothing_and_says_whether_the_image_is_listed(self):
+    def test_a_pull_answers_with_the_function(self):
         made = self.data(self.create("acme/echo:1"), 201)
         self.assertEqual(self.data(self.ask("POST", f"/v1/functions/{made['id']}/pull")), {**made, "environment": {}})
 

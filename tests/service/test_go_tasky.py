@@ -192,6 +192,7 @@ class Holes(Client, HoleTests):
     def test_T3_2_a_worker_that_copies_reaches_no_file_of_the_host(self):
         """T.3.2: CopyFile copied or linked any file to any place that the server's user could write."""
         target = os.path.join(self.instance.directory, "copied")
+        self.until(self.create("copyfile", {"source": "/usr/bin/true", "destination": "/tmp/x"}), "Completed")
         for source, destination in (("/etc/shadow", "/tmp/x"), (self.instance.config_path, "/tmp/x"), ("/etc/hostname", target), ("/bin/true", "/etc/true")):
             with self.subTest(source=source, destination=destination):
                 self.until(self.create("copyfile", {"source": source, "destination": destination}), "Failed")
