@@ -46,9 +46,10 @@
 #define PART_STDIN "stdin"
 
 /* --- names ------------------------------------------------------------------------------------------------ */
-#define NAME_MAX_BYTES           64   /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
-#define ADDRESS_MAX_BYTES        64   /* a numeric address with its port */
-#define FUNCTION_COUNT_MAX       1000 /* that clients of go-serverless made, and routes to them */
+#define NAME_MAX_BYTES           64                /* [a-z][a-z0-9-]{0,62}, and the closing NUL */
+#define ADDRESS_MAX_BYTES        64                /* a numeric address with its port */
+#define FUNCTION_COUNT_MAX       1000              /* that clients of go-serverless made, and routes to them */
+#define FUNCTION_LIST_BYTES      (2 * 1024 * 1024) /* of variables, in a list of all of one kind */
 #define FUNCTION_VARIABLES_MAX   100
 #define FUNCTION_VARIABLES_BYTES (16 * 1024) /* of one, as entries */
 #define FUNCTION_PATH_BYTES      512

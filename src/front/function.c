@@ -214,5 +214,8 @@ static void on_call(struct request *request, struct message *message)
         output_log_grow(&call->log, output->bytes, output->records, true);
         ask_forget(&request->asks[ASK_MAIN]);
         function_answer(request);
+    } else if (call->end.state != 0) { /* a reload made it one that leaves a file */
+        ask_forget(&request->asks[ASK_MAIN]);
+        refuse(request, "internal", "The command became another while the function ran.");
     }
 }

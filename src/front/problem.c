@@ -48,6 +48,7 @@ static const struct kind {
     { "secrets-required", 409, "Secrets are not kept, and are needed again" },
     { "input-not-kept", 409, "What the job was given is not there any more" },
     { "hook-replayed", 409, "The body was delivered before" },
+    { "callback-not-kept", 409, "What the callback says is not there any more" },
     { "function-in-use", 409, "A route leads to the function" },
     { "hook-started-nothing", 409, "The delivery started no job" },
     { "output-expired", 410, "The output was removed" },

@@ -99,14 +99,25 @@ static bool check_image(struct keeper *keeper, const struct request *request, co
     return fault == NULL || refuse(keeper, request, 400, "bad-request", fault);
 }
 
+/* A list is told in one piece, so all that it would hold is bounded. */
+static bool has_room(struct keeper *keeper, const struct request *request, uint64_t rows, uint64_t bytes,
+                     struct span variables)
+{
+    if (rows >= FUNCTION_COUNT_MAX)
+        return refuse(keeper, request, 503, "store-full", "there are 1000 of these already; delete one first");
+    return bytes + variables.size <= FUNCTION_LIST_BYTES ||
+           refuse(keeper, request, 503, "store-full",
+                  "the environments of all of these would be more than 2 MiB; delete one first");
+}
+
 static bool begin_create(struct keeper *keeper, const struct request *request, const struct msg_change_functions *asked,
                          struct stored_function *function)
 {
     struct function_counts counts;
     if (!check_image(keeper, request, asked) || !count(keeper, request, &asked->id, &counts))
         return false;
-    if (counts.functions >= FUNCTION_COUNT_MAX)
-        return refuse(keeper, request, 503, "store-full", "there are 1000 functions already; delete one first");
+    if (!has_room(keeper, request, counts.functions, counts.functions_bytes, asked->variables))
+        return false;
     text_copy(function->image, sizeof function->image, asked->image);
     function->variables = asked->variables;
     return new_id(keeper, request, &function->id);
@@ -143,8 +154,8 @@ static bool begin_route(struct keeper *keeper, const struct request *request, co
     int found = store_function_read(keeper->store, &asked->id, function, &err);
     if (!is_there(keeper, request, found, &err, "function") || !count(keeper, request, &asked->id, &counts))
         return false;
-    if (counts.routes >= FUNCTION_COUNT_MAX)
-        return refuse(keeper, request, 503, "store-full", "there are 1000 routes already; delete one first");
+    if (!has_room(keeper, request, counts.routes, counts.routes_bytes, function->variables))
+        return false;
     text_copy(function->path, sizeof function->path, asked->path);
     return new_id(keeper, request, &function->route_id);
 }

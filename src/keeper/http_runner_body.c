@@ -15,7 +15,7 @@
 #include "sallyport/output/output_log.h"
 #include "sallyport/output/output_text.h"
 
-#define PIECES_MAX    (64 * 1024) /* of one stream: bytes that were written one by one must not hold up the loop */
+#define PIECES_MAX    (16 * 1024) /* of one stream: bytes that were written one by one must not hold up the loop */
 #define FRAME_BYTES   128         /* what stands between, and the closing NUL */
 #define IS_CUT_MEMBER "truncated"
 

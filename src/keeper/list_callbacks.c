@@ -63,6 +63,7 @@ static bool tell(void *arg, const struct delivery *delivery)
     return page->done == 0;
 }
 
+/* 1; 0: what it said is not there any more, and cannot be written anew. */
 static int store_redelivery(struct keeper *keeper, const struct request *request, struct delivery *delivery,
                             struct error *err)
 {
@@ -78,16 +79,19 @@ static int store_redelivery(struct keeper *keeper, const struct request *request
     int done = turn_write(keeper, err);
     if (done < 0)
         return done;
+    int found = delivery->state != DELIVERY_WAITING ? outbox_renew(keeper, delivery, err) : 1;
+    if (found == 0)
+        return 0;
     delivery->state = DELIVERY_WAITING;
     delivery->due_unix_ms = clock_unix_ms();
     delivery->ended_unix_ms = 0;
-    done = store_delivery_update(keeper->store, delivery, err);
+    done = found < 0 ? found : store_delivery_update(keeper->store, delivery, err);
     if (done == 0)
         done = audit_record(keeper->store, &entry, err);
     if (done < 0)
         turn_spoil(keeper, err);
     keeper->deliveries.is_due = true;
-    return done;
+    return done < 0 ? done : 1;
 }
 
 /* One more attempt, now, and after it as many as are left of its own. */
@@ -113,8 +117,14 @@ void answer_redeliver(struct keeper *keeper, const struct request *request, cons
                        "%s", why);
         return;
     }
-    if (found < 0 || full < 0 || store_redelivery(keeper, request, &delivery, &err) < 0) {
+    int stored = found < 0 || full < 0 ? -1 : store_redelivery(keeper, request, &delivery, &err);
+    if (stored < 0) {
         request_fail(keeper, request, &err);
+        return;
+    }
+    if (stored == 0) {
+        request_refuse(keeper, request, &(struct refusal){ .status = 409, .code = "callback-not-kept" },
+                       "its output is kept while it waits to be sent; it has ended, and its job is gone");
         return;
     }
     report(&delivery, &told);

@@ -118,7 +118,29 @@ int outbox_add(struct keeper *keeper, const struct job_record *record, const str
     if (body == NULL)
         return fail(err, ENOMEM, "write what a callback says");
     keeper->deliveries.is_due = true;
-    const struct span span = { (const uint8_t *)body, (uint32_t)strlen(body) };
+    const struct span span = { (const uint8_t *)body, (uint32_t)strlen(body) }, nothing = { (const uint8_t *)"", 0 };
     done = find_room(keeper, &delivery, span.size, err);
+    if (delivery.state != DELIVERY_WAITING && telling->format == CALLBACK_FORMAT_HTTP_RUNNER)
+        return done < 0 ? done : store_delivery_add(keeper->store, &delivery, nothing, err);
     return done < 0 ? done : store_delivery_add(keeper->store, &delivery, span, err);
+}
+
+int outbox_renew(struct keeper *keeper, const struct delivery *delivery, struct error *err)
+{
+    struct job_record record;
+    struct msg_job report;
+    if (delivery->format != CALLBACK_FORMAT_HTTP_RUNNER)
+        return 1;
+    int found = store_job_read(keeper->store, &delivery->job_id, &record, err);
+    if (found <= 0)
+        return found;
+    int done = report_job(keeper, &record, &report, err);
+    if (done < 0)
+        return done;
+    auto_free char *body = http_runner_body(keeper, &record, &report);
+    if (body == NULL)
+        return fail(err, ENOMEM, "write what a callback says");
+    const struct span span = { (const uint8_t *)body, (uint32_t)strlen(body) };
+    done = store_delivery_body_set(keeper->store, &delivery->id, span, err);
+    return done < 0 ? done : 1;
 }

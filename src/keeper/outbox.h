@@ -4,6 +4,7 @@
 #include "sallyport/job/callback_event.h"
 #include "sallyport/store/store.h"
 
+struct delivery;
 struct error;
 struct keeper;
 
@@ -25,3 +26,9 @@ int outbox_is_full(struct keeper *keeper, const char *callback, uint64_t bytes, 
 /* One row. Its body is made here, so that every attempt sends the same. Needs an open transaction. */
 int outbox_add(struct keeper *keeper, const struct job_record *record, const struct telling *telling,
                struct error *err);
+
+/*
+ * One that has ended is to be sent again: output of its job went with its end, so that is written anew, as far as it is still
+ * kept. 1: it has its body; 0: its job is gone. Needs an open transaction.
+ */
+int outbox_renew(struct keeper *keeper, const struct delivery *delivery, struct error *err);

@@ -70,7 +70,8 @@ int report_job(struct keeper *keeper, const struct job_record *record, struct ms
         log_error("a job's parameters cannot be read: %s", err->text);
         return found;
     }
-    report.callback = store_job_input_callback(keeper->store);
+    if (found > 0)
+        report.callback = store_job_input_callback(keeper->store);
     copy_numbers(record, &report);
     copy_texts(record, &report);
     if (text_unhex(record->output_sha256, HASH_BYTES, sha256))

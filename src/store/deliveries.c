@@ -95,6 +95,15 @@ int store_delivery_body(struct store *store, const struct job_id *id, struct spa
     return found;
 }
 
+int store_delivery_body_set(struct store *store, const struct job_id *id, struct span body, struct error *err)
+{
+    assert(store->is_open);
+    sqlite3_stmt *statement = statement_take(store, STATEMENT_DELIVERY_BODY_SET);
+    bind_bytes(statement, 1, id->bytes, JOB_ID_BYTES);
+    bind_bytes(statement, 2, body.data, body.size);
+    return statement_run(store, statement, err, "write anew what a callback says");
+}
+
 int store_deliveries_waiting(struct store *store, const char *callback, struct delivery *ret_deliveries, uint32_t most,
                              struct error *err)
 {

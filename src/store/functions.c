@@ -147,7 +147,8 @@ int store_functions_count(struct store *store, const struct job_id *id, struct f
     int found = statement_step(store, statement, err, "count functions");
     if (found > 0)
         *ret_counts =
-            (struct function_counts){ column_u64(statement, 0), column_u64(statement, 1), column_u64(statement, 2) };
+            (struct function_counts){ column_u64(statement, 0), column_u64(statement, 1), column_u64(statement, 2),
+                                      column_u64(statement, 3), column_u64(statement, 4) };
     sqlite3_reset(statement);
     return found < 0 ? found : 0;
 }

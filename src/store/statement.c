@@ -18,7 +18,9 @@
     "id, hook, identity, delivery, fate, event, address, detail, job_id, bytes, created_unix_ms, seen_unix_ms, "       \
     "count, "                                                                                                          \
     "unsigned_digest"
-#define FUNCTION_COLUMNS "functions.number, functions.id, image, variables"
+/* Output of a job is kept while it waits to be sent, and no longer: format 1 is CALLBACK_FORMAT_HTTP_RUNNER. */
+#define BODY_OF_STATE(state) "CASE WHEN " state " <> 1 AND format = 1 THEN x'' ELSE body END"
+#define FUNCTION_COLUMNS     "functions.number, functions.id, image, variables"
 #define FUNCTION_ROUTES                                                                                                \
     "SELECT function_routes.number, functions.id, image, variables, function_routes.id, path FROM function_routes "    \
     "JOIN functions ON functions.id = function_id "
@@ -102,7 +104,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries (" DELIVERY_COLUMNS ", body) "
                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [STATEMENT_DELIVERY_UPDATE] = "UPDATE deliveries SET state = ?2, attempts = ?3, due_unix_ms = ?4, "
-                                  "ended_unix_ms = ?5, detail = ?6 WHERE id = ?1",
+                                  "ended_unix_ms = ?5, detail = ?6, body = " BODY_OF_STATE("?2") " WHERE id = ?1",
+    [STATEMENT_DELIVERY_BODY_SET] = "UPDATE deliveries SET body = ?2 WHERE id = ?1",
     [STATEMENT_DELIVERY_READ] = "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE id = ?1",
     [STATEMENT_DELIVERY_BODY] = "SELECT body FROM deliveries WHERE id = ?1",
     [STATEMENT_DELIVERIES_WAITING] = "SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE state = 1 AND callback = ?1 "
@@ -116,7 +119,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_DELIVERY_CALLBACK_NEXT] =
         "SELECT callback FROM deliveries WHERE state = 1 AND callback > ?1 ORDER BY callback LIMIT 1",
     [STATEMENT_DELIVERIES_FAIL] =
-        "UPDATE deliveries SET state = 3, ended_unix_ms = ?2, detail = ?3 WHERE state = 1 AND callback = ?1",
+        "UPDATE deliveries SET state = 3, ended_unix_ms = ?2, detail = ?3, body = " BODY_OF_STATE(
+            "3") " WHERE state = 1 "
+                 "AND callback = ?1",
     [STATEMENT_DELIVERIES_TOTAL] = "SELECT coalesce(sum(waiting), 0), coalesce(sum(bytes), 0) FROM delivery_totals "
                                    "WHERE ?1 = '' OR callback = ?1",
     [STATEMENT_DELIVERIES_EXPIRE] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 1 "
@@ -156,7 +161,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_FUNCTIONS_LIST] =
         "SELECT " FUNCTION_COLUMNS " FROM functions WHERE number > ?1 ORDER BY number LIMIT ?2",
     [STATEMENT_FUNCTIONS_COUNT] = "SELECT (SELECT count(*) FROM functions), (SELECT count(*) FROM function_routes), "
-                                  "(SELECT count(*) FROM function_routes WHERE function_id = ?1)",
+                                  "(SELECT count(*) FROM function_routes WHERE function_id = ?1), "
+                                  "(SELECT coalesce(sum(length(variables)), 0) FROM functions), "
+                                  "(SELECT coalesce(sum(length(variables)), 0) FROM function_routes "
+                                  "JOIN functions ON functions.id = function_id)",
     [STATEMENT_FUNCTION_ROUTE_ADD] = "INSERT INTO function_routes (id, path, function_id) VALUES (?1, ?2, ?3)",
     [STATEMENT_FUNCTION_ROUTE_REMOVE] = "DELETE FROM function_routes WHERE id = ?1",
     [STATEMENT_FUNCTION_ROUTE_READ] = FUNCTION_ROUTES "WHERE function_routes.id = ?1",

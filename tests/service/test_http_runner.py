@@ -3,7 +3,9 @@
 import contextlib
 import http.client
 import json
+import os
 import re
+import sqlite3
 import time
 import unittest
 
@@ -232,6 +234,23 @@ class Callbacks(Client):
         self.assertRegex(stamp, r"^[0-9]{13}$")
         self.assertLessEqual(before_ms, int(stamp))
         self.assertLessEqual(int(stamp), int(time.time() * 1000))
+
+    def bodies(self):
+        path = os.path.join(self.instance.state, "keeper", "jobs.db")
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return [bytes(body) for body, in database.execute("SELECT body FROM deliveries WHERE format = 1 AND state <> 1")]
+
+    def test_what_was_told_is_not_kept_and_is_written_anew_to_be_sent_again(self):
+        receiver = self.receiver()
+        job = self.run_to_end("both", "", callback=self.url("?of=again"))
+        first = self.told(receiver)
+        of_job = lambda: self.instance.request("GET", "/v1/callbacks?job=" + self.instance.request("GET", "/v1/jobs").json()["items"][0]["id"]).json()["items"]
+        item = self.ended(lambda: (lambda item: item if item["state"] == "delivered" else None)(of_job()[0]))
+        self.assertEqual(set(self.bodies()), {b""})
+        self.assertEqual(self.instance.request("POST", f"/v1/callbacks/{item['id']}/redeliver").status, 202)
+        second = self.told(receiver, 2)
+        self.assertEqual((second.body, second.field("webhook-id")), (first.body, first.field("webhook-id")))
+        self.assertEqual(second.body, self.raw(job))
 
     def test_the_job_shows_the_callback_as_it_was_sent_from_the_first_answer_on(self):
         receiver = self.receiver()

@@ -60,6 +60,7 @@ int store_delivery_update(struct store *store, const struct delivery *delivery, 
 int store_delivery_read(struct store *store, const struct job_id *id, struct delivery *ret_delivery, struct error *err);
 
 /* The span belongs to the store and lasts until the next call. */
+int store_delivery_body_set(struct store *store, const struct job_id *id, struct span body, struct error *err);
 int store_delivery_body(struct store *store, const struct job_id *id, struct span *ret_body, struct error *err);
 
 /* Those of a callback that wait, the next due first. Returns how many. */

@@ -42,9 +42,10 @@ int store_function_route_read(struct store *store, const struct job_id *route_id
 int store_function_route_at(struct store *store, const char *path, struct stored_function *ret_route,
                             struct error *err);
 
-/* How many there are of both, and how many routes lead to this function. */
+/* How many there are of both, how many routes lead to this function, and the bytes of variables in a list of each. */
 struct function_counts {
     uint64_t functions, routes, routes_to;
+    uint64_t functions_bytes, routes_bytes;
 };
 int store_functions_count(struct store *store, const struct job_id *id, struct function_counts *ret_counts,
                           struct error *err);

@@ -87,7 +87,7 @@ static bool take_uuid(struct request *request, const char *written, struct job_i
 
 static void reply(struct request *request, unsigned status, bool is_success, const char *message, json_t *data)
 {
-    json_t *json = json_pack("{s:b, s:s, s:o}", "success", is_success, "message", message, "data",
+    json_t *json = json_pack("{s:b, s:o, s:o}", "success", is_success, "message", json_text(message), "data",
                              data != NULL ? data : json_null());
     request_reply_json(request, status, SERVERLESS_JSON, json);
 }

@@ -9,6 +9,7 @@
 #include <event2/http.h>
 
 #include "sallyport/json/predecessors.h"
+#include "sallyport/json/values.h"
 #include "sallyport/proto/channel.h"
 
 #include "../front.h"
@@ -204,7 +205,7 @@ static void http_runner_refuse(struct request *request, const struct problem *pr
     } else {
         json_object_set_new(json, "message", json_string(status == 400 || title == NULL ? "Bad Request" : title));
         json_object_set_new(json, "error",
-                            json_string(problem->status == 404 ? NOT_LISTED : compat_detail(problem, detail)));
+                            json_text(problem->status == 404 ? NOT_LISTED : compat_detail(problem, detail)));
     }
     compat_reply_json(request, status, JSON_TYPE, json);
 }

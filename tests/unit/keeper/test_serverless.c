@@ -12,6 +12,7 @@ static void edit(struct rules *rules)
     rig_param(hello, CONTEXT_PARAM, PARAM_FILE, true);
     hello->params[0].rule.file_max_bytes = hello->files_max_bytes = 1000;
     rig_param(hello, "GREETING", PARAM_STRING, false);
+    hello->params[1].rule.max_length = FUNCTION_VARIABLES_BYTES;
     rig_param(hello, "KEY", PARAM_SECRET, false);
     hello->has_context = true;
     hello->artifacts = calloc(1, sizeof *hello->artifacts);
@@ -136,6 +137,30 @@ Test(serverless, is_deleted_behind_its_routes)
     rig_expect_refusal(change(MAKER_TOKEN, of_route), 404, "not-found");
     rig_expect(change(MAKER_TOKEN, of_function), MSG_FUNCTION);
     rig_expect_refusal(change(MAKER_TOKEN, of_function), 404, "not-found");
+}
+
+Test(serverless, is_bounded_by_what_a_list_of_all_would_hold)
+{
+    static uint8_t room[FUNCTION_VARIABLES_BYTES];
+    static char greeting[15000];
+    struct writer out = { room, sizeof room };
+    memset(greeting, 'x', sizeof greeting - 1);
+    cr_assert(entries_add_text(&out, ENTRY_STRING, "GREETING", greeting, ""));
+    struct msg_change_functions asked = { .deed = FUNCTION_CREATE, .image = "acme/hello:1" };
+    asked.variables = (struct span){ room, (uint32_t)(sizeof room - out.left) };
+    rig_expect(change(MAKER_TOKEN, asked), MSG_FUNCTION);
+    struct msg_change_functions route = { .deed = FUNCTION_ROUTE_CREATE, .id = got.body.function.id };
+    unsigned most = FUNCTION_LIST_BYTES / asked.variables.size;
+    for (unsigned i = 0; i < most; i++) {
+        snprintf(route.path, sizeof route.path, "/%u", i);
+        rig_expect(change(MAKER_TOKEN, route), MSG_FUNCTION);
+    }
+    text_copy(route.path, sizeof route.path, "/more");
+    rig_expect_refusal(change(MAKER_TOKEN, route), 503, "store-full");
+    for (unsigned i = 1; i < most; i++)
+        rig_expect(change(MAKER_TOKEN, asked), MSG_FUNCTION);
+    rig_expect_refusal(change(MAKER_TOKEN, asked), 503, "store-full");
+    make(); /* without any there is room */
 }
 
 Test(serverless, is_called_by_who_may_run_it_and_answers_with_what_it_left)
