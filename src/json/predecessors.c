@@ -25,6 +25,7 @@ json_t *http_runner_id(const struct job_id *id)
     return json_sprintf("%s%s", text, HTTP_RUNNER_ID_TAIL);
 }
 
+/* No text is one empty argument, whether or not the command has a parameter for it. */
 static json_t *arguments_of(const struct msg_job *job)
 {
     struct reader in = { job->params.data, job->params.size };
@@ -33,6 +34,8 @@ static json_t *arguments_of(const struct msg_job *job)
     while (entries_next(&in, &entry) > 0)
         if (entry.kind == ENTRY_ITEM + ENTRY_STRING && span_is(entry.name, "args"))
             json_array_append_new(arguments, json_stringn((const char *)entry.value.data, entry.value.size));
+    if (json_array_size(arguments) == 0)
+        json_array_append_new(arguments, json_string(""));
     return arguments;
 }
 

@@ -166,6 +166,12 @@ class GoServerless(SharedTests, PredecessorCase):
         for body in ('{"Image": "acme/echo:1", "x": 1} trailing', '{"image": "x", "IMAGE": "acme/echo:1", "environment": null}'):
             with self.subTest(body=body):
                 self.assertIsNone(self.data(self.ask("POST", "/v1/functions", body), 201)["environment"])
+        made = self.data(self.create("acme/echo:1"), 201)["id"]
+        for number, form in enumerate((made.upper(), "urn:uuid:" + made, "{" + made + "}", made.replace("-", ""))):
+            self.assertEqual(self.data(self.route(f"/form/{number}", form))["function"]["id"], made)
+        self.data(self.ask("POST", "/v1/routes", f'{{"PATH": "/any-case", "Function_ID": "{made}", "x": 1}} trailing'))
+        self.failed(self.ask("POST", "/v1/routes", '{"path": "/x", "function_id": "abc"}'), 400, "^invalid UUID length: 3$")
+        self.failed(self.ask("POST", "/v1/functions", " \n"), 400, "^EOF$")
 
     def test_errors_of_creation(self):
         for body, text in (("", "^EOF$"), ("{", "no JSON"), ("[]", "no JSON"), ('{"image": 1}', "'image' must be a string"), ("null", "^invalid reference format$"),
@@ -186,7 +192,8 @@ class GoServerless(SharedTests, PredecessorCase):
                 self.failed(self.ask("POST", "/v1/routes", body), 400, text)
 
     def test_what_is_not_there_and_what_does_not_fit_is_told_in_its_framework_s_words(self):
-        for method, path in (("GET", "/"), ("GET", "/v1"), ("GET", "/v1/functions/" + UNKNOWN), ("POST", "/r"), ("GET", "/v1/functions/x/pull/y")):
+        for method, path in (("GET", "/"), ("GET", "/v1"), ("GET", "/v1/functions/" + UNKNOWN), ("POST", "/r"), ("GET", "/v1/functions/x/pull/y"),
+                             ("PUT", "/v1/functions/" + UNKNOWN), ("POST", "/v1/functions/" + UNKNOWN)):
             with self.subTest(method=method, path=path):
                 answer = self.ask(method, path)
                 self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]), (404, b'{"message":"Not Found"}\n', JSON))

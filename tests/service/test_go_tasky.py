@@ -70,6 +70,7 @@ class GoTasky(SharedTests, Client):
         self.assertEqual(workers["copyfile"], {"name": "copyfile", "description": COPYFILE,
                                                "config_objects": {"source": "", "destination": "there"}})
         self.assertEqual(workers["sleeper"], {"name": "sleeper", "description": SLEEPER})
+        self.assertEqual(list(workers["copyfile"]), ["name", "description", "config_objects"])
 
     def test_a_task_runs_and_its_text_is_its_result(self):
         task_id = self.create("copyfile", {"source": "a", "destination": "b"})
@@ -82,6 +83,12 @@ class GoTasky(SharedTests, Client):
         task_id = self.create("object")
         self.until(task_id, "Completed")
         self.assertEqual(self.result(task_id), '{"Output":{"a":{"c":null,"d":[1]},"b":1},"TaskId":"%s"}\n' % task_id)
+
+    def test_what_is_no_object_is_a_text(self):
+        for text in ("[1]", '"x"', "7", "null", "{", '{"a":1} x'):
+            task_id = self.create("reader", text)
+            self.until(task_id, "Completed")
+            self.assertEqual(self.result(task_id), '{"Output":{"string_output":%s},"TaskId":"%s"}\n' % (json.dumps(text), task_id))
 
     def test_a_worker_that_reads_gets_the_body_as_it_came(self):
         body = bytes(range(1, 127)) + "\u00e4".encode() + b'"\\'
@@ -129,7 +136,7 @@ class GoTasky(SharedTests, Client):
         answer = self.cancel(task_id)
         self.assertEqual((answer.status, answer.body), (200, b""))
         self.assertEqual(self.until(task_id, "Canceled"), {"TaskId": task_id, "Status": "Canceled", "Duration": ""})
-        self.assertEqual(self.cancel(task_id).status, 200)
+        self.assertEqual((self.cancel(task_id).status, self.result(task_id)), (200, ""))
         self.assertEqual([process for process in self.instance.processes() if "sleep" in str(process)], [])
 
     def test_tasks_are_listed(self):
@@ -148,10 +155,12 @@ class GoTasky(SharedTests, Client):
                                    ("GET", "/tasky/v1/tasks/ab/result", '{"Error":"Could not found a task with given id"}\n'),
                                    ("POST", f"/tasky/v1/tasks/{UNKNOWN}/cancel", '{"Error":"Could not found a task with given id"}\n'),
                                    ("GET", "/tasky/v1/tasks/XYZ/status", "404 page not found\n"), ("GET", "/", "404 page not found\n"),
-                                   ("PUT", "/tasky/v1/tasks/", "404 page not found\n"), ("GET", "/tasky/v1/workers/copyfile", "404 page not found\n")):
+                                   ("PUT", "/tasky/v1/tasks/", "404 page not found\n"), ("GET", "/tasky/v1/workers/copyfile", "404 page not found\n"),
+                                   ("GET", "/tasky/v1/tasks/XYZ/status/", "404 page not found\n"), ("POST", "/tasky/v1/tasks", "404 page not found\n"),
+                                   ("POST", "/tasky/v1/workers", "404 page not found\n"), ("GET", "/tasky/v1/workers/copyfile/", "404 page not found\n")):
             with self.subTest(method=method, path=path):
                 answer = self.ask(method, path, "" if method == "POST" else None)
-                self.assertEqual((answer.status, answer.body.decode()), (404, text))
+                self.assertEqual((answer.status, answer.body.decode(), answer.headers["Content-Type"]), (404, text, TEXT))
 
     def test_a_slash_too_many_or_too_few_is_redirected(self):
         for path, location in (("/tasky/v1/workers", "/tasky/v1/workers/"), ("/tasky/v1/tasks", "/tasky/v1/tasks/"),
@@ -159,6 +168,17 @@ class GoTasky(SharedTests, Client):
             with self.subTest(path=path):
                 answer = self.ask("GET", path)
                 self.assertEqual((answer.status, answer.headers["Location"]), (301, location))
+        for path in ("/tasky/v1/workers/silent", f"/tasky/v1/tasks/{UNKNOWN}/cancel"):
+            answer = self.ask("POST", path + "/", "")
+            self.assertEqual((answer.status, answer.headers["Location"]), (301, path))
+        self.assertEqual(self.instance.request("GET", "/old/tasky/v1/tasks").headers["Location"], "/old/tasky/v1/tasks/")
+        self.assertEqual(self.ask("HEAD", "/tasky/v1/tasks/").status, 404)
+
+    def test_nothing_to_list_is_null_and_no_worker_is_204(self):
+        answer = self.instance.request("GET", "/old/tasky/v1/tasks/", token="poor" * 10)
+        self.assertEqual((answer.status, answer.body), (200, b'{"Tasks":null}\n'))
+        answer = self.instance.request("GET", "/old/tasky/v1/workers/", token="poor" * 10)
+        self.assertEqual((answer.status, answer.body), (204, b""))
 
     def test_bodies_that_a_worker_cannot_take_start_nothing(self):
         before = len(self.jobs())

@@ -69,7 +69,11 @@ class Gort(SharedTests, Scripts):
 
     def test_scripts_are_listed_sorted_and_neither_hidden_ones_nor_directories_nor_links(self):
         answer = self.ask("GET", "/v1/list-dist")
-        self.assertEqual((answer.status, answer.body), (200, b"hello.sh\nwait.sh\nzzz.py\n"))
+        self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]),
+                         (200, b"hello.sh\nwait.sh\nzzz.py\n", "text/plain; charset=utf-8"))
+        answer = self.instance.request("GET", "/old/v1/list-dist", token="poor" * 10)      # who may run nothing
+        self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]),
+                         (200, b"./dist seems like empty", "text/plain; charset=utf-8"))
 
     def test_a_script_runs_with_its_variables_and_arguments(self):
         answer = self.start({"executor": "bash", "script": "hello.sh", "env_vars": ["GREETING=dear"], "args": ["friend"]})
@@ -85,6 +89,12 @@ class Gort(SharedTests, Scripts):
                 self.assertEqual(self.start(body).status, 200)
                 self.assertEqual(self.output(self.last_ended()), "python\n")
 
+    def test_a_variable_without_a_value_and_null_mean_nothing(self):
+        for variables in (["NOTHING"], [None], []):
+            answer = self.start({"executor": "bash", "script": "hello.sh", "env_vars": variables, "args": [None] if variables else None})
+            self.assertEqual((answer.status, answer.body), (200, STARTED), answer.body)
+            self.last_ended()
+
     def test_errors_in_their_order(self):
         for body, status, text in (
                 ("", 422, JSON), ("{", 422, JSON), ("[]", 422, JSON), ('"x"', 422, JSON), ('{"executor": 1}', 422, JSON),
@@ -96,7 +106,9 @@ class Gort(SharedTests, Scripts):
                 ('{"executor": "rm", "script": "nothing"}', 500, EXECUTOR),
                 ('{"executor": "bash", "script": "../hello.sh"}', 501, SCRIPT), ('{"executor": "bash", "script": "./hello.sh"}', 501, SCRIPT),
                 ('{"executor": "bash", "script": ".hidden.sh"}', 501, SCRIPT), ('{"executor": "bash", "script": "directory"}', 501, SCRIPT),
-                ('{"executor": "bash", "script": "link.sh"}', 501, SCRIPT)):
+                ('{"executor": "bash", "script": "link.sh"}', 501, SCRIPT),
+                ('{"script": 1}', 422, JSON), ('{"executor": "", "args": "x"}', 422, JSON), ('{"executor": "rm", "script": ""}', 400, REQUIRED),
+                ('{"executor": "bash", "script": "sub/x"}', 501, SCRIPT), ('{"executor": "bash", "script": "/abs"}', 501, SCRIPT)):
             with self.subTest(body=body):
                 answer = self.start(body)
                 self.assertEqual((answer.status, answer.body.decode(), answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]),
@@ -122,6 +134,9 @@ class Gort(SharedTests, Scripts):
             with self.subTest(method=method, path=path):
                 answer = self.ask(method, path, "" if method == "POST" else None)
                 self.assertEqual((answer.status, answer.body), (status, body))
+                if status == 404:
+                    self.assertEqual((answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]),
+                                     ("text/plain; charset=utf-8", "nosniff"))
                 if status == 405:
                     self.assertNotIn("Allow", answer.headers)
                     self.assertNotIn("Content-Type", answer.headers)

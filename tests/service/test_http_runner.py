@@ -90,23 +90,29 @@ class HttpRunner(SharedTests, Client):
                 self.assertEqual(job["arguments"], arguments)
                 self.assertEqual(job["stdout"], " ".join(arguments) + "\n")
 
+    def test_no_arguments_are_one_that_is_empty_for_every_command(self):
+        self.assertEqual((self.start("both")["arguments"], self.run_to_end("both")["arguments"]), ([""], [""]))
+
     def test_bytes_that_are_no_text_are_replaced_and_characters_are_never_cut(self):
         job = self.run_to_end("bytes")
         self.assertEqual(job["stdout"], "\u00e4" * 40000 + "\ufffd\x00\ufffd\"\\end")
 
     def test_wrong_bodies_are_400_in_its_own_shape(self):
         for body in ("", "{", "[]", "null", "{} x", '{"command": 1, "args": ""}', '{"command": "", "args": ""}', '{"args": ""}',
-                     '{"command": "echo"}', '{"command": "echo", "args": ["a"]}', '{"command": "echo", "arguments": "a"}'):
+                     '{"command": "echo"}', '{"command": "echo", "args": ["a"]}', '{"command": "echo", "arguments": "a"}',
+                     '{"command": "echo", "args": ""} x', '{"command": "echo", "args": ""}{}', '{"Command": "echo", "args": ""}',
+                     '{"command": "echo", "Args": ""}', '{"command": "ec\\u0000ho", "args": ""}', '"echo"'):
             with self.subTest(body=body):
                 answer = self.post(body)
                 self.assertEqual(answer.status, 400, answer.body)
+                self.assertEqual((answer.headers["Content-Type"], answer.body[-1:]), ("application/json", b"}"))
                 self.assertEqual(list(answer.json()), ["message", "error"])
                 self.assertEqual(answer.json()["message"], "Bad Request")
 
     def test_a_command_that_is_not_in_the_whitelist_is_told_first_and_letter_for_letter(self):
-        for command in ("rm", "Echo", "echo ", "/usr/bin/echo", "../echo", "sh"):
+        for command in ("rm", "Echo", "echo ", "/usr/bin/echo", "../echo", "sh", "", 1):
             with self.subTest(command=command):
-                answer = self.post({"command": command})
+                answer = self.post({"command": command} if command else {})
                 self.assertEqual((answer.status, answer.json()["error"]), (400, "Specified command is not in whitelist."))
 
     def test_ids_and_paths(self):
@@ -116,10 +122,14 @@ class HttpRunner(SharedTests, Client):
                 ("GET", "/" + known + "/", 404, "Not Found"), ("GET", "/x/", 501, "Not Implemented"), ("GET", "/", 501, "Not Implemented"),
                 ("GET", "/" + known.upper(), 501, "Not Implemented"), ("GET", "/" + known[:-1], 501, "Not Implemented"),
                 ("DELETE", "/" + known, 501, "Not Implemented"), ("PUT", "/", 501, "Not Implemented"),
-                ("GET", "/a/b", 501, "Not Implemented")):
+                ("GET", "/a/b", 501, "Not Implemented"), ("POST", "/" + known, 501, "Not Implemented"), ("POST", "/x", 501, "Not Implemented"),
+                ("DELETE", "/", 501, "Not Implemented"), ("GET", "/" + "0" * 40 + "/", 404, "Not Found")):
             with self.subTest(method=method, path=path):
-                answer = self.ask(method, path)
-                self.assertEqual((answer.status, answer.json()), (status, {"message": message}))
+                answer = self.ask(method, path, "" if method == "POST" else None)
+                self.assertEqual((answer.status, answer.headers["Content-Type"], answer.body),
+                                 (status, "application/json", b'{"message":"%s"}' % message.encode()))
+        self.assertEqual(self.ask("POST", "/?x=1", '{"command": "echo", "args": ""}').status, 202)
+        self.assertFalse(self.ask("GET", "/" + known).body.endswith(b"\n"))
         self.assertEqual(self.ask("GET", f"/{known}?x=1").status, 200)
         self.assertEqual(self.ask("HEAD", "/" + known).status, 501)
 
@@ -288,7 +298,9 @@ class Callbacks(Client):
     def test_a_program_that_cannot_be_started_is_told_too(self):
         job, request = self.told_of("gone")
         self.assertEqual(request.body, self.raw(job))
-        self.assertEqual((job["code"], job["err"]["code"], job["err"]["path"]), (-2, "ENOENT", "gone"))
+        self.assertEqual((job["code"], job["stdout"], job["stderr"]), (-2, "", ""))
+        self.assertEqual(job["err"], {"errno": -2, "code": "ENOENT", "syscall": "spawn gone", "path": "gone", "spawnargs": [""],
+                                      "message": job["err"]["message"]})
 
     def test_a_death_by_signal_is_told_and_is_no_running_job(self):
         job, request = self.told_of("killed")

@@ -134,10 +134,14 @@ class Jobrunner(SharedTests, Client):
         self.assertEqual((answer.status, answer.body.decode()), (404, f"Job {UNKNOWN} not found\n"))
 
     def test_other_paths_are_its_404(self):
-        for method, path in (("GET", "/debug/vars"), ("GET", f"/{UNKNOWN}"), ("PUT", "/"), ("GET", f"/{UNKNOWN}/"), ("POST", f"/{UNKNOWN}/attach")):
+        for method, path in (("GET", "/debug/vars"), ("GET", f"/{UNKNOWN}"), ("PUT", "/"), ("GET", f"/{UNKNOWN}/"), ("POST", f"/{UNKNOWN}/attach"),
+                             ("DELETE", "/"), ("POST", f"/{UNKNOWN}"), ("DELETE", f"/{UNKNOWN}/"), ("GET", f"/{UNKNOWN}/attach/"),
+                             ("GET", f"/{UNKNOWN}/clean"), ("DELETE", f"/{UNKNOWN}/attach")):
             with self.subTest(method=method, path=path):
                 answer = self.ask(method, path, "" if method == "POST" else None)
-                self.assertEqual((answer.status, answer.body), (404, b"404 page not found\n"))
+                self.assertEqual((answer.status, answer.body, answer.headers["Content-Type"]), (404, b"404 page not found\n", TEXT))
+        for path in ("/", f"/{UNKNOWN}/attach"):
+            self.assertEqual(self.ask("HEAD", path).status, 404)
 
     def test_wrong_bodies_are_500_with_its_texts(self):
         for body, text in (("{}", "Missing CommandLine key."), ('{"CommandLine": ""}', "Missing CommandLine key."), ("null", "Missing CommandLine key."),
@@ -147,10 +151,39 @@ class Jobrunner(SharedTests, Client):
                            ('{"Commands": [{"Kind": "bash"}]}', "Missing CommandLine from command."),
                            ('{"Commands": [{"Kind": "bash", "CommandLine": "id"}]}', "Missing Environment from command."),
                            ('{"Commands": [{"Kind": "docker", "CommandLine": "id", "Environment": {}}]}', "Missing docker repository from command."),
-                           ('{"Commands": "x"}', "Missing JSONCommands key.")):
+                           ('{"Commands": "x"}', "Missing JSONCommands key."), (" \n", "EOF"),
+                           ('{"Environment": 5}', "json: cannot unmarshal number into Go struct field StartMsg.Environment of type map[string]string"),
+                           ('{"CommandLine": "", "Environment": []}',
+                            "json: cannot unmarshal array into Go struct field StartMsg.Environment of type map[string]string"),
+                           ('{"CommandLine": "id", "Environment": {"A": 1}}',
+                            "json: cannot unmarshal number into Go struct field StartMsg.Environment of type string"),
+                           ('{"Commands": [{"Kind": "bash", "CommandLine": "id", "Environment": {}}, {"Kind": "bash"}]}', "Missing CommandLine from command."),
+                           ('{"Commands": [{"Kind": "docker"}]}', "Missing CommandLine from command."),
+                           ('{"Commands": [{"Kind": "docker", "CommandLine": "id"}]}', "Missing Environment from command.")):
             with self.subTest(body=body):
                 answer = self.post(body)
                 self.assertEqual((answer.status, answer.body.decode(), answer.headers["Content-Type"]), (500, text + "\n", TEXT))
+
+    def test_bodies_are_read_as_go_reads_them(self):
+        for body in ('{"commandline": "true", "ENVIRONMENT": {}, "x": 1} trailing', '{"CommandLine": "x", "commandLine": "true", "Environment": {}}',
+                     '{"CommandLine": "true", "Environment": {"GREETING": null}}'):
+            with self.subTest(body=body):
+                self.assertEqual(list(self.post(body).json()), ["ID"])
+
+    def test_a_list_is_cleaned_and_killed_as_a_whole(self):
+        step = {"Kind": "bash", "CommandLine": "sleep 60", "Environment": {}}
+        answer = self.post({"Commands": [step, {**step, "CommandLine": "echo never"}]})
+        self.assertRegex(answer.body.decode(), r'^\{"JobID":"[0-9a-f-]{36}","CommandIDs":\["[0-9a-f-]{36}","[0-9a-f-]{36}"\]\}$')
+        self.assertEqual(answer.headers["Content-Type"], TEXT)
+        job_id = answer.json()["JobID"]
+        self.ended(lambda: [job for job in self.jobs() if job["parent"] is not None and job["state"] == "running"])
+        self.assertEqual(self.running(), [job_id])      # its steps are no jobs of their own
+        cleaned = self.ask("POST", f"/{job_id}/clean", "")
+        self.assertEqual((cleaned.status, cleaned.body), (200, b""))
+        self.assertEqual(self.ask("GET", "/").body.decode(), '{"IDs":["%s"]}' % job_id)
+        self.assertEqual(self.ask("DELETE", "/" + job_id).status, 200)
+        self.ended(lambda: not self.running())
+        self.assertEqual([job for job in self.jobs() if job["params"].get("command_line") == "echo never"], [])
 
     def test_variables_that_the_command_does_not_take_start_nothing(self):
         before = len(self.jobs())

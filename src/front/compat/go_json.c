@@ -14,6 +14,16 @@ json_t *go_json_read(const void *data, size_t size)
     return json;
 }
 
+bool go_json_is_blank(const void *data, size_t size)
+{
+    const char *text = data;
+    while (size > 0 && (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')) {
+        text++;
+        size--;
+    }
+    return size == 0;
+}
+
 json_t *go_json_member(json_t *object, const char *name)
 {
     const char *key;

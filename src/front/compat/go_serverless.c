@@ -287,7 +287,7 @@ static json_t *take_document(struct request *request)
         return NULL;
     json_t *body = go_json_read(data, size);
     if (body == NULL)
-        compat_refuse(request, "bad-request", size == 0 ? "EOF" : "the body is no JSON object");
+        compat_refuse(request, "bad-request", go_json_is_blank(data, size) ? "EOF" : "the body is no JSON object");
     return body;
 }
 
@@ -444,7 +444,8 @@ static const struct route routes[] = {
     { GET, .path = "/v1/functions", .run = list_functions },
     { POST, .path = "/v1/functions", .run = create_function },
     { DELETE, .path = "/v1/functions/{word}", .run = delete_function },
-    { GET | POST, .path = "/v1/functions/{word}", .run = read_nothing },
+    { GET | POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS,
+      .path = "/v1/functions/{word}", .run = read_nothing },
     { POST, .path = "/v1/functions/{word}/pull", .run = pull_function },
     { GET, .path = "/v1/routes", .run = list_routes },
     { POST, .path = "/v1/routes", .run = create_route },

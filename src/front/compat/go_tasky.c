@@ -241,14 +241,18 @@ static void go_tasky_tasks(struct request *request)
     job_list_send(request, &form);
 }
 
+static bool is_hex(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, "0123456789abcdef")] == '\0';
+}
+
 /* False: it has not the form of an id, or is none of ours; the request is gone. */
 static bool take_id(struct request *request)
 {
     const char *text = request->path.rest;
     if (compat_id_parse(text, strlen(text), &request->path.job_id))
         return true;
-    bool is_hex = text[0] != '\0' && text[strspn(text, "0123456789abcdef")] == '\0';
-    compat_refuse(request, "not-found", is_hex ? NO_TASK : NO_PAGE);
+    compat_refuse(request, "not-found", is_hex(text) ? NO_TASK : NO_PAGE);
     return false;
 }
 
@@ -415,7 +419,11 @@ static void on_redirect_known(struct request *request, struct message *message)
 /* A slash too many, or too few. */
 static void go_tasky_redirect(struct request *request)
 {
-    ask_whoami(request, on_redirect_known);
+    bool is_task = request->path.rest[0] != '\0' && strcmp(request->route->path, "/tasky/v1/workers/{word}/") != 0;
+    if (is_task && !is_hex(request->path.rest))
+        compat_refuse(request, "not-found", NO_PAGE);
+    else
+        ask_whoami(request, on_redirect_known);
 }
 
 static void go_tasky_refuse(struct request *request, const struct problem *problem)
@@ -444,9 +452,9 @@ static const struct route routes[] = {
     { GET, .path = "/tasky/v1/tasks/{word}/status", .run = go_tasky_status },
     { GET, .path = "/tasky/v1/tasks/{word}/result", .run = go_tasky_result },
     { POST, .path = "/tasky/v1/tasks/{word}/cancel", .run = go_tasky_cancel },
-    { GET | POST, .path = "/tasky/v1/workers", .run = go_tasky_redirect },
-    { GET | POST, .path = "/tasky/v1/workers/{word}/", .run = go_tasky_redirect },
-    { GET | POST, .path = "/tasky/v1/tasks", .run = go_tasky_redirect },
+    { GET, .path = "/tasky/v1/workers", .run = go_tasky_redirect },
+    { POST, .path = "/tasky/v1/workers/{word}/", .run = go_tasky_redirect },
+    { GET, .path = "/tasky/v1/tasks", .run = go_tasky_redirect },
     { GET, .path = "/tasky/v1/tasks/{word}/status/", .run = go_tasky_redirect },
     { GET, .path = "/tasky/v1/tasks/{word}/result/", .run = go_tasky_redirect },
     { POST, .path = "/tasky/v1/tasks/{word}/cancel/", .run = go_tasky_redirect },

@@ -94,13 +94,20 @@ static void gort_list(struct request *request)
     rights_ask(request, list);
 }
 
+/* Each is a text afterwards: null is an empty one. */
 static bool are_texts(json_t *list)
 {
     size_t i;
     json_t *item;
     if (list != NULL && !json_is_array(list))
         return false;
-    json_array_foreach(list, i, item) if (!json_is_string(item)) return false;
+    json_array_foreach(list, i, item)
+    {
+        if (json_is_null(item))
+            json_array_set_new(list, i, json_string(""));
+        else if (!json_is_string(item))
+            return false;
+    }
     return true;
 }
 

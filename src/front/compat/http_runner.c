@@ -130,9 +130,7 @@ static void create(struct request *request, const struct msg_commands *commands)
     const char *fault = callback_fault(request, callback);
     if (body == NULL)
         compat_refuse(request, "bad-json", "%s", where.text);
-    else if (wish.called == NULL || wish.called[0] == '\0')
-        compat_refuse(request, "bad-request", "'command' must be a text that is not empty.");
-    else if (command == NULL)
+    else if (command == NULL) /* also of what is no name at all */
         compat_refuse(request, "bad-request", NOT_LISTED);
     else if (wish.args == NULL)
         compat_refuse(request, "bad-request", "'args' must be a text.");

@@ -70,19 +70,30 @@ static bool take_id(struct request *request)
 
 /* --- submits --- */
 
-/* The sentence of what is wrong with a member that must be a text, as Go says it; NULL when it is one or absent. */
-static const char *text_fault(json_t *body, const char *name, char room[160])
+/* The sentence of a member that is none of its type, as Go says it. */
+static const char *type_fault(json_t *value, const char *name, const char *type, char room[160])
 {
     static const char *const kinds[] = {
-        [JSON_OBJECT] = "object", [JSON_ARRAY] = "array", [JSON_INTEGER] = "number",
+        [JSON_OBJECT] = "object", [JSON_ARRAY] = "array", [JSON_STRING] = "string", [JSON_INTEGER] = "number",
         [JSON_REAL] = "number",   [JSON_TRUE] = "bool",   [JSON_FALSE] = "bool",
     };
-    json_t *value = go_json_member(body, name);
-    if (value == NULL || json_is_string(value))
-        return NULL;
-    snprintf(room, 160, "json: cannot unmarshal %s into Go struct field StartMsg.%s of type string",
-             kinds[json_typeof(value)], name);
+    snprintf(room, 160, "json: cannot unmarshal %s into Go struct field StartMsg.%s of type %s",
+             kinds[json_typeof(value)], name, type);
     return room;
+}
+
+/* What is wrong with the types of a body, which counts before what it lacks; NULL: nothing is. */
+static const char *types_fault(json_t *line, json_t *environment, char room[160])
+{
+    const char *name;
+    json_t *value;
+    if (line != NULL && !json_is_string(line))
+        return type_fault(line, "CommandLine", "string", room);
+    if (environment != NULL && !json_is_object(environment))
+        return type_fault(environment, "Environment", "map[string]string", room);
+    json_object_foreach(environment, name, value) if (!json_is_string(value) && !json_is_null(value)) return type_fault(
+        value, "Environment", "string", room);
+    return NULL;
 }
 
 static const char *text_of(json_t *body, const char *name)
@@ -130,19 +141,16 @@ static void on_submitted(struct request *request, struct message *message)
 static void submit_line(struct request *request, const struct msg_commands *commands, json_t *body)
 {
     char room[160];
-    const char *why = text_fault(body, "CommandLine", room);
     const char *line = text_of(body, "CommandLine");
     const char *command = compat_command(request, commands, PREDECESSOR_JOBRUNNER, "bash");
     json_t *environment = go_json_member(body, "Environment"), *params = params_of(environment);
+    const char *why = types_fault(go_json_member(body, "CommandLine"), environment, room);
     if (why != NULL) {
         compat_refuse(request, BAD, "%s", why);
     } else if (line[0] == '\0') {
         compat_refuse(request, BAD, "Missing CommandLine key.");
     } else if (environment == NULL) {
         compat_refuse(request, BAD, "Missing Environment key.");
-    } else if (!json_is_object(environment) || params == NULL) {
-        compat_refuse(request, BAD,
-                      "json: cannot unmarshal into Go struct field StartMsg.Environment of type map[string]string");
     } else if (command == NULL) {
         compat_refuse(request, "forbidden",
                       "Command lines are not run here: predecessors.jobrunner.commands lists no 'bash'.");
@@ -281,7 +289,7 @@ static void create(struct request *request, const struct msg_commands *commands)
     json_t *body = go_json_read(data, size);
     json_t *list = body != NULL ? go_json_member(body, "Commands") : NULL;
     if (body == NULL)
-        compat_refuse(request, BAD, size == 0 ? "EOF" : "invalid character in the JSON document");
+        compat_refuse(request, BAD, go_json_is_blank(data, size) ? "EOF" : "invalid character in the JSON document");
     else if (list != NULL)
         submit_list(request, commands, body, list);
     else
@@ -358,13 +366,14 @@ static void refuse_job(struct request *request, const char *full_stop)
 static void jobrunner_refuse(struct request *request, const struct problem *problem)
 {
     const struct route *route = request->route;
+    bool is_attach = route != NULL && route->run == jobrunner_attach;
     unsigned status = strcmp(problem->code, BAD) == 0 ? 500 : problem->status;
     if (route == NULL && (status == 404 || status == 405)) {
         evhttp_remove_header(evhttp_request_get_output_headers(request->http), "Allow");
         request_reply_text(request, 404, NO_PAGE);
     } else if (status == 404 && route->run == jobrunner_kill) {
         request_reply_empty(request, 200);
-    } else if (status == 404 && route->run == jobrunner_attach) {
+    } else if ((status == 404 || status == 410) && is_attach) { /* output that is gone is a job that is gone */
         refuse_job(request, ".");
     } else if (status == 404 && route->run == jobrunner_clean) {
         refuse_job(request, "");
