@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import unittest
@@ -30,6 +31,7 @@ class Scripts(PredecessorCase):
     @classmethod
     def make_scripts(cls):
         cls.scripts = harness.make_directory("scripts")
+        cls.addClassCleanup(shutil.rmtree, cls.scripts, True)
         os.chmod(cls.scripts, 0o755)
         cls.add("hello.sh", "echo hello $GREETING $1\n")
         cls.add("wait.sh", "sleep 30\n")

@@ -45,6 +45,7 @@ class Gort(Readme):
     @classmethod
     def setUpClass(cls):
         cls.scripts = harness.make_directory("scripts")
+        cls.addClassCleanup(shutil.rmtree, cls.scripts, True)
         os.chmod(cls.scripts, 0o755)
         with open(os.path.join(cls.scripts, "example.js"), "w", encoding="utf-8") as file:
             file.write("echo url is $URL\n")
