@@ -343,6 +343,43 @@ class WebhookTest(ImportCase):
         self.assertIn("'Deploy Web!' is called deploy-web here, and delivered to /hooks/deploy-web.", said)
 
 
+class OthersTest(ImportCase):
+    """What stands in lines to be copied, and what is kept out."""
+
+    def test_no_line_to_be_copied_has_a_name_that_a_shell_would_read(self):
+        for name in ("x$(id)", "x';id;'", "x`id`:1", "x y"):
+            with self.subTest(name=name):
+                functions = self.file("functions.json", [{"id": "1", "image": name}, {"id": "2", "image": "tool:1"}])
+                text, said = self.made("go-serverless", "--functions", functions)
+                self.assertIn(f"Function '1' is left out: its image '{name}' is no name of one.", said)
+                self.assertIn("docker://tool:1 shows", said)
+                self.assertNotIn("docker://x", text + said)
+                text, said = self.made("jobrunner", "--image", name, "--image", "tool:1")
+                self.assertIn(f"'{name}' is no name of one: import once more with another", said)
+                self.assertIn("docker://tool:1 shows", said)
+                self.assertNotIn("docker://x", text + said)
+
+    def test_no_line_changes_the_owner_of_a_directory_that_a_shell_would_read(self):
+        scripts = self.scripts()
+        for name, has_line in (("plain", True), ("o'dd", False), ("$(id)", False)):
+            with self.subTest(name=name):
+                path = os.path.join(self.directory, name)
+                shutil.copytree(scripts, path)
+                os.chmod(path, 0o777)
+                _, said = self.made("gort", "--scripts-dir", path)
+                self.assertIn("decides what runs, so it must be root's alone", said)
+                self.assertEqual("chown root: '" in said, has_line, said)
+
+    def test_a_variable_of_a_function_that_looks_like_a_secret_is_asked_for(self):
+        functions = self.file("functions.json", [{"id": "1", "image": f"registry.example/hello@{DIGEST}",
+                                                  "environment": {"DB_PASSWORD": SECRET, "AUTHOR": "me"}}])
+        text, said = self.made("go-serverless", "--functions", functions)
+        self.assertNotIn(SECRET, text + said)
+        self.assertIn("DB_PASSWORD: {type: string, required: true}", text.replace("# ", ""))
+        self.assertIn("AUTHOR: {type: string, default: me}", text.replace("# ", ""))
+        self.assertIn("The value of DB_PASSWORD looks like a secret and is not written here", said)
+
+
 class ServedTest(ImportCase):
     """The result, as it is, beside the configuration of an instance."""
 
