@@ -379,6 +379,16 @@ class OthersTest(ImportCase):
         self.assertIn("AUTHOR: {type: string, default: me}", text.replace("# ", ""))
         self.assertIn("The value of DB_PASSWORD looks like a secret and is not written here", said)
 
+    def test_the_cache_of_shell2http_is_kept_only_where_a_key_tells_requests_apart(self):
+        text, said = self.made("shell2http", "-cache", "5", "-form", "/one", "echo $v_a", "/two", "echo $v_a $v_b")
+        self.assertIn('dedupe: {window: "5s", key: "{a}"}', text)
+        self.assertEqual(text.count("dedupe: "), 1)
+        self.assertIn("commands.one: -cache: within the time a request with the same field is answered with the first job, whoever makes it", said)
+        self.assertIn("commands.two: -cache is left out: ", said)
+        text, said = self.made("shell2http", "-cache", "5", "-cgi", "POST:/body", "cat", "GET:/none", "date")
+        self.assertEqual(text.count('dedupe: {window: "5s"}'), 1)
+        self.assertIn("commands.body: -cache is left out: ", said)
+
 
 class ServedTest(ImportCase):
     """The result, as it is, beside the configuration of an instance."""
