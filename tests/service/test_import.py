@@ -46,6 +46,9 @@ class ImportCase(unittest.TestCase):
             file.write(content if isinstance(content, bytes) else content.encode() if isinstance(content, str) else json.dumps(content).encode())
         return path
 
+    def new_directory(self):
+        return tempfile.mkdtemp(dir=self.directory)
+
     def hooks(self, *hooks, name="hooks.json"):
         return self.file(name, list(hooks))
 
@@ -135,7 +138,7 @@ class ResultTest(ImportCase):
         self.assertEqual((done.returncode, done.stdout), (0, ""))
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), printed)
-        self.refused("-o", path, "http-runner", "-w", "uptime", says="is there already, and nothing is overwritten")
+        self.refused("-o", path, "http-runner", "-w", "uptime", says="is there already, and nothing is overwritten: name another one")
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), printed)
 
@@ -163,6 +166,17 @@ class WrongUseTest(ImportCase):
         self.refused("--secrets", "/no/such", "webhook", self.hooks(HOOK), says="install -d -m 700 '/no/such' makes it")
         self.refused("http-runner", "-w", b"\xff".decode("utf-8", "surrogateescape"), says="is not UTF-8")
 
+    def test_a_directory_for_secrets_that_others_can_change(self):
+        place = self.new_directory()
+        for mode in (0o770, 0o1777):
+            os.chmod(place, mode)
+            self.refused("--secrets", place, "webhook", self.hooks(HOOK), says=f"chmod go-w '{place}'")
+        os.chmod(place, 0o755)
+        harness.needs_root(self)
+        os.chown(place, 12345, 0)
+        self.refused("--secrets", place, "webhook", self.hooks(HOOK), says=f"belongs to another user (12345), who could change the secrets: chown 0 '{place}'")
+        self.assertEqual(os.listdir(place), [])
+
     def test_of_webhook(self):
         self.refused("webhook", says="which hooks? sallyport import webhook /etc/webhook/hooks.json")
         self.refused("webhook", "/no/such", says="open '/no/such': No such file")
@@ -186,7 +200,7 @@ class WrongUseTest(ImportCase):
         self.refused("shell2http", "date", "date", says="'date' is no path: pairs are PATH COMMAND")
         self.refused("shell2http", "HEAD:/date", "date", says="is no path")
         self.refused("shell2http", "-timeout", "soon", "/date", "date", says="-timeout takes a number of seconds, not 'soon'")
-        self.refused("shell2http", "-prot", "80", "/date", "date", says="there is no option '-p'")
+        self.refused("shell2http", "-prot", "80", "/date", "date", says="there is no option '--prot'; did you mean '--port'?")
 
     def test_of_http_runner(self):
         self.refused("http-runner", "-p", "9000", says="here a list is needed: -w ls,uptime")
@@ -253,7 +267,8 @@ class WebhookTest(ImportCase):
             self.assertEqual(file.read(), SECRET + "\n")
         self.assertEqual(os.stat(path).st_mode & 0o7777, 0o600)
         self.assertIn("\nhooks:\n", text)
-        self.refused("--secrets", secrets, "webhook", self.hooks(hook_with(id="another"), HOOK), says="is there already, and nothing is overwritten")
+        self.refused("--secrets", secrets, "webhook", self.hooks(hook_with(id="another"), HOOK), says="is there already, and nothing is overwritten: "
+                     "remove it, or name another directory")
         self.assertEqual(os.listdir(secrets), ["deploy"])
 
     def test_without_a_place_for_it_the_hook_is_held_and_the_line_that_makes_it_is_shown(self):
