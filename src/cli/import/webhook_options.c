@@ -49,15 +49,14 @@ static const struct option_row rows[] = {
       "the service has accounts of its own, and a command its 'user'", NULL },
     { '\0', OPTION_TEXT, "setgid", LEFT_OUT(setgid), "GID",
       "the service has accounts of its own, and a command its 'user'", NULL },
-    { '\0', OPTION_FLAG, "x-request-id", LEFT_OUT(has_request_id), NULL, "a request gets an id of ours", NULL },
-    { '\0', OPTION_TEXT, "x-request-id-limit", LEFT_OUT(request_id_limit), "BYTES", "a request gets an id of ours",
+    { '\0', OPTION_FLAG, "x-request-id", LEFT_OUT(has_request_id), NULL, "X-Request-Id of a request is kept, always",
       NULL },
+    { '\0', OPTION_TEXT, "x-request-id-limit", LEFT_OUT(request_id_limit), "BYTES",
+      "one that is too long is replaced by one of ours", NULL },
     { '\0', OPTION_TEXT, "max-multipart-mem", LEFT_OUT(max_multipart_mem), "BYTES", "multipart payloads are not taken",
       NULL },
-    { '\0', OPTION_TEXT, "tls-min-version", LEFT_OUT(tls_min_version), "VERSION",
-      "which versions of TLS are spoken is not to be chosen", NULL },
-    { '\0', OPTION_TEXT, "cipher-suites", LEFT_OUT(cipher_suites), "LIST",
-      "which ciphers are spoken is not to be chosen", NULL },
+    { '\0', OPTION_TEXT, "tls-min-version", LEFT_OUT(tls_min_version), "VERSION", "TLS 1.2 and 1.3 are spoken", NULL },
+    { '\0', OPTION_TEXT, "cipher-suites", LEFT_OUT(cipher_suites), "LIST", "they are not to be chosen", NULL },
     { '\0', OPTION_FLAG, "list-cipher-suites", LEFT_OUT(lists_ciphers), NULL, "it would only have listed them", NULL },
     { '\0', OPTION_FLAG, "version", LEFT_OUT(shows_version), NULL, "it would only have printed it", NULL },
 };
@@ -145,7 +144,8 @@ const struct importer import_webhook = {
                "\n"
                "Held back, as a comment with the reason: rules that cannot be said with 'when' (an\n"
                "'or' of different places), signatures with SHA-1 alone, whole payloads as arguments,\n"
-               "files made of payloads. A template is refused, and so is YAML.\n"
+               "files made of payloads. A template is refused, and so is YAML. Options of webhook's\n"
+               "that mean nothing here are taken, with a note.\n"
                "\n"
                "  sallyport import --secrets /etc/sallyport/hooks -o new.yaml webhook hooks.json\n",
     .rows = rows,
