@@ -80,11 +80,24 @@ static void print_help(const struct importer *importer)
     options_print(stdout, inner_rows, sizeof inner_rows / sizeof inner_rows[0]);
 }
 
-/* Programs in Go write long options with one dash: "-port=80" is read as "--port=80" where there is such an option. */
+/* Whether what follows one dash may be a letter with its value ("-p80"). */
+static bool takes_value(const struct option_row *rows, size_t count, char letter)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].letter == letter && letter != '\0')
+            return rows[i].kind != OPTION_FLAG;
+    return false;
+}
+
+/*
+ * Programs in Go write long options with one dash: "-port=80" is read as "--port=80" where there is such an option, and where
+ * there is none, so that it is told as a whole.
+ */
 static int add_dash(const struct importer *importer, const char *word, char **ret_word, struct error *err)
 {
     size_t length = word[0] == '-' && word[1] != '-' ? strcspn(word + 1, "=") : 0;
-    bool is_long = false;
+    bool is_long = length > 1 && !takes_value(importer->rows, importer->row_count, word[1]) &&
+                   !takes_value(inner_rows, sizeof inner_rows / sizeof inner_rows[0], word[1]);
     for (size_t i = 0; i < importer->row_count; i++)
         is_long |= length > 1 && strlen(importer->rows[i].name) == length &&
                    memcmp(importer->rows[i].name, word + 1, length) == 0;
@@ -112,11 +125,12 @@ static char **rewrite(const struct importer *importer, const struct words *words
     return NULL;
 }
 
-static int write_new(const char *path, const char *text, mode_t mode, struct error *err)
+/* `otherwise`: what to do if it is there. */
+static int write_new(const char *path, const char *text, mode_t mode, const char *otherwise, struct error *err)
 {
     auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0 && errno == EEXIST)
-        return fail_plain(err, EEXIST, "'%s' is there already, and nothing is overwritten: name another one", path);
+        return fail_plain(err, EEXIST, "'%s' is there already, and nothing is overwritten: %s", path, otherwise);
     if (fd < 0)
         return fail(err, errno, "make '%s'", path);
     int done = fchmod(fd, mode) == 0 ? 0 : fail(err, errno, "set the mode");
@@ -149,7 +163,7 @@ static int write_secrets(const struct draft *draft, struct error *err)
     size_t written = 0;
     json_object_foreach(draft->secrets, path, secret)
     {
-        if (write_new(path, json_string_value(secret), 0600, err) < 0) {
+        if (write_new(path, json_string_value(secret), 0600, "remove it, or name another directory", err) < 0) {
             remove_secrets(draft, written);
             return -err->code;
         }
@@ -178,7 +192,7 @@ static int deliver(const struct draft *draft, const char *output, struct error *
     if (done < 0)
         return done;
     if (output != NULL)
-        return write_new(output, text, 0644, err);
+        return write_new(output, text, 0644, "name another one", err);
     fwrite(text, 1, size, stdout);
     return 0;
 }
@@ -194,16 +208,37 @@ static void say_counts(const struct draft *draft)
         taken, taken == 1 ? "y" : "ies", held);
 }
 
+/* Whoever can write there can put another file in the place of a secret. */
+static int check_secrets(const char *path, struct error *err)
+{
+    struct stat st;
+    if (path[0] != '/')
+        return fail_plain(err, EINVAL, "--secrets must be an absolute path: it is written into the configuration");
+    auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, errno, "--secrets '%s' (install -d -m 700 '%s' makes it)", path, path);
+    if (fstat(fd, &st) < 0)
+        return fail(err, errno, "look at '%s'", path);
+    if (st.st_uid != geteuid())
+        return fail_plain(err, EPERM,
+                          "--secrets '%s' belongs to another user (%u), who could change the secrets: chown %u '%s' "
+                          "makes it yours, or name another directory",
+                          path, st.st_uid, geteuid(), path);
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return fail_plain(
+            err, EPERM, "--secrets '%s' can be written by others (%04o), who could change the secrets: chmod go-w '%s'",
+            path, st.st_mode & 07777, path);
+    return 0;
+}
+
 static int make(const struct importer *importer, struct import *import, const struct import_options *options, void *own,
                 const struct words *words, struct error *err)
 {
     if (options->output != NULL && access(options->output, F_OK) == 0)
         return fail_plain(err, EEXIST, "'%s' is there already, and nothing is overwritten: name another one",
                           options->output);
-    if (options->secrets != NULL && options->secrets[0] != '/')
-        return fail_plain(err, EINVAL, "--secrets must be an absolute path: it is written into the configuration");
-    if (options->secrets != NULL && access(options->secrets, W_OK | X_OK) < 0)
-        return fail(err, errno, "--secrets '%s' (install -d -m 700 '%s' makes it)", options->secrets, options->secrets);
+    if (options->secrets != NULL && check_secrets(options->secrets, err) < 0)
+        return -err->code;
     if (words->count > importer->words_max)
         return fail_plain(err, EINVAL, "'%s' is one word too many; usage: sallyport import %s %s",
                           words->items[importer->words_max], importer->name, importer->usage);
@@ -293,8 +328,12 @@ const struct subcommand cmd_import = {
                "'sallyport config check': what would not, and why, stands in it as a comment at its\n"
                "place, and is said on stderr (not with -q). Read it before you use it.\n"
                "\n"
-               "Secrets are never printed. With --secrets they go into files below DIR, which belong\n"
-               "to whoever runs this: be root. Without it the lines that make the files are shown.\n"
+               "Secrets of signatures are never printed, nor is what is compared with a value whose\n"
+               "name says password: token, secret, password, auth, api key and the like. Whatever else\n"
+               "stands in what is imported may be a secret, too, and is written: fixed arguments and\n"
+               "variables, the shell's text. With --secrets secrets of signatures go into files below\n"
+               "DIR, which belong to whoever runs this: be root. Without it the lines that make the\n"
+               "files are shown.\n"
                "\n"
                "  sallyport import -o /etc/sallyport/sallyport.yaml --secrets /etc/sallyport/hooks \\\n"
                "      webhook /etc/webhook/hooks.json\n"

@@ -27,14 +27,26 @@ static bool has_tag(const char *text, size_t length)
     return memchr(name, ':', length - (size_t)(name - text)) != NULL;
 }
 
+/* The line is made to be copied, so nothing stands in it that a shell would read as more than a name. */
+static int fail_digest(const char *text, struct error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_/:@";
+    if (text[0] == '-' || text[0] == '\0' || text[strspn(text, letters)] != '\0')
+        return fail_plain(err, EINVAL,
+                          "'%.200s' names no digest: write NAME@sha256:DIGITS, because a tag may mean another image "
+                          "tomorrow",
+                          text);
+    return fail_plain(err, EINVAL,
+                      "'%.200s' names no digest: write NAME@sha256:DIGITS, because a tag may mean another image "
+                      "tomorrow; skopeo inspect --format '{{.Digest}}' docker://%.200s shows what it is today",
+                      text, text);
+}
+
 int image_reference_parse(const char *text, struct image_reference *ret_reference, struct error *err)
 {
     const char *at = strstr(text, ALGORITHM);
     if (at == NULL)
-        return fail_plain(err, EINVAL,
-                          "'%.200s' names no digest: write NAME@sha256:DIGITS, because a tag may mean another image "
-                          "tomorrow; skopeo inspect --format '{{.Digest}}' docker://%.200s shows what it is today",
-                          text, text);
+        return fail_digest(text, err);
     size_t length = (size_t)(at - text);
     const char *digest = at + strlen(ALGORITHM);
     uint8_t bytes[IMAGE_DIGEST_DIGITS / 2];

@@ -46,6 +46,9 @@ class ImportCase(unittest.TestCase):
             file.write(content if isinstance(content, bytes) else content.encode() if isinstance(content, str) else json.dumps(content).encode())
         return path
 
+    def new_directory(self):
+        return tempfile.mkdtemp(dir=self.directory)
+
     def hooks(self, *hooks, name="hooks.json"):
         return self.file(name, list(hooks))
 
@@ -135,7 +138,7 @@ class ResultTest(ImportCase):
         self.assertEqual((done.returncode, done.stdout), (0, ""))
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), printed)
-        self.refused("-o", path, "http-runner", "-w", "uptime", says="is there already, and nothing is overwritten")
+        self.refused("-o", path, "http-runner", "-w", "uptime", says="is there already, and nothing is overwritten: name another one")
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), printed)
 
@@ -163,6 +166,17 @@ class WrongUseTest(ImportCase):
         self.refused("--secrets", "/no/such", "webhook", self.hooks(HOOK), says="install -d -m 700 '/no/such' makes it")
         self.refused("http-runner", "-w", b"\xff".decode("utf-8", "surrogateescape"), says="is not UTF-8")
 
+    def test_a_directory_for_secrets_that_others_can_change(self):
+        place = self.new_directory()
+        for mode in (0o770, 0o1777):
+            os.chmod(place, mode)
+            self.refused("--secrets", place, "webhook", self.hooks(HOOK), says=f"chmod go-w '{place}'")
+        os.chmod(place, 0o755)
+        harness.needs_root(self)
+        os.chown(place, 12345, 0)
+        self.refused("--secrets", place, "webhook", self.hooks(HOOK), says=f"belongs to another user (12345), who could change the secrets: chown 0 '{place}'")
+        self.assertEqual(os.listdir(place), [])
+
     def test_of_webhook(self):
         self.refused("webhook", says="which hooks? sallyport import webhook /etc/webhook/hooks.json")
         self.refused("webhook", "/no/such", says="open '/no/such': No such file")
@@ -186,7 +200,7 @@ class WrongUseTest(ImportCase):
         self.refused("shell2http", "date", "date", says="'date' is no path: pairs are PATH COMMAND")
         self.refused("shell2http", "HEAD:/date", "date", says="is no path")
         self.refused("shell2http", "-timeout", "soon", "/date", "date", says="-timeout takes a number of seconds, not 'soon'")
-        self.refused("shell2http", "-prot", "80", "/date", "date", says="there is no option '-p'")
+        self.refused("shell2http", "-prot", "80", "/date", "date", says="there is no option '--prot'; did you mean '--port'?")
 
     def test_of_http_runner(self):
         self.refused("http-runner", "-p", "9000", says="here a list is needed: -w ls,uptime")
@@ -224,6 +238,13 @@ class WebhookTest(ImportCase):
     def hook(self, *arguments, **more):
         return self.made("webhook", self.hooks(hook_with(**more)), *arguments)
 
+    def held(self, more):
+        """The same with a place for the secret, which is not what holds it back then."""
+        text, said = self.made("--secrets", self.new_directory(), "webhook", self.hooks(hook_with(**more)))
+        self.assertNotIn("\nhooks:", text)
+        self.assertNotIn("    route:", text)
+        return text, said
+
     def test_every_file_of_the_corpus_is_refused_or_becomes_a_configuration_that_is_taken(self):
         names = sorted(os.listdir(CORPUS))
         self.assertGreaterEqual(len(names), 10)
@@ -253,7 +274,8 @@ class WebhookTest(ImportCase):
             self.assertEqual(file.read(), SECRET + "\n")
         self.assertEqual(os.stat(path).st_mode & 0o7777, 0o600)
         self.assertIn("\nhooks:\n", text)
-        self.refused("--secrets", secrets, "webhook", self.hooks(hook_with(id="another"), HOOK), says="is there already, and nothing is overwritten")
+        self.refused("--secrets", secrets, "webhook", self.hooks(hook_with(id="another"), HOOK), says="is there already, and nothing is overwritten: "
+                     "remove it, or name another directory")
         self.assertEqual(os.listdir(secrets), ["deploy"])
 
     def test_without_a_place_for_it_the_hook_is_held_and_the_line_that_makes_it_is_shown(self):
@@ -273,15 +295,106 @@ class WebhookTest(ImportCase):
                 self.assertIn("    route: {path: /deploy}\n", text)
                 self.assertIn("sallyport token create --name deploy --allow run:deploy", said)
 
+    def test_a_rule_about_a_password_holds_a_hook_that_has_a_signature(self):
+        for name, kind in (("token", "value"), ("config.ApiKey", "value"), ("x_api_key", "regex"), ("X-Auth-Token", "value"),
+                           ("secrets.0", "value"), ("db.DB_PASSWORD", "regex")):
+            with self.subTest(name=name):
+                rule = {"match": {"type": kind, kind: "another-" + SECRET, "parameter": {"source": "payload", "name": name}}}
+                text, said = self.held({"trigger-rule": {"and": [rule, GITHUB_RULE]}})
+                self.assertIn(f"what it compares with '{name}' looks like a secret, which is not written here, and without that rule more "
+                              "would run", said)
+                self.assertNotIn("another-" + SECRET, text + said)
+
+    def test_words_within_a_name_that_is_no_password_are_rules_as_others(self):
+        for name in ("comment.author_association", "issue.fields.project.key", "monkey", "assignee", "token.count", "signed", "KeyName",
+                     "authority", "compass"):
+            with self.subTest(name=name):
+                rule = {"match": {"type": "value", "value": "OWNER", "parameter": {"source": "payload", "name": name}}}
+                text, said = self.hook(**{"trigger-rule": {"and": [GITHUB_RULE, rule]}})
+                self.assertIn(f"{{json: /{name.replace('.', '/')}, equals: OWNER}}", text)
+                self.assertNotIn("looks like a secret", said)
+
     def test_a_hook_that_proves_nothing_becomes_a_function(self):
-        text, said = self.hook(**{"trigger-rule": {}})
-        self.assertIn("    route: {path: /deploy}\n", text)
-        self.assertIn("hooks.deploy: No signature proves who sends, so there is no hook.", said)
+        for rule in (None, {"and": []}):
+            text, said = self.hook(**{"trigger-rule": rule})
+            self.assertIn("    route: {path: /deploy}\n", text)
+            self.assertIn("hooks.deploy: No signature proves who sends, so there is no hook.", said)
+
+    def test_a_rule_of_null_is_none_and_the_first_that_is_there_counts(self):
+        value = {"type": "value", "value": "x", "parameter": {"source": "payload", "name": "a"}}
+        text, _ = self.hook(**{"trigger-rule": {"and": [{**GITHUB_RULE, "and": None, "or": None, "not": None}]}})
+        self.assertIn("verify: {preset: github,", text)
+        text, _ = self.hook(**{"trigger-rule": {"match": value, "not": {"match": value, "or": None}, "and": [GITHUB_RULE]}})
+        self.assertNotIn("when:", text)
+        self.assertIn("verify: {preset: github,", text)
+
+    def test_two_secrets_are_either_in_an_or_and_too_much_in_an_and(self):
+        def signed(*secrets):
+            return [{"match": {**GITHUB_RULE["match"], "secret": SECRET + secret}} for secret in secrets]
+
+        place = self.new_directory()
+        text, _ = self.made("--secrets", place, "webhook", self.hooks(hook_with(**{"trigger-rule": {"or": signed("a", "b")}})))
+        self.assertIn(f'secrets: ["file:{place}/deploy", "file:{place}/deploy.second"]', " ".join(text.split()))
+        for rule in ({"and": signed("a", "b")}, {"and": [*signed("c"), {"or": signed("a", "b")}]},
+                     {"and": [{"or": signed("a", "b")}, *signed("a")]}):
+            text, said = self.held({"trigger-rule": rule})
+            self.assertIn("it takes two proofs at once", said)
+        text, _ = self.made("--secrets", self.new_directory(), "webhook", self.hooks(hook_with(**{"trigger-rule": {"and": signed("a", "a")}})))
+        self.assertIn("\nhooks:", text)
+
+    def test_the_second_secret_of_a_hook_is_never_the_file_of_another(self):
+        rule = {"or": [GITHUB_RULE, {"match": {**GITHUB_RULE["match"], "secret": "second-" + SECRET}}]}
+        place = self.new_directory()
+        third = {"match": {**GITHUB_RULE["match"], "secret": "third-" + SECRET}}
+        text, _ = self.made("--secrets", place, "webhook", self.hooks(hook_with(**{"trigger-rule": rule}),
+                                                                      hook_with(id="deploy-2", **{"trigger-rule": third})))
+        contents = {}
+        for name in os.listdir(place):
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                contents[name] = file.read()
+        self.assertEqual(contents, {"deploy": SECRET + "\n", "deploy.second": f"second-{SECRET}\n", "deploy-2": f"third-{SECRET}\n"})
+        self.assertIn("\n  deploy-2:\n", text)
+
+    def test_a_program_is_looked_for_in_the_working_directory(self):
+        shutil.copy("/usr/bin/true", os.path.join(self.directory, "printenv"))
+        for said in ("printenv", "./printenv"):
+            text, _ = self.hook(**{"execute-command": said, "command-working-directory": self.directory})
+            self.assertIn(f"exec: [{self.directory}/printenv,", text)
+        text, said = self.held({"command-working-directory": "scripts", "execute-command": "printenv"})
+        self.assertIn("hooks.deploy: Held back: its command is held back.", said)
+        self.assertIn("'printenv' is taken from command-working-directory 'scripts', which is no absolute path", said)
+        self.assertNotIn("\ncommands:\n", text)
+
+    def test_a_command_that_lacks_an_argument_is_held_back(self):
+        text, said = self.held({"pass-arguments-to-command": [{"source": "payload", "name": "a"}, {"source": "entire-payload"},
+                                                              {"source": "payload", "name": "b"}]})
+        self.assertNotIn("\ncommands:\n", text)
+        self.assertIn("commands.deploy: Held back: argument 2 of it could not be translated", said)
+
+    def test_a_hook_whose_command_is_not_taken_says_so(self):
+        text, said = self.held({"execute-command": "/proc/self/exe"})
+        self.assertIn("commands.deploy: Not taken: ", said)
+        self.assertIn("hooks.deploy: Held back: its command is held back.", said)
 
     def test_a_fixed_text_that_looks_like_a_secret_is_told(self):
-        _, said = self.hook(**{"pass-arguments-to-command": [{"source": "string", "name": "--token=x"}]})
-        self.assertIn("A fixed text of it looks like a secret.", said)
+        for more in ({"pass-arguments-to-command": [{"source": "string", "name": "--token=x"}]},
+                     {"pass-arguments-to-command": [{"source": "string", "name": "--api-key=x"}]},
+                     {"pass-environment-to-command": [{"source": "string", "name": "x", "envname": "DB_PW"}]}):
+            _, said = self.hook(**more)
+            self.assertIn("A fixed text of it looks like a secret.", said)
         self.assertNotIn("looks like a secret", self.hook()[1])
+        _, said = self.hook(**{"pass-arguments-to-command": [{"source": "string", "name": "--author=key"}]})
+        self.assertNotIn("looks like a secret", said)
+
+    def test_options_of_webhook_are_taken_and_those_that_mean_nothing_told(self):
+        flags = ["nopanic", "debug", "hotreload", "verbose", "x-request-id", "list-cipher-suites", "version"]
+        texts = ["header", "http-methods", "max-multipart-mem", "cipher-suites", "tls-min-version", "logfile", "pidfile", "setuid", "setgid"]
+        _, said = self.made("webhook", *(f"-{name}" for name in flags), *(word for name in texts for word in (f"-{name}", "a=b")),
+                            self.hooks(HOOK))
+        for name in flags + texts:
+            self.assertIn(f"\nsallyport: hooks: -{name} is left out: ", said)
+        self.refused("webhook", "-no-such", self.hooks(HOOK), says="there is no option '--no-such'")
+        self.refused("webhook", "-hotrelod", self.hooks(HOOK), says="did you mean '--hotreload'?")
 
     def test_rules_become_rules(self):
         parameter = {"source": "payload", "name": "a.0.b"}
@@ -307,7 +420,19 @@ class WebhookTest(ImportCase):
         rows = [
             ({"trigger-rule": {"or": [GITHUB_RULE, value]}}, "it has an 'or' of different places"),
             ({"trigger-rule": {"and": [GITHUB_RULE, {"or": [value, {"not": value}]}]}}, "it has an 'or' of different places"),
-            ({"trigger-rule": {"and": [GITHUB_RULE, {"not": {"and": [value]}}]}}, "a rule is none of and, or, match"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"not": {"and": [value]}}]}}, "a 'not' is of something else than one value"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"not": {**value, "and": [value]}}]}}, "a 'not' is of something else than one value"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"and": {"match": value}}]}}, "the 'and' of a rule is no list"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"or": "x", **value}]}}, "the 'or' of a rule is no list"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"match": [value]}]}}, "the 'match' of a rule is no object"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"match": None}]}}, "a rule is none of and, or, match"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, None]}}, "a rule is none of and, or, match"),
+            ({"trigger-rule": {**GITHUB_RULE, "AND": [value]}}, "a rule is none of and, or, match"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"or": [value, {**value, "And": [value]}]}]}}, "it has an 'or' of different places"),
+            ({"trigger-rule": {"and": [GITHUB_RULE, {"match": {"type": "regex", "Regex": "x", "parameter": value["match"]["parameter"]}}]}},
+             "a rule of the type regex has no regex"),
+            ({"trigger-rule": {}}, "its trigger-rule has no rule in it"),
+            ({"trigger-rule": []}, "a rule is none of and, or, match"),
             ({"trigger-rule": sha1}, "its signature is SHA-1"),
             ({"trigger-rule": {"match": {"type": "scalr-signature", "secret": SECRET}}}, "Scalr signs with SHA-1"),
             ({"pass-arguments-to-command": [{"source": "entire-payload"}]}, "a delivery as a whole is not passed on"),
@@ -316,16 +441,9 @@ class WebhookTest(ImportCase):
             ({"http-methods": ["GET"]}, "its http-methods are without POST"),
             ({"execute-command": ""}, "it has no execute-command"),
         ]
-        secrets = 0
         for more, why in rows:
             with self.subTest(why=why):
-                secrets += 1
-                place = os.path.join(self.directory, str(secrets))
-                os.mkdir(place)
-                text, said = self.made("--secrets", place, "webhook", self.hooks(hook_with(**more)))
-                self.assertIn(why, said)
-                self.assertNotIn("\nhooks:", text)
-                self.assertNotIn("    route:", text)
+                self.assertIn(why, self.held(more)[1])
 
     def test_presets_are_found_by_their_headers(self):
         for header, kind, preset in (("X-Hub-Signature-256", "sha256", "preset: github,"), ("X-Hub-Signature", "sha256", "preset: bitbucket,"),
@@ -341,6 +459,53 @@ class WebhookTest(ImportCase):
         for name in ("deploy-web", "deploy-web-2", "unnamed"):
             self.assertIn(f"\n  {name}:\n", text)
         self.assertIn("'Deploy Web!' is called deploy-web here, and delivered to /hooks/deploy-web.", said)
+
+
+class OthersTest(ImportCase):
+    """What stands in lines to be copied, and what is kept out."""
+
+    def test_no_line_to_be_copied_has_a_name_that_a_shell_would_read(self):
+        for name in ("x$(id)", "x';id;'", "x`id`:1", "x y"):
+            with self.subTest(name=name):
+                functions = self.file("functions.json", [{"id": "1", "image": name}, {"id": "2", "image": "tool:1"}])
+                text, said = self.made("go-serverless", "--functions", functions)
+                self.assertIn(f"Function '1' is left out: its image '{name}' is no name of one.", said)
+                self.assertIn("docker://tool:1 shows", said)
+                self.assertNotIn("docker://x", text + said)
+                text, said = self.made("jobrunner", "--image", name, "--image", "tool:1")
+                self.assertIn(f"'{name}' is no name of one: import once more with another", said)
+                self.assertIn("docker://tool:1 shows", said)
+                self.assertNotIn("docker://x", text + said)
+
+    def test_no_line_changes_the_owner_of_a_directory_that_a_shell_would_read(self):
+        scripts = self.scripts()
+        for name, has_line in (("plain", True), ("o'dd", False), ("$(id)", False)):
+            with self.subTest(name=name):
+                path = os.path.join(self.directory, name)
+                shutil.copytree(scripts, path)
+                os.chmod(path, 0o777)
+                _, said = self.made("gort", "--scripts-dir", path)
+                self.assertIn("decides what runs, so it must be root's alone", said)
+                self.assertEqual("chown root: '" in said, has_line, said)
+
+    def test_a_variable_of_a_function_that_looks_like_a_secret_is_asked_for(self):
+        functions = self.file("functions.json", [{"id": "1", "image": f"registry.example/hello@{DIGEST}",
+                                                  "environment": {"DB_PASSWORD": SECRET, "AUTHOR": "me"}}])
+        text, said = self.made("go-serverless", "--functions", functions)
+        self.assertNotIn(SECRET, text + said)
+        self.assertIn("DB_PASSWORD: {type: string, required: true}", text.replace("# ", ""))
+        self.assertIn("AUTHOR: {type: string, default: me}", text.replace("# ", ""))
+        self.assertIn("The value of DB_PASSWORD looks like a secret and is not written here", said)
+
+    def test_the_cache_of_shell2http_is_kept_only_where_a_key_tells_requests_apart(self):
+        text, said = self.made("shell2http", "-cache", "5", "-form", "/one", "echo $v_a", "/two", "echo $v_a $v_b")
+        self.assertIn('dedupe: {window: "5s", key: "{a}"}', text)
+        self.assertEqual(text.count("dedupe: "), 1)
+        self.assertIn("commands.one: -cache: within the time a request with the same field is answered with the first job, whoever makes it", said)
+        self.assertIn("commands.two: -cache is left out: ", said)
+        text, said = self.made("shell2http", "-cache", "5", "-cgi", "POST:/body", "cat", "GET:/none", "date")
+        self.assertEqual(text.count('dedupe: {window: "5s"}'), 1)
+        self.assertIn("commands.body: -cache is left out: ", said)
 
 
 class ServedTest(ImportCase):

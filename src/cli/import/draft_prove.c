@@ -101,6 +101,12 @@ static void drop_words(struct draft *draft, const json_t *commands, const char *
     }
 }
 
+static bool has_command(const struct draft *trial, const json_t *hook)
+{
+    const char *name = json_string_value(json_object_get(json_object_get(hook, "run"), "command"));
+    return name != NULL && draft_get(trial, "commands", name) != NULL;
+}
+
 static int prove_section(struct draft *draft, struct draft *trial, const struct bench *bench, const char *section,
                          struct error *err)
 {
@@ -112,6 +118,10 @@ static int prove_section(struct draft *draft, struct draft *trial, const struct 
         char why[ERROR_TEXT_BYTES];
         if (strcmp(section, "predecessors") == 0)
             drop_words(draft, json_object_get(trial->config, "commands"), name, value);
+        if (strcmp(section, "hooks") == 0 && !has_command(trial, value)) {
+            draft_hold(draft, section, name, "Held back: its command is held back.");
+            continue;
+        }
         draft_set(trial, section, name, json_incref(value));
         int taken = is_taken(bench, trial, why, err);
         if (taken < 0)

@@ -68,15 +68,23 @@ static void take_environment(struct import *import, const char *name, json_t *co
                        variable);
             continue;
         }
-        json_object_set_new(params, variable, json_pack("{s:s, s:O}", "type", "string", "default", value));
+        bool is_secret = name_is_secret(variable);
+        json_object_set_new(params, variable,
+                            is_secret ? json_pack("{s:s, s:b}", "type", "string", "required", 1)
+                                      : json_pack("{s:s, s:O}", "type", "string", "default", value));
         json_object_set_new(env, variable, json_sprintf("{%s}", variable));
+        if (is_secret)
+            draft_note(&import->draft, "commands", name,
+                       "The value of %s looks like a secret and is not written here: clients have to say it when they "
+                       "make the function, or the program reads it from a file of its own.",
+                       variable);
     }
     if (json_object_size(env) > 0) {
         json_object_set(command, "env", env);
         draft_note(
             &import->draft, "commands", name,
-            "Its environment is passed on here, which go-serverless never did. What is secret in it belongs into a "
-            "parameter of 'type: secret', and not into this file.");
+            "Its environment is passed on here, which go-serverless never did. What is secret in it does not belong "
+            "into this file: look at each 'default'.");
     }
     json_decref(env);
 }
@@ -88,9 +96,9 @@ static void take_function(struct import *import, const json_t *function, json_t 
     struct error fault = { 0 };
     const char *image = text_of(function, "image"), *slash = strrchr(image, '/');
     char name[NAME_ROOM], called_here[NAME_ROOM];
-    if (image[0] == '\0' || strlen(image) >= CALLED_MAX_BYTES) {
-        draft_note(draft, "predecessors", NAME, "Function '%.60s' is left out: its image is no name.",
-                   text_of(function, "id"));
+    if (!text_is_harmless(image) || strlen(image) >= CALLED_MAX_BYTES) {
+        draft_note(draft, "predecessors", NAME, "Function '%.60s' is left out: its image '%.100s' is no name of one.",
+                   text_of(function, "id"), image);
         return;
     }
     if (json_object_get(called, image) != NULL) {
@@ -115,20 +123,13 @@ static void take_function(struct import *import, const json_t *function, json_t 
     json_object_set_new(called, image, json_string(name));
 }
 
-/* What a shell would read as anything else is not written into a line for it. */
-static bool is_harmless(const char *text)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@~";
-    return text[0] != '\0' && text[strspn(text, letters)] == '\0' && strlen(text) < 256;
-}
-
 static void note_routes(struct import *import, const json_t *routes)
 {
     struct draft *draft = &import->draft;
     for (size_t i = 0; i < json_array_size(routes); i++) {
         const json_t *route = json_array_get(routes, i);
         const char *path = text_of(route, "path"), *image = text_of(json_object_get(route, "function"), "image");
-        if (!is_harmless(path) || !is_harmless(image) || path[0] != '/')
+        if (!text_is_harmless(path) || !text_is_harmless(image) || path[0] != '/')
             draft_note(draft, "predecessors", NAME,
                        "Route '%.100s' is left out: a path begins with '/' and has letters, digits "
                        "and -_.~ here.",

@@ -156,12 +156,18 @@ static void note_directory(struct import *import, const char *path)
                    "%s is not there, and gort would not have started. Make it, and import once more, or name it with "
                    "--scripts-dir.",
                    path);
-    else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    else if ((st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) && text_is_harmless(path))
         draft_note(
             &import->draft, "predecessors", NAME,
             "Whoever can change %s decides what runs, so it must be root's alone, with all above it, or the service "
             "does not start: chown root: '%s'; chmod go-w '%s'",
             path, path, path);
+    else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        draft_note(
+            &import->draft, "predecessors", NAME,
+            "Whoever can change '%.200s' decides what runs, so it must be root's alone (chown, chmod go-w), with "
+            "all above it, or the service does not start.",
+            path);
 }
 
 static int take_limit(const char *limit, uint64_t *ret_requests, struct error *err)

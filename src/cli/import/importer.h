@@ -50,6 +50,15 @@ void name_param(const char *from, char ret_name[NAME_ROOM]);
 bool name_is_variable(const char *text);
 
 /*
+ * Whether what bears this name is a password: "api_key", "X-Auth-Token", "config.secret". Words of its last step count, each as a
+ * whole: "comment.author_association", "project.key" and "monkey" are none.
+ */
+bool name_is_secret(const char *name);
+
+/* Nothing that a shell reads as anything but itself: texts that are foreign stand in lines to be copied only if they are. */
+bool text_is_harmless(const char *text);
+
+/*
  * Where a program is: a path as it stands, a plain name in the standard directories. If it is nowhere, ret_path is a guess.
  */
 void program_find(const char *name, char ret_path[1024]);

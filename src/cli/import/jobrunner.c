@@ -71,10 +71,11 @@ static int take_image(struct import *import, const char *said, json_t *called, s
                "LOOK AT THIS: it runs any program of the image. Write the one that is meant in place of /usr/bin/env.");
     draft_note(
         draft, "commands", name,
-        has_digest
-            ? "Before the service starts: sallyport image pull %s"
-            : "An image is named by its digest here. skopeo inspect --format '{{.Digest}}' docker://%s shows what "
-              "it is today; then: sallyport image pull NAME@sha256:DIGITS, and import once more with that.",
+        has_digest ? "Before the service starts: sallyport image pull %s"
+        : text_is_harmless(image)
+            ? "An image is named by its digest here. skopeo inspect --format '{{.Digest}}' docker://%s shows what "
+              "it is today; then: sallyport image pull NAME@sha256:DIGITS, and import once more with that."
+            : "An image is named by its digest here, and '%.100s' is no name of one: import once more with another.",
         image);
     return 0;
 }

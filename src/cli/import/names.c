@@ -54,6 +54,67 @@ bool name_is_variable(const char *text)
            strlen(text) < NAME_ROOM;
 }
 
+/* --- names of passwords ----------------------------------------------------------------------------------------------- */
+
+#define WORD_BYTES 16 /* longer ones are known to be none */
+
+/* Behind the last dot, but for places in a list: "secret" of "config.secret.0". */
+static const char *last_step(const char *name, size_t *ret_size)
+{
+    size_t end = strlen(name);
+    for (;;) {
+        size_t from = end;
+        while (from > 0 && name[from - 1] != '.')
+            from--;
+        *ret_size = end - from;
+        if (from == 0 || strspn(name + from, "0123456789") < *ret_size)
+            return name + from;
+        end = from - 1;
+    }
+}
+
+/* The next word, in small letters: of "X-AuthToken", "API_KEY2" x, auth, token, api, key. False at the end. */
+static bool next_word(const char **at, const char *end, char word[WORD_BYTES])
+{
+    const char *from = *at;
+    size_t used = 0;
+    while (from < end && !isalpha((unsigned char)*from))
+        from++;
+    for (*at = from; *at < end && isalpha((unsigned char)**at); (*at)++) {
+        bool is_upper = isupper((unsigned char)**at) != 0;
+        bool is_hump = *at > from && is_upper &&
+                       (islower((unsigned char)(*at)[-1]) || (*at + 1 < end && islower((unsigned char)(*at)[1])));
+        if (is_hump)
+            break;
+        if (used < WORD_BYTES - 1)
+            word[used++] = (char)tolower((unsigned char)**at);
+    }
+    word[used] = '\0';
+    return used > 0;
+}
+
+bool name_is_secret(const char *name)
+{
+    static const char *const words[] = { "token",     "secret",        "password",  "passwd", "pass",   "passphrase",
+                                         "signature", "auth",          "pw",        "pwd",    "apikey", "accesskey",
+                                         "secretkey", "authorization", "credential" };
+    char last[WORD_BYTES] = "", word[WORD_BYTES] = "";
+    size_t size;
+    const char *at = last_step(name, &size), *end = at + size;
+    for (; next_word(&at, end, word); snprintf(last, sizeof last, "%s", word)) {
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            size_t length = strlen(words[i]);
+            if (strncmp(word, words[i], length) == 0 && (word[length] == '\0' || strcmp(word + length, "s") == 0))
+                return true;
+        }
+        if (strcmp(word, "key") == 0 && (strcmp(last, "api") == 0 || strcmp(last, "access") == 0))
+            return true;
+    }
+    return false;
+}
+
+/* --- programs --------------------------------------------------------------------------------------------------------- */
+
 void program_find(const char *name, char ret_path[1024])
 {
     static const char *const places[] = {

@@ -41,7 +41,8 @@ static const struct option_row rows[] = {
     { '\0', OPTION_TEXT, "log", AT(log), "FILE", "left out", NULL },
     { '\0', OPTION_FLAG, "no-log-timestamp", AT(is_ignored), NULL, "left out", NULL },
     { '\0', OPTION_TEXT, "shell", AT(shell), "SHELL", "sh unless given; '' for none", NULL },
-    { '\0', OPTION_TEXT, "cache", AT(cache), "SECONDS", "becomes 'dedupe'", NULL },
+    { '\0', OPTION_TEXT, "cache", AT(cache), "SECONDS", "becomes 'dedupe', unless it takes several fields or a body",
+      NULL },
     { '\0', OPTION_TEXT, "timeout", AT(timeout), "SECONDS", "becomes 'timeout'", NULL },
     { '\0', OPTION_FLAG, "one-thread", AT(is_one_thread), NULL, "concurrency.limit of 1, of each command", NULL },
     { '\0', OPTION_FLAG, "500", AT(fails_500), NULL, "a failure is answered with 500", NULL },
@@ -238,19 +239,19 @@ static int seconds(const char *option, const char *said, char to[32], struct err
 
 static void take_cache(struct pair *pair, const char *window)
 {
-    char key[1000] = "";
-    const char *name;
-    json_t *param;
-    json_object_foreach(json_object_get(pair->command, "params"), name, param)
-    {
-        size_t used = strlen(key);
-        snprintf(key + used, sizeof key - used, "%s{%s}", used > 0 ? "&" : "", name);
+    json_t *params = json_object_get(pair->command, "params");
+    if (json_object_size(params) > 1 || json_object_get(pair->command, "stdin") != NULL) {
+        note(pair, "-cache is left out: of several fields, or a body, no 'dedupe.key' can be made that two different "
+                   "requests never share.");
+        return;
     }
     json_t *dedupe = json_pack("{s:s}", "window", window);
-    if (key[0] != '\0')
-        json_object_set_new(dedupe, "key", json_string(key));
+    if (json_object_size(params) == 1)
+        json_object_set_new(dedupe, "key", json_sprintf("{%s}", json_object_iter_key(json_object_iter(params))));
     json_object_set_new(pair->command, "dedupe", dedupe);
-    note(pair, "-cache: within the time the same caller and the same fields get the answer of the first job.");
+    note(pair,
+         "-cache: within the time a request with the same field is answered with the first job, whoever makes it; a "
+         "caller who may not read that job is answered with 429.");
 }
 
 static int take_limits(struct pair *pair, struct error *err)

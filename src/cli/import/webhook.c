@@ -18,7 +18,7 @@
 #include "sallyport/base/text.h"
 #include "sallyport/limits.h"
 
-#define HOOKS_MAX_BYTES (4u * 1024 * 1024)
+#define SECOND ".second" /* behind the name of a file; no hook's name has a dot */
 
 /* What is known of a hook's keys: NULL for what is translated elsewhere. */
 static const struct {
@@ -54,6 +54,17 @@ void webhook_block(struct webhook *hook, const char *format, ...)
     va_start(args, format);
     vsnprintf(hook->why, sizeof hook->why, format, args);
     va_end(args);
+}
+
+void webhook_block_command(struct webhook *hook, const char *format, ...)
+{
+    va_list args;
+    if (hook->why_command[0] != '\0')
+        return;
+    va_start(args, format);
+    vsnprintf(hook->why_command, sizeof hook->why_command, format, args);
+    va_end(args);
+    webhook_block(hook, "its command is held back");
 }
 
 const char *webhook_text(const json_t *object, const char *key)
@@ -135,10 +146,14 @@ static void take_program(struct webhook *hook)
     char joined[1024], path[1024];
     if (said[0] == '\0')
         webhook_block(hook, "it has no execute-command");
-    if (strchr(said, '/') != NULL && said[0] != '/' && directory[0] == '/')
+    if (said[0] != '/' && directory[0] != '\0')
         snprintf(joined, sizeof joined, "%s/%s", directory, strncmp(said, "./", 2) == 0 ? said + 2 : said);
     else
         snprintf(joined, sizeof joined, "%s", said);
+    if (said[0] != '/' && directory[0] != '\0' && directory[0] != '/')
+        webhook_block_command(hook,
+                              "'%.200s' is taken from command-working-directory '%.200s', which is no absolute path",
+                              said, directory);
     program_find(joined, path);
     json_t *exec = json_object_get(hook->command, "exec");
     json_array_append_new(exec, text_fixed(path));
@@ -171,12 +186,14 @@ static void take_secret(struct webhook *hook, unsigned index, json_t *files)
     struct draft *draft = &hook->import->draft;
     const char *directory = hook->import->secrets != NULL ? hook->import->secrets : SECRETS_DIR_SHOWN;
     char path[1200], value[1300];
-    snprintf(path, sizeof path, "%s/%s%s", directory, hook->name, index > 0 ? "-2" : "");
+    snprintf(path, sizeof path, "%s/%s%s", directory, hook->name, index > 0 ? SECOND : "");
     snprintf(value, sizeof value, "file:%s", path);
     json_array_append_new(files, json_string(value));
-    if (hook->import->secrets != NULL) {
+    if (json_object_get(draft->secrets, path) != NULL) {
+        webhook_block(hook, "the file of its secret, %s, is that of another hook", path);
+    } else if (hook->import->secrets != NULL) {
         auto_free char *line = NULL;
-        if (asprintf(&line, "%s\n", hook->secrets[index]) < 0)
+        if (asprintf(&line, "%s\n", hook->secrets.items[index]) < 0)
             return;
         json_object_set_new(draft->secrets, path, json_string(line));
         explicit_bzero(line, strlen(line));
@@ -193,8 +210,8 @@ static void take_secret(struct webhook *hook, unsigned index, json_t *files)
 static void take_secrets(struct webhook *hook)
 {
     json_t *files = json_array();
-    for (unsigned i = 0; i < hook->secret_count; i++) {
-        const char *secret = hook->secrets[i];
+    for (unsigned i = 0; i < hook->secrets.count; i++) {
+        const char *secret = hook->secrets.items[i];
         for (const char *at = secret; *at != '\0'; at++)
             if ((unsigned char)*at < 0x20 || *at == 0x7f)
                 webhook_block(hook, "its secret has control characters, and no line of a file can hold it");
@@ -218,8 +235,8 @@ static void make_route(struct webhook *hook)
         draft, "hooks", hook->name,
         "%s, so there is no hook. Its command has a route: who has a token (sallyport token create --name %s --allow "
         "run:%s) sends POST /r%s, with the parameters as JSON or as a form. Rules are not looked at there.",
-        hook->has_shared_secret ? "A secret is compared that comes with each delivery, which proves nothing about it"
-                                : "No signature proves who sends",
+        hook->compared != NULL ? "A secret is compared that comes with each delivery, which proves nothing about it"
+                               : "No signature proves who sends",
         hook->name, hook->name, path);
 }
 
@@ -264,6 +281,8 @@ static void translate_hook(struct import *import, const json_t *from)
     else if (hook.verify == NULL)
         draft_note(&import->draft, "hooks", hook.name, "Left out: %s.", hook.why);
     draft_set(&import->draft, "commands", hook.name, json_incref(hook.command));
+    if (hook.why_command[0] != '\0')
+        draft_hold(&import->draft, "commands", hook.name, "Held back: %s.", hook.why_command);
     if (hook.verify != NULL)
         set_hook(&hook);
     json_decref(hook.command);
@@ -308,108 +327,3 @@ int webhook_translate(struct import *import, const char *text, size_t size, stru
     json_decref(hooks);
     return done;
 }
-
-struct webhook_options {
-    struct words files;
-    const char *port, *address, *prefix, *cert, *key;
-    bool is_secure, is_template, is_ignored;
-};
-
-static const struct option_row rows[] = {
-    { '\0', OPTION_TEXTS, "hooks", offsetof(struct webhook_options, files), "FILE", "a hooks.json; may be given again",
-      NULL },
-    { '\0', OPTION_TEXT, "port", offsetof(struct webhook_options, port), "PORT", "9000 unless given", NULL },
-    { '\0', OPTION_TEXT, "ip", offsetof(struct webhook_options, address), "ADDRESS", "127.0.0.1 is what is taken over",
-      NULL },
-    { '\0', OPTION_TEXT, "urlprefix", offsetof(struct webhook_options, prefix), "PREFIX", "ours is /hooks", NULL },
-    { '\0', OPTION_FLAG, "secure", offsetof(struct webhook_options, is_secure), NULL, "TLS, with -cert and -key",
-      NULL },
-    { '\0', OPTION_TEXT, "cert", offsetof(struct webhook_options, cert), "FILE", "becomes server.tls.cert", NULL },
-    { '\0', OPTION_TEXT, "key", offsetof(struct webhook_options, key), "FILE", "becomes server.tls.key", NULL },
-    { '\0', OPTION_FLAG, "template", offsetof(struct webhook_options, is_template), NULL, "refused", NULL },
-    { '\0', OPTION_FLAG, "verbose", offsetof(struct webhook_options, is_ignored), NULL, "taken, and means nothing",
-      NULL },
-    { '\0', OPTION_FLAG, "hotreload", offsetof(struct webhook_options, is_ignored), NULL,
-      "taken: sallyport is reloaded by SIGHUP", NULL },
-};
-
-static int take_server(struct import *import, const struct webhook_options *options, struct error *err)
-{
-    struct draft *draft = &import->draft;
-    unsigned port = 9000;
-    char listen[32];
-    if (options->port != NULL && !port_read(options->port, &port))
-        return fail_plain(err, EINVAL, "-port takes a number from 1 to 65535, not '%s'", options->port);
-    snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
-    draft_set(draft, "server", "listen", json_string(listen));
-    if (options->address == NULL || strcmp(options->address, "127.0.0.1") != 0)
-        draft_note(
-            draft, "server", "listen",
-            "webhook listened on %s. Providers come from elsewhere: let a proxy of this host with TLS ask "
-            "127.0.0.1:%u ('hosts' has the names it is asked under), or write the address here with 'tls' beside it.",
-            options->address != NULL ? options->address : "all interfaces", port);
-    if (options->prefix != NULL && strcmp(options->prefix, "hooks") != 0)
-        draft_note(draft, "server", "listen", "Paths began with /%s/, and begin with /hooks/ now: tell the providers.",
-                   options->prefix);
-    if (options->is_secure) {
-        char key[1100];
-        snprintf(key, sizeof key, "file:%s", options->key != NULL ? options->key : "key.pem");
-        draft_set(draft, "server", "tls",
-                  json_pack("{s:s, s:s}", "cert", options->cert != NULL ? options->cert : "cert.pem", "key", key));
-    }
-    return 0;
-}
-
-static int import_file(struct import *import, const char *path, struct error *err)
-{
-    char *text = NULL;
-    size_t size = 0;
-    int done = import_read_file(path, HOOKS_MAX_BYTES, &text, &size, err);
-    if (done == 0 && webhook_translate(import, text, size, err) < 0)
-        done = fail_in(err, "'%s'", path);
-    if (text != NULL)
-        explicit_bzero(text, size);
-    free(text);
-    return done;
-}
-
-static int run(struct import *import, void *values, const struct words *words, struct error *err)
-{
-    struct webhook_options *options = values;
-    int done = 0;
-    if (options->is_template)
-        return fail_plain(err, EINVAL,
-                          "-template: what a template would become is not known here; write the values in their "
-                          "places, and import that");
-    for (size_t i = 0; i < words->count && done == 0; i++)
-        done = words_add(&options->files, words->items[i], err);
-    if (done == 0 && options->files.count == 0)
-        done = fail_plain(err, EINVAL, "which hooks? sallyport import webhook /etc/webhook/hooks.json");
-    say_head(import, "webhook's hooks");
-    if (done == 0)
-        done = take_server(import, options, err);
-    for (size_t i = 0; i < options->files.count && done == 0; i++)
-        done = import_file(import, options->files.items[i], err);
-    return done;
-}
-
-const struct importer import_webhook = {
-    .name = "webhook",
-    .summary = "hooks.json of adnanh/webhook",
-    .usage = "[OPTION]... FILE...",
-    .details = "Each hook becomes a hook and a command of the same name. A signature becomes\n"
-               "'verify', rules of values become 'when', and arguments and variables become\n"
-               "parameters, which a delivery fills. What proves nothing is no hook here: its command\n"
-               "gets a route, for callers with a token.\n"
-               "\n"
-               "Held back, as a comment with the reason: rules that cannot be said with 'when' (an\n"
-               "'or' of different places), signatures with SHA-1 alone, whole payloads as arguments,\n"
-               "files made of payloads. A template is refused, and so is YAML.\n"
-               "\n"
-               "  sallyport import --secrets /etc/sallyport/hooks -o new.yaml webhook hooks.json\n",
-    .rows = rows,
-    .row_count = sizeof rows / sizeof rows[0],
-    .option_bytes = sizeof(struct webhook_options),
-    .words_max = 100,
-    .run = run,
-};

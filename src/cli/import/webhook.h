@@ -12,6 +12,12 @@
 
 #define WEBHOOK_SECRETS_MAX 2
 
+/* Views of what was read. */
+struct webhook_secrets {
+    const char *items[WEBHOOK_SECRETS_MAX];
+    unsigned count;
+};
+
 struct webhook {
     struct import *import;
     const json_t *from;   /* the hook as it was written */
@@ -20,11 +26,12 @@ struct webhook {
     json_t *params;       /* of the command; a part of it */
     json_t *maps;         /* run.params: where a delivery has them */
     json_t *when;
-    json_t *verify;                           /* NULL: no proof so far */
-    const char *secrets[WEBHOOK_SECRETS_MAX]; /* views of `from` */
-    unsigned secret_count;
-    bool has_shared_secret; /* a value is compared that is a secret, and proves nothing here */
-    char why[512];          /* what stands in the way of the hook: the first thing; "": nothing */
+    json_t *verify;                       /* NULL: no proof so far */
+    struct webhook_secrets secrets, side; /* any of them will do; of the `or` that is being read */
+    bool is_in_or;
+    const char *compared;  /* where a value is compared that is a secret, and proves nothing here; NULL: nowhere */
+    char why[512];         /* what stands in the way of the hook: the first thing; "": nothing */
+    char why_command[512]; /* the same of its command */
 };
 
 /* Reads the text of a hooks.json. Works on memory alone but for looking whether paths are there. */
@@ -32,6 +39,9 @@ int webhook_translate(struct import *import, const char *text, size_t size, stru
 
 /* The hook cannot stand because of this. The first reason stays. */
 void webhook_block(struct webhook *hook, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Its command cannot stand, and so the hook cannot either. */
+void webhook_block_command(struct webhook *hook, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A member that is a text, or "". */
 const char *webhook_text(const json_t *object, const char *key);

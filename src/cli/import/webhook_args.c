@@ -116,13 +116,21 @@ static const char *param_for(struct webhook *hook, const json_t *argument)
     return json_object_iter_key(json_object_iter_at(hook->maps, unique));
 }
 
+/* By the name of the variable or of the option ("--api-key=..."), or by what stands anywhere in it. */
+static bool is_password(const char *variable, const char *text)
+{
+    char option[128];
+    snprintf(option, sizeof option, "%.*s", (int)strcspn(text, "="), text);
+    return name_is_secret(variable) || name_is_secret(option) || strcasestr(text, "token") != NULL ||
+           strcasestr(text, "secret") != NULL || strcasestr(text, "passw") != NULL;
+}
+
 /* What stands for one argument or variable. NULL, and the hook is held. */
 static json_t *value_of(struct webhook *hook, const json_t *argument)
 {
     const char *text = webhook_text(argument, "name");
     if (strcmp(webhook_text(argument, "source"), "string") == 0) {
-        if (strcasestr(text, "token") != NULL || strcasestr(text, "secret") != NULL ||
-            strcasestr(text, "passw") != NULL)
+        if (is_password(webhook_text(argument, "envname"), text))
             draft_note(
                 &hook->import->draft, "commands", hook->name,
                 "A fixed text of it looks like a secret. It was an argument or a variable for all to see, and it "
@@ -161,6 +169,11 @@ void webhook_take_arguments(struct webhook *hook)
         json_t *value = value_of(hook, json_array_get(arguments, i));
         if (value != NULL)
             json_array_append_new(exec, value);
+        else
+            webhook_block_command(hook,
+                                  "argument %zu of it could not be translated, and those behind it would be "
+                                  "taken for it",
+                                  i + 1);
     }
     for (size_t i = 0; i < json_array_size(variables); i++)
         take_variable(hook, env, json_array_get(variables, i));

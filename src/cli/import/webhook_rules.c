@@ -37,15 +37,40 @@ static void set_verify(struct webhook *hook, json_t *verify)
     json_decref(verify);
 }
 
+static bool has_secret(const struct webhook_secrets *secrets, const char *secret)
+{
+    for (unsigned i = 0; i < secrets->count; i++)
+        if (strcmp(secrets->items[i], secret) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * One of these has to sign. What was said of others before had to hold as well, and a hook takes one proof: where they are not the
+ * same, "both" would become "either".
+ */
+static void end_proof(struct webhook *hook)
+{
+    if (hook->secrets.count == 0)
+        hook->secrets = hook->side;
+    bool is_same = hook->secrets.count == hook->side.count;
+    for (unsigned i = 0; i < hook->side.count; i++)
+        is_same &= has_secret(&hook->secrets, hook->side.items[i]);
+    if (!is_same)
+        webhook_block(hook, "it takes two proofs at once, of different secrets, and a hook has one here");
+    hook->side.count = 0;
+}
+
 static void add_secret(struct webhook *hook, const char *secret)
 {
-    for (unsigned i = 0; i < hook->secret_count; i++)
-        if (strcmp(hook->secrets[i], secret) == 0)
-            return;
-    if (hook->secret_count == WEBHOOK_SECRETS_MAX)
+    if (has_secret(&hook->side, secret))
+        return;
+    if (hook->side.count == WEBHOOK_SECRETS_MAX)
         webhook_block(hook, "it takes more than two secrets, and a hook has at most two here");
     else
-        hook->secrets[hook->secret_count++] = secret;
+        hook->side.items[hook->side.count++] = secret;
+    if (!hook->is_in_or)
+        end_proof(hook);
 }
 
 static void take_generic(struct webhook *hook, const char *header, const char *algorithm)
@@ -102,16 +127,7 @@ static void take_signature(struct webhook *hook, const json_t *match, const char
 /* What is compared with it is no rule but a password, and is never written down. */
 static bool is_secret(const json_t *parameter)
 {
-    static const char *const signs[] = {
-        "token", "secret", "passw", "auth", "key", "sign", "credential", "hmac", "pwd"
-    };
-    const char *name = webhook_text(parameter, "name");
-    if (strncasecmp(name, "X-Event-Key", 11) == 0) /* Bitbucket's event */
-        return false;
-    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-        if (strcasestr(name, signs[i]) != NULL)
-            return true;
-    return false;
+    return name_is_secret(webhook_text(parameter, "name"));
 }
 
 static void take_password(struct webhook *hook, const json_t *match)
@@ -124,7 +140,7 @@ static void take_password(struct webhook *hook, const json_t *match)
         add_secret(hook, webhook_text(match, "value"));
         return;
     }
-    hook->has_shared_secret = true;
+    hook->compared = webhook_text(parameter, "name");
     draft_note(&hook->import->draft, "hooks", hook->name,
                "What it compares with '%.60s' of the %.20s looks like a secret, and is not written here.",
                webhook_text(parameter, "name"), webhook_text(parameter, "source"));
@@ -172,6 +188,8 @@ static json_t *value_rule(struct webhook *hook, const json_t *match, bool is_not
         json_decref(rule);
         return NULL;
     }
+    if (is_regex && !json_is_string(json_object_get(match, "regex"))) /* without one it would match anything */
+        webhook_block(hook, "a rule of the type regex has no regex");
     if (is_not)
         json_object_set_new(rule, "regex", other_text(webhook_text(match, "value")));
     else if (is_regex)
@@ -184,6 +202,7 @@ static json_t *value_rule(struct webhook *hook, const json_t *match, bool is_not
 static void take_match(struct webhook *hook, const json_t *match)
 {
     const char *type = webhook_text(match, "type");
+    bool is_value = strcmp(type, "value") == 0 || strcmp(type, "regex") == 0;
     const char *algorithm = algorithm_of(type);
     if (algorithm != NULL) {
         take_signature(hook, match, algorithm);
@@ -195,7 +214,7 @@ static void take_match(struct webhook *hook, const json_t *match)
                    webhook_text(match, "ip-range"));
     } else if (strcmp(type, "scalr-signature") == 0) {
         webhook_block(hook, "Scalr signs with SHA-1, which is not taken");
-    } else if (is_secret(json_object_get(match, "parameter"))) {
+    } else if (is_value && is_secret(json_object_get(match, "parameter"))) {
         take_password(hook, match);
     } else {
         json_t *rule = value_rule(hook, match, false);
@@ -208,11 +227,43 @@ static void take_match(struct webhook *hook, const json_t *match)
 
 static void take(struct webhook *hook, const json_t *rule, unsigned depth);
 
+/* What webhook looks at in a rule, which may have more: the first of these that is there, and not null. */
+static const char *kind_of(const json_t *rule)
+{
+    static const char *const kinds[] = { "and", "or", "not", "match" };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const json_t *member = json_object_get(rule, kinds[i]);
+        if (member != NULL && !json_is_null(member))
+            return kinds[i];
+    }
+    return "";
+}
+
+/* A member that is not known may be one that webhook knows: it does not look at the size of letters. */
+static bool is_known(const json_t *rule)
+{
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)rule, key, member)
+    {
+        if (strcmp(key, "and") != 0 && strcmp(key, "or") != 0 && strcmp(key, "not") != 0 && strcmp(key, "match") != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The match that a rule is; NULL if it is anything else. */
+static const json_t *match_of(const json_t *rule)
+{
+    const json_t *match = json_object_get(rule, "match");
+    return strcmp(kind_of(rule), "match") == 0 && is_known(rule) && json_is_object(match) ? match : NULL;
+}
+
 /* All of these are signatures: one of two secrets will do. */
 static bool are_signatures(const json_t *rules)
 {
     for (size_t i = 0; i < json_array_size(rules); i++)
-        if (algorithm_of(webhook_text(json_object_get(json_array_get(rules, i), "match"), "type")) == NULL)
+        if (algorithm_of(webhook_text(match_of(json_array_get(rules, i)), "type")) == NULL)
             return false;
     return true;
 }
@@ -224,7 +275,7 @@ static bool take_values(struct webhook *hook, const json_t *rules)
     const char *why;
     bool is_good = true;
     for (size_t i = 0; i < json_array_size(rules) && is_good; i++) {
-        const json_t *match = json_object_get(json_array_get(rules, i), "match");
+        const json_t *match = match_of(json_array_get(rules, i));
         const json_t *parameter = json_object_get(match, "parameter");
         json_t *source = webhook_source(hook, parameter, &why);
         is_good = source != NULL && strcmp(webhook_text(match, "type"), "value") == 0 && !is_secret(parameter) &&
@@ -246,9 +297,14 @@ static bool take_values(struct webhook *hook, const json_t *rules)
 
 static void take_or(struct webhook *hook, const json_t *rules, unsigned depth)
 {
-    if (json_array_size(rules) == 1 || (json_array_size(rules) > 1 && are_signatures(rules))) {
+    if (json_array_size(rules) == 1) {
+        take(hook, json_array_get(rules, 0), depth + 1);
+    } else if (json_array_size(rules) > 1 && are_signatures(rules)) {
+        hook->is_in_or = true;
         for (size_t i = 0; i < json_array_size(rules); i++)
             take(hook, json_array_get(rules, i), depth + 1);
+        hook->is_in_or = false;
+        end_proof(hook);
     } else if (json_array_size(rules) == 0 || !take_values(hook, rules)) {
         webhook_block(hook,
                       "it has an 'or' of different places or kinds, and all rules of 'when' must hold: make a hook of "
@@ -256,34 +312,61 @@ static void take_or(struct webhook *hook, const json_t *rules, unsigned depth)
     }
 }
 
+static void take_not(struct webhook *hook, const json_t *rule)
+{
+    const json_t *denied = match_of(rule);
+    if (denied == NULL || json_object_size(rule) != 1) {
+        webhook_block(hook, "a 'not' is of something else than one value");
+        return;
+    }
+    if (is_secret(json_object_get(denied, "parameter"))) {
+        webhook_block(hook, "a 'not' compares what looks like a secret, and that is not written here");
+        return;
+    }
+    json_t *other = value_rule(hook, denied, true);
+    if (other != NULL)
+        json_array_append_new(hook->when, other);
+    draft_note(&hook->import->draft, "hooks", hook->name,
+               "A 'not' holds only where the value is there; webhook took a delivery without it, too.");
+}
+
 static void take(struct webhook *hook, const json_t *rule, unsigned depth)
 {
-    const json_t *all = json_object_get(rule, "and"), *any = json_object_get(rule, "or");
-    const json_t *not = json_object_get(rule, "not"), *match = json_object_get(rule, "match");
-    const json_t *denied = json_object_get(not, "match");
+    const char *kind = kind_of(rule);
+    const json_t *member = json_object_get(rule, kind);
+    bool is_list = strcmp(kind, "and") == 0 || strcmp(kind, "or") == 0;
     if (depth > RULES_DEEP) {
         webhook_block(hook, "its rules are more than %d levels deep", RULES_DEEP);
-    } else if (all != NULL) {
-        for (size_t i = 0; i < json_array_size(all); i++)
-            take(hook, json_array_get(all, i), depth + 1);
-    } else if (any != NULL) {
-        take_or(hook, any, depth);
-    } else if (denied != NULL && !is_secret(json_object_get(denied, "parameter"))) {
-        json_t *other = value_rule(hook, denied, true);
-        if (other != NULL)
-            json_array_append_new(hook->when, other);
-        draft_note(&hook->import->draft, "hooks", hook->name,
-                   "A 'not' holds only where the value is there; webhook took a delivery without it, too.");
-    } else if (match != NULL) {
-        take_match(hook, match);
-    } else {
+    } else if (kind[0] == '\0' || !is_known(rule)) {
         webhook_block(hook, "a rule is none of and, or, match, and 'not' of one value");
+    } else if (is_list ? !json_is_array(member) : !json_is_object(member)) {
+        webhook_block(hook, "the '%s' of a rule is no %s, and webhook does not start with that", kind,
+                      is_list ? "list" : "object");
+    } else if (strcmp(kind, "and") == 0) {
+        for (size_t i = 0; i < json_array_size(member); i++)
+            take(hook, json_array_get(member, i), depth + 1);
+    } else if (strcmp(kind, "or") == 0) {
+        take_or(hook, member, depth);
+    } else if (strcmp(kind, "not") == 0) {
+        take_not(hook, member);
+    } else {
+        take_match(hook, member);
     }
 }
 
 void webhook_take_rule(struct webhook *hook)
 {
     const json_t *rule = json_object_get(hook->from, "trigger-rule");
-    if (json_object_size(rule) > 0)
+    if (rule == NULL || json_is_null(rule))
+        return;
+    if (json_is_object(rule) && json_object_size(rule) == 0)
+        webhook_block(hook, "its trigger-rule has no rule in it, and so webhook never ran it");
+    else
         take(hook, rule, 0);
+    if (hook->verify != NULL && hook->compared != NULL)
+        webhook_block(hook,
+                      "what it compares with '%.60s' looks like a secret, which is not written here, and without that "
+                      "rule more would run. If the signature is proof enough, take the rule out of the file, and "
+                      "import once more",
+                      hook->compared);
 }

@@ -26,6 +26,7 @@ Test(image_reference, that_is_anything_else_is_refused_with_what_to_write)
         { "tool", "names no digest" },
         { "tool:latest", "skopeo inspect" },
         { "tool@sha512:" DIGITS, "names no digest" },
+        { "$(id)", "names no digest" },
         { "@sha256:" DIGITS, "no name" },
         { "-o@sha256:" DIGITS, "no name" },
         { "Tool@sha256:" DIGITS, "no name" },
@@ -60,5 +61,27 @@ Test(image_reference, with_too_long_a_repository_is_refused)
         snprintf(text + length, sizeof text - length, "@sha256:" DIGITS);
         cr_expect_eq(image_reference_parse(text, &image, &err), length < IMAGE_REFERENCE_BYTES ? 0 : -EINVAL, "%zu",
                      length);
+    }
+}
+
+Test(image_reference, shows_a_line_to_copy_only_with_a_name_that_no_shell_reads_as_more)
+{
+    static const struct {
+        const char *text;
+        bool has_line;
+    } cases[] = {
+        { "registry.example:5000/team/Tool_1:V2", true },
+        { "tool@sha512:" DIGITS, true },
+        { "$(id)", false },
+        { "tool;id", false },
+        { "to ol", false },
+        { "-v", false },
+        { "", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct image_reference image;
+        struct error err = { 0 };
+        cr_expect_eq(image_reference_parse(cases[i].text, &image, &err), -EINVAL);
+        cr_expect_eq(strstr(err.text, "skopeo") != NULL, cases[i].has_line, "%s", cases[i].text);
     }
 }
