@@ -190,7 +190,9 @@ class EvilFrontDeeds(Evil):
             "MSG_BECOME": ["uid", "gid"], "MSG_SLOT": ["uid", "gid"], "MSG_SLOT_ROOT": ["root"],            # the bootstrap's
             "MSG_VERDICT": ["has_argv", "argv"], "MSG_JOB": ["user_us"], "MSG_CALLER": ["uid"],             # what the keeper tells the front
             "MSG_EXITED": ["user_us"],                                                                      # what the launcher tells the keeper
-            "MSG_LOGIN": ["user"]})                                                                         # of `users`, and none of the system's
+            "MSG_LOGIN": ["user"],                                                                          # of `users`, and none of the system's
+            # What stands behind /r in a URL: a key of rows in the keeper's database, and no name of a file.
+            "MSG_LIST_FUNCTIONS": ["path"], "MSG_CHANGE_FUNCTIONS": ["path"], "MSG_FUNCTION": ["path"]})
 
     def test_leaves_nothing(self):
         """What it may do to a listener, and the next front has: none of it keeps that from its work."""
